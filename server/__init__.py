@@ -1,0 +1,1 @@
+"""The MCP server: registration, settings, jobs, command line."""

@@ -1,0 +1,155 @@
+"""The words of the project as types: dataset, record, run, layer, cluster, description.
+
+Frozen dataclasses travel inside the process in great numbers; pydantic models are what is stored
+as JSON or handed to a client.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""A metadata value. Dates are ISO 8601 strings."""
+
+Floats: TypeAlias = NDArray[np.float32]
+Ints: TypeAlias = NDArray[np.int32]
+
+Report: TypeAlias = Callable[[float, str], None]
+"""How work tells its progress: the fraction done (0 to 1, rising) and one short sentence."""
+
+NOISE = "noise"
+"""The id of what belongs to no cluster. It is counted, and never described as if it were one."""
+
+
+def no_report(fraction: float, message: str) -> None:
+    """The `Report` for callers that do not care."""
+
+
+class Frozen(BaseModel):
+    """A pydantic model that neither changes nor takes unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Result(Frozen, abc.ABC):
+    """What a tool returns: the same content as a short text and as structured data."""
+
+    @abc.abstractmethod
+    def as_text(self) -> str:
+        """The result in words, complete enough for a host that shows only the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One text with what came with it.
+
+    `id` is 32 hex digits; `digest` changes when text, metadata or vector change;
+    `vector` is (dim,) float32 of unit length, or None until it is embedded.
+    """
+
+    id: str
+    text: str
+    digest: str
+    metadata: dict[str, Scalar] = field(default_factory=dict)
+    vector: Floats | None = None
+
+
+ColumnType = Literal["number", "string", "date", "boolean"]
+
+
+class DatasetCard(Frozen):
+    """The described identity of a dataset, kept in the store's catalogue."""
+
+    name: str
+    collection: str
+    embedding: str
+    """The spec of the embedder that made the vectors; `column` where the file brought them."""
+    dim: int
+    text_columns: list[str]
+    id_column: str | None = None
+    metadata_columns: dict[str, ColumnType] = Field(default_factory=dict)
+    full_text: bool = False
+    """Whether Milvus keeps a BM25 index of the texts, for queries that cannot be embedded."""
+    created: str
+    """ISO 8601, UTC."""
+    version: int = 0
+    """Raised before the first write of an ingest: what was computed from an older one is stale."""
+
+
+class Layer(Frozen):
+    """The clusters at one resolution. Index 0 is the coarsest."""
+
+    index: int
+    clusters: int
+    coverage: float
+    """Share of the records that are in a cluster of this layer, 0 to 1."""
+    persistence: float
+    """PLSCAN's score of the layer: larger means it survives more choices of the cluster size."""
+
+
+class Node(Frozen):
+    """One cluster of a run's tree. Its id is its path: `3`, `3.1`, `3.1.2`."""
+
+    id: str
+    layers: tuple[int, int] | None
+    """The first and last layer in which it stands; None for one found by drilling down."""
+    size: int
+    """Records in it, its children's included."""
+    share: float
+    """`size` as a share of the run's records, 0 to 1."""
+    keywords: list[str]
+    exemplars: list[str]
+    """Ids of records that show what it is, the most central first."""
+
+
+class Run(Frozen):
+    """One clustering of one dataset, or of a part of it. Immutable once saved."""
+
+    id: str
+    dataset: str
+    dataset_version: int
+    created: str
+    parameters: dict[str, Scalar]
+    versions: dict[str, str]
+    """Package name to the version that made the run."""
+    records: int
+    noise: int
+    """Records in no cluster of the recommended layer."""
+    layers: list[Layer]
+    recommended: int
+    """Index of the recommended layer."""
+    reason: str
+    """Why that layer, in one sentence."""
+    hint: str | None = None
+    """What to know or do when the result is thin; None when all is well."""
+    parent_run: str | None = None
+    within: str | None = None
+    """The cluster of `parent_run` that was clustered again by itself."""
+    nodes: list[Node]
+
+
+Author = Literal["llm", "assistant", "person", "keywords"]
+
+
+class Sentence(Frozen):
+    """One sentence of a summary and the record ids that support it."""
+
+    text: str
+    records: list[str] = Field(default_factory=list)
+
+
+class Description(Frozen):
+    """What a cluster is, in words."""
+
+    cluster: str
+    title: str
+    summary: list[Sentence]
+    keywords: list[str]
+    author: Author
+    model: str | None = None
+    created: str = ""
