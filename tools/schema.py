@@ -7,6 +7,7 @@ as JSON or handed to a client.
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -42,6 +43,29 @@ class Result(Frozen, abc.ABC):
     @abc.abstractmethod
     def as_text(self) -> str:
         """The result in words, complete enough for a host that shows only the text."""
+
+    def pictures(self) -> list[Path]:
+        """PNG files that the model should see with the result."""
+        return []
+
+    def documents(self) -> list[Path]:
+        """Files that the result links to."""
+        return []
+
+
+def _keep_to_itself(result: Result) -> None:
+    """The `Watch.ready` of callers that only want the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What long work tells while it goes on.
+
+    `report` takes its progress; `ready` takes a result that can be shown before the work ends.
+    """
+
+    report: Report = no_report
+    ready: Callable[[Result], None] = _keep_to_itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""The MCP server: here, and only here, tools, prompts and resources are registered."""
+
+import functools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+from mcp.types import (
+    CallToolResult,
+    TextContent,
+    ToolAnnotations,
+)
+
+import corpuscope
+from corpuscope import prompts
+from corpuscope.server import conversation, job_tools, pages
+from corpuscope.server.jobs import serving_jobs
+from corpuscope.server.settings import Settings, for_worker, open_workspace
+from corpuscope.server.wrapping import Serving, ToolSpec, wrapped
+from corpuscope.tools.cluster import cluster
+from corpuscope.tools.delete_dataset import delete_dataset
+from corpuscope.tools.describe_cluster import describe_cluster
+from corpuscope.tools.get_members import get_members
+from corpuscope.tools.ingest import ingest
+from corpuscope.tools.label_cluster import label_cluster
+from corpuscope.tools.list_clusters import list_clusters
+from corpuscope.tools.list_datasets import list_datasets
+from corpuscope.tools.plot import plot
+from corpuscope.tools.search import search
+
+_SPECS = (
+    ToolSpec(ingest, "Read texts into a dataset", open_world=True),
+    ToolSpec(cluster, "Find the themes", uses_numba=True),
+    ToolSpec(list_clusters, "List the themes", read_only=True),
+    ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
+    ToolSpec(label_cluster, "Write down what a theme is"),
+    ToolSpec(get_members, "Read the texts of a theme", read_only=True),
+    ToolSpec(search, "Search the texts", read_only=True, open_world=True),
+    ToolSpec(plot, "Draw the map", uses_numba=True),
+    ToolSpec(list_datasets, "List the datasets", read_only=True),
+    ToolSpec(delete_dataset, "Delete a dataset", destructive=True),
+)
+TOOLS = {spec.name: spec for spec in _SPECS}
+
+
+def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]:
+    """The server, ready to run over any transport or to be given to a client in memory.
+
+    Args:
+        settings: As `read_settings` gives them.
+        warm: Whether the worker prepares numba in the background, so that the first `cluster`
+            does not wait for it.
+    """
+
+    workspace = open_workspace(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Serving]) -> AsyncIterator[Serving]:
+        hello = {"settings": for_worker(settings), "warm": warm}
+        try:
+            async with serving_jobs(hello, settings.workers) as jobs:
+                yield Serving(workspace, jobs)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(workspace.store.close)
+
+    server = MCPServer(
+        "corpuscope",
+        title="corpuscope",
+        description="Finds, explains and shows the themes in a pile of texts.",
+        instructions=prompts.load("instructions"),
+        version=corpuscope.__version__,
+        lifespan=lifespan,
+    )
+    server.middleware.append(_refusing_unknown_arguments(server))
+    for spec in _SPECS:
+        server.add_tool(
+            wrapped(spec), name=spec.name, title=spec.title, annotations=spec.annotations
+        )
+    looking = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+    stopping = ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+    server.add_tool(job_tools.get_job, "get-job", "Wait for a job", annotations=looking)
+    server.add_tool(job_tools.cancel_job, "cancel-job", "Stop a job", annotations=stopping)
+
+    markdown = "text/markdown"
+    server.resource(pages.DATASET, title="Dataset", mime_type=markdown)(pages.read_dataset)
+    server.resource(pages.RUN, title="Run", mime_type=markdown)(pages.read_run)
+    server.resource(pages.CLUSTER, title="Cluster", mime_type=markdown)(pages.read_cluster)
+    server.prompt("explore-dataset", title="Explore a dataset")(conversation.explore_dataset)
+    server.prompt("drill-down", title="Look into a theme")(conversation.drill_down)
+    server.completion()(functools.partial(conversation.complete, workspace))
+    return server
+
+
+def _refusing_unknown_arguments(server: MCPServer[Serving]) -> Any:
+    """The SDK drops unknown arguments in silence; a misspelt filter would go unnoticed."""
+
+    async def refuse(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        params = ctx.params or {}
+        if ctx.method == "tools/call":
+            tools = {tool.name: tool for tool in await server.list_tools()}
+            tool = tools.get(str(params.get("name")))
+            given = params.get("arguments") or {}
+            known = [] if tool is None else list(tool.input_schema.get("properties", {}))
+            unknown = [name for name in given if name not in known]
+            if tool is not None and unknown:
+                message = (
+                    f"{tool.name} has no argument {', '.join(map(repr, unknown))}. "
+                    f"Valid: {', '.join(known) or 'none'}."
+                )
+                return CallToolResult(
+                    content=[TextContent(type="text", text=message)], is_error=True
+                )
+        return await call_next(ctx)
+
+    return refuse

@@ -1,0 +1,59 @@
+"""The tools about jobs: they need the running server, not the workspace."""
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from corpuscope.server.wrapping import (
+    LONGEST_WAIT,
+    USUAL_WAIT,
+    JobTicket,
+    Serving,
+    WaitSeconds,
+    content,
+    finished,
+    ticket,
+)
+from corpuscope.tools.errors import BadInput
+
+JobId = Annotated[str, Field(description="As a long call gave it: j1, j2, …")]
+
+
+async def get_job(
+    ctx: Context[Serving, Any], job_id: JobId, wait_seconds: WaitSeconds = USUAL_WAIT
+) -> Annotated[CallToolResult, JobTicket]:
+    """Wait for a long call (ingest, cluster, describe-cluster, plot) and get its result.
+
+    Use it when such a call gave a job_id instead of its result. It waits until the job is over,
+    at most wait_seconds; call it again while the state is queued or running. Finished results are
+    kept with the dataset, so that nothing is lost when you do not ask.
+    """
+    jobs = ctx.request_context.lifespan_context.jobs
+    job = jobs.job(job_id)
+    await jobs.wait_for_end(job, min(wait_seconds, LONGEST_WAIT))
+    from corpuscope.server.app import TOOLS
+
+    told = ticket(job)
+    answer = content(told)
+    if job.state == "done":
+        answer.content += finished(TOOLS[job.tool], job).content
+    return answer
+
+
+async def cancel_job(
+    ctx: Context[Serving, Any],
+    job_id: JobId,
+) -> Annotated[CallToolResult, JobTicket]:
+    """Stop a running or waiting job at once.
+
+    What was saved before stays; a cancelled cluster leaves no run, a cancelled ingest can be
+    finished by calling it again. A job that is over cannot be cancelled.
+    """
+    jobs = ctx.request_context.lifespan_context.jobs
+    job = jobs.job(job_id)
+    if job.over:
+        raise BadInput(f"Job {job.id} is over already ({job.state}); there is nothing to cancel.")
+    await jobs.cancel(job)
+    return content(ticket(job))

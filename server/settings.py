@@ -1,0 +1,186 @@
+"""Settings: read once at start-up from `CORPUSCOPE_*` and `.env`; from then on only passed on."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from corpuscope.tools.access import FileAccess
+from corpuscope.tools.embedding import EmbeddingOptions
+from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.runs import Runs
+from corpuscope.tools.store import MilvusLocation, Store
+from corpuscope.tools.workspace import Workspace, Writer
+
+NO_SECRET = SecretStr("")
+OPENAI_HOST = "api.openai.com"
+
+
+def _default_home() -> Path:
+    return user_data_path("corpuscope", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """What a person can set. Every field is the variable `CORPUSCOPE_<FIELD>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CORPUSCOPE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Field(
+        default_factory=_default_home,
+        description="Folder of everything that is kept: Milvus Lite, runs, maps, inbox.",
+    )
+    milvus_uri: str | None = Field(
+        None,
+        pattern=r"^(https?|tcp)://\S+$",
+        description="A Milvus server (http://host:19530) or Zilliz Cloud; unset: Milvus Lite.",
+    )
+    milvus_token: SecretStr = Field(NO_SECRET, description="Token of that server or cloud.")
+    allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description=f"Folders whose files may be read and written, separated by '{os.pathsep}'; "
+        "unset: the home's inbox and the current folder.",
+    )
+    max_file_mb: int = Field(
+        2048, ge=1, description="Largest file that ingest reads, unpacked, in MB."
+    )
+    embedding: str = Field(
+        "auto",
+        description="Embedder of new datasets: auto, lexical, onnx:…, openai:…, "
+        "sentence-transformers:…, bge-m3, model2vec:…",
+    )
+    llm_model: str | None = Field(
+        None, description="Model that writes descriptions; unset: the assistant in the chat does."
+    )
+    llm_base_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="OpenAI-compatible endpoint (Ollama, vLLM, LM Studio, Azure); unset: OpenAI.",
+    )
+    llm_api_key: SecretStr = Field(
+        NO_SECRET, description="Its key; for OpenAI itself OPENAI_API_KEY serves too."
+    )
+    llm_timeout: float = Field(60.0, gt=0, le=600, description="Seconds for one answer.")
+    llm_concurrency: int = Field(4, ge=1, le=64, description="Requests at a time.")
+    embedding_base_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Endpoint of openai:… embedders; unset: the same as CORPUSCOPE_LLM_BASE_URL.",
+    )
+    embedding_api_key: SecretStr = Field(
+        NO_SECRET, description="Its key; unset: the same as CORPUSCOPE_LLM_API_KEY."
+    )
+    workers: int = Field(2, ge=1, le=16, description="Jobs that may run at a time.")
+
+    @field_validator("milvus_uri", "llm_model", "llm_base_url", "embedding_base_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        # Hosts' configuration forms send "" for what was left blank.
+        return None if value == "" else value
+
+    @field_validator("allowed_dirs", mode="before")
+    @classmethod
+    def _split_folders(cls, value: Any) -> Any:
+        return (
+            [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+        )
+
+    @field_validator("home", "allowed_dirs")
+    @classmethod
+    def _resolve(cls, value: Any) -> Any:
+        def resolved(folder: Path) -> Path:
+            return Path(os.path.realpath(folder.expanduser()))
+
+        return resolved(value) if isinstance(value, Path) else tuple(map(resolved, value))
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings of this process: from the environment and `.env`, or as given.
+
+    The folders that may be entered and OpenAI's own key are settled here, so that nothing looks
+    at the environment or the current folder later.
+
+    Raises:
+        pydantic.ValidationError: A value is not what it should be.
+    """
+    settings = Settings(**overrides)
+    updates: dict[str, Any] = {}
+    if not settings.allowed_dirs:
+        updates["allowed_dirs"] = _default_folders(settings.home)
+    if not settings.llm_api_key.get_secret_value() and _is_openai(settings.llm_base_url):
+        updates["llm_api_key"] = SecretStr(os.environ.get("OPENAI_API_KEY", ""))
+    return settings.model_copy(update=updates)
+
+
+def _default_folders(home: Path) -> tuple[Path, ...]:
+    """The inbox and the current folder, unless that is the root or the user's bare home folder,
+    where desktop hosts start their servers."""
+    inbox = home / "inbox"
+    current = Path(os.path.realpath(Path.cwd()))
+    if current in (Path(current.anchor), Path(os.path.realpath(Path.home()))):
+        return (inbox,)
+    return (inbox, current)
+
+
+def _is_openai(base_url: str | None) -> bool:
+    return base_url is None or f"//{OPENAI_HOST}/" in base_url
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The settings as a person may see them: variable to value, secrets masked."""
+    values: dict[str, str] = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = "(set)" if value.get_secret_value() else "(not set)"
+        elif isinstance(value, tuple):
+            value = os.pathsep.join(map(str, value))
+        values[f"CORPUSCOPE_{name.upper()}"] = "(not set)" if value is None else str(value)
+    return values
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """What the tools are given. Opens no connection yet and touches no file.
+
+    Where an embedding endpoint of its own is set, the model's key is not sent there.
+    """
+    llm_key = settings.llm_api_key.get_secret_value()
+    endpoint = EndpointOptions(
+        base_url=settings.llm_base_url,
+        api_key=llm_key,
+        timeout=settings.llm_timeout,
+        concurrency=settings.llm_concurrency,
+    )
+    own_key = settings.embedding_api_key.get_secret_value()
+    embedding_endpoint = EndpointOptions(
+        base_url=settings.embedding_base_url or settings.llm_base_url,
+        api_key=own_key or ("" if settings.embedding_base_url else llm_key),
+        timeout=settings.llm_timeout,
+        concurrency=settings.llm_concurrency,
+    )
+    location = MilvusLocation(
+        settings.home, settings.milvus_uri, settings.milvus_token.get_secret_value()
+    )
+    return Workspace(
+        home=settings.home,
+        store=Store(location),
+        runs=Runs(settings.home / "runs"),
+        files=FileAccess(settings.home, settings.allowed_dirs, settings.max_file_mb * 1024 * 1024),
+        embedding=EmbeddingOptions(models_dir=settings.home / "models", openai=embedding_endpoint),
+        default_embedding=settings.embedding,
+        writer=Writer(endpoint, settings.llm_model) if settings.llm_model else None,
+    )
+
+
+def for_worker(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON for a worker's standard input, secrets included."""
+    values = settings.model_dump(mode="json")
+    for name, value in settings:
+        if isinstance(value, SecretStr):
+            values[name] = value.get_secret_value()
+    values["allowed_dirs"] = [str(folder) for folder in settings.allowed_dirs]
+    return values

@@ -1,0 +1,236 @@
+"""From a plain function to an MCP tool: arguments in, text and structured data out.
+
+A tool is a function `tool(workspace, …) -> Result`; one that takes a `watch` as well is a job, runs
+in a worker process, and gets the parameter `wait_seconds`. Name, description, parameters and
+schemas all come from the function, so that each stands in one place.
+"""
+
+import base64
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.types import (
+    CallToolResult,
+    ContentBlock,
+    ImageContent,
+    ResourceLink,
+    TextContent,
+    ToolAnnotations,
+)
+from pydantic import ConfigDict, Field, RootModel
+
+from corpuscope.server.jobs import Job, Jobs
+from corpuscope.tools.schema import Result
+from corpuscope.tools.workspace import Workspace
+
+# Hosts cut a call at about 60 s, whatever its progress.
+LONGEST_WAIT = 45
+USUAL_WAIT = 20
+# What the server itself passes to a tool; the rest are the client's arguments.
+PASSED_IN = ("workspace", "watch")
+
+WaitSeconds = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=LONGEST_WAIT,
+        description="How long to wait for the result; after that you get a job_id for `get-job`.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the running server holds: made at start-up, closed at the end."""
+
+    workspace: Workspace
+    jobs: Jobs
+
+
+class JobTicket(Result):
+    """A job that is not over, or how it ended."""
+
+    job_id: str
+    tool: str
+    state: str
+    progress: float = Field(description="Share of the work that is done, 0 to 1.")
+    message: str
+    seconds: float
+    next: str = Field(description="What to do now.")
+    result: dict[str, Any] | None = Field(None, description="The tool's result, once there is one.")
+
+    def as_text(self) -> str:
+        """State, progress and the next step in a line."""
+        return (
+            f"Job {self.job_id} ({self.tool}): {self.state}, {self.progress:.0%}, "
+            f"{self.seconds:.0f} s. {self.message}. {self.next}"
+        )
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One tool: its function, its title, and the hints that hosts show to people."""
+
+    function: Callable[..., Result]
+    title: str
+    read_only: bool = False
+    destructive: bool = False
+    open_world: bool = False
+    uses_numba: bool = False
+
+    @property
+    def name(self) -> str:
+        """The tool's name: the function's, in kebab-case."""
+        return self.function.__name__.replace("_", "-")
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it runs in a worker."""
+        return "watch" in inspect.signature(self.function).parameters
+
+    @property
+    def result_type(self) -> type[Result]:
+        """The model of its result."""
+        kind: type[Result] = inspect.signature(self.function).return_annotation
+        return kind
+
+    @property
+    def annotations(self) -> ToolAnnotations:
+        """The hints as MCP wants them. Every tool here is safe to repeat."""
+        return ToolAnnotations(
+            read_only_hint=self.read_only,
+            destructive_hint=self.destructive,
+            idempotent_hint=True,
+            open_world_hint=self.open_world,
+        )
+
+
+def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
+    """The coroutine function that MCP calls, with the signature that it reads the schema from."""
+    call = _call_job if spec.is_job else _call_here
+
+    async def tool(ctx: Context[Serving, Any], **arguments: Any) -> CallToolResult:
+        return await call(spec, ctx, arguments)
+
+    own = inspect.signature(spec.function).parameters
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in own.items()
+        if name not in PASSED_IN
+    ]
+    if spec.is_job:
+        parameters.append(_keyword("wait_seconds", WaitSeconds, USUAL_WAIT))
+    parameters.append(_keyword("ctx", Context[Serving, Any]))
+    answer = Annotated[CallToolResult, _outcome(spec)]
+    tool.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        parameters, return_annotation=answer
+    )
+    tool.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": answer}
+    tool.__name__ = spec.function.__name__
+    tool.__doc__ = inspect.getdoc(spec.function)
+    return tool
+
+
+def content(result: Result, note: str = "") -> CallToolResult:
+    """A result as text (with a note after it), pictures, links and structured data."""
+    blocks: list[ContentBlock] = [TextContent(type="text", text=result.as_text() + note)]
+    blocks += [_picture(path) for path in result.pictures()]
+    blocks += [_link(path) for path in result.documents()]
+    return CallToolResult(content=blocks, structured_content=result.model_dump(mode="json"))
+
+
+def ticket(job: Job) -> JobTicket:
+    """What to tell about a job now."""
+    goes_on = f"Call get-job with job_id={job.id} (wait_seconds up to {LONGEST_WAIT})."
+    next_steps = {
+        "done": "The result is there; it is kept.",
+        "failed": "Mend what the message says and call the tool again.",
+        "cancelled": "Call the tool again to start anew.",
+    }
+    return JobTicket(
+        job_id=job.id,
+        tool=job.tool,
+        state=job.state,
+        progress=round(job.fraction, 3),
+        message=job.message.rstrip("."),
+        seconds=round(job.seconds or anyio.current_time() - job.started, 1),
+        next=next_steps.get(job.state, goes_on),
+        result=job.result,
+    )
+
+
+async def _call_here(
+    spec: ToolSpec, ctx: Context[Serving, Any], arguments: dict[str, Any]
+) -> CallToolResult:
+    work = functools.partial(spec.function, _serving(ctx).workspace, **arguments)
+    return content(await anyio.to_thread.run_sync(work, abandon_on_cancel=True))
+
+
+async def _call_job(
+    spec: ToolSpec, ctx: Context[Serving, Any], arguments: dict[str, Any]
+) -> CallToolResult:
+    wait_seconds = arguments.pop("wait_seconds")
+    jobs = _serving(ctx).jobs
+    job = jobs.start(spec.name, arguments)
+
+    async def tell(fraction: float, message: str) -> None:
+        await ctx.report_progress(fraction, 1.0, message)
+
+    await jobs.wait(job, wait_seconds, tell)
+    return finished(spec, job)
+
+
+def finished(spec: ToolSpec, job: Job) -> CallToolResult:
+    """The job's result if it has one to show, its ticket if not.
+
+    Raises:
+        CorpuscopeError: As the job did.
+    """
+    if job.error is not None:
+        raise job.error
+    if job.result is None:
+        return content(ticket(job))
+    result = spec.result_type.model_validate(job.result)
+    note = "" if job.over else f"\nJob {job.id} goes on in the background: {job.message}."
+    return content(result, note)
+
+
+def _serving(ctx: Context[Serving, Any]) -> Serving:
+    return ctx.request_context.lifespan_context
+
+
+def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
+
+
+def _outcome(spec: ToolSpec) -> type[Any]:
+    """The schema of what comes back: for a job, its result or the ticket."""
+    if not spec.is_job:
+        return spec.result_type
+    union = spec.result_type | JobTicket
+    # MCP wants the schema of structured content to be that of an object, also where it is a choice.
+    config = ConfigDict(json_schema_extra={"type": "object"})
+    return type(
+        f"{spec.result_type.__name__}OrTicket",
+        (RootModel[union],),  # type: ignore[valid-type]
+        {"model_config": config, "__module__": __name__},
+    )
+
+
+def _picture(path: Path) -> ImageContent:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return ImageContent(type="image", data=data, mime_type="image/png")
+
+
+def _link(path: Path) -> ResourceLink:
+    return ResourceLink(
+        type="resource_link", name=path.name, uri=path.as_uri(), mime_type="text/html"
+    )

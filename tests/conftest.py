@@ -1,0 +1,39 @@
+"""What the tests share: a home of their own, and a client of a real server in memory."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from mcp.client import Client
+
+from corpuscope.server.app import build_server
+from corpuscope.server.settings import Settings, read_settings
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the server under test may read from and write to."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Settings:
+    """Settings that meet nothing of the machine's own."""
+    return read_settings(
+        _env_file=None,
+        home=tmp_path_factory.mktemp("home"),
+        allowed_dirs=(folder,),
+        embedding="lexical",
+    )
+
+
+@pytest.fixture(scope="module")
+async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
+    """A client of a server in memory; the tests of a module share its datasets."""
+    async with Client(build_server(settings, warm=False), raise_exceptions=True) as connected:
+        yield connected

@@ -1,0 +1,222 @@
+"""An OpenAI-compatible endpoint over loopback, whose answers are functions of what it is asked.
+
+with endpoint_server(describes) as server:
+    ...  # point the client to server.url; look at server.requests afterwards
+"""
+
+import json
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeAlias
+
+from corpuscope.tools.endpoint import EndpointOptions
+
+DIM = 16
+"""Length of the vectors that `embeds` answers."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the server was asked. `number` counts from 0; `at` is monotonic, in seconds."""
+
+    number: int
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    at: float
+    closing: threading.Event = field(repr=False)
+    """Set when the server closes: what a slow behaviour waits for."""
+
+    @property
+    def prompt(self) -> str:
+        """The user's first message: the evidence, also where an answer is to be repaired."""
+        return next(str(m["content"]) for m in self.body["messages"] if m["role"] == "user")
+
+    @property
+    def format(self) -> str:
+        """The type of the response format asked for; `none` where none was."""
+        return str(self.body.get("response_format", {}).get("type", "none"))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server answers."""
+
+    body: object
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Behaviour: TypeAlias = Callable[[Request], Reply | None]
+"""None hangs up without an answer."""
+
+
+@dataclass
+class EndpointServer:
+    """A running server: where it is, what it was asked, and how many at a time."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+    busiest: int = 0
+    """The most requests that were being answered at once."""
+
+    def options(self, api_key: str = "", retries: int = 0, **others: Any) -> EndpointOptions:
+        """Options that lead here."""
+        return EndpointOptions(base_url=self.url, api_key=api_key, retries=retries, **others)
+
+
+@contextmanager
+def endpoint_server(behaviour: Behaviour) -> Iterator[EndpointServer]:
+    """Serve `behaviour` on a free port of 127.0.0.1 until the block ends."""
+    closing = threading.Event()
+    lock = threading.Lock()
+    busy = 0
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            nonlocal busy
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            with lock:
+                number = len(server.requests)
+                request = Request(number, self.path, headers, body, time.monotonic(), closing)
+                server.requests.append(request)
+                busy += 1
+                server.busiest = max(server.busiest, busy)
+            reply = behaviour(request)
+            with lock:
+                busy -= 1
+            if reply is not None:
+                self._send(reply)
+
+        def _send(self, reply: Reply) -> None:
+            text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+            try:
+                self.send_response(reply.status)
+                for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text.encode())
+            except ConnectionError:
+                pass  # The client gave up waiting, which is what slow behaviours are for.
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keeps the access log out of the tests' output."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = False  # so that server_close waits for every answer
+    server = EndpointServer(f"http://127.0.0.1:{http.server_port}/v1")
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        closing.set()
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+def describes(request: Request) -> Reply:
+    """A good model: a description made of the prompt's keywords and references; or vectors."""
+    return embeds(request) if request.path.endswith("/embeddings") else chat(described(request))
+
+
+def described(request: Request) -> str:
+    """The answer of a good model to a describe prompt, as JSON."""
+    found = re.search(r"^Keywords: (.+)$", request.prompt, re.MULTILINE)
+    keywords = found[1].split(", ") if found else []
+    refs = re.findall(r"^(r\d+) \(", request.prompt, re.MULTILINE)
+    answer = {
+        "reasoning": f"The excerpts share {' and '.join(keywords[:2])}.",
+        "title": " ".join(" and ".join(keywords[:2]).split()[:8]).capitalize(),
+        "summary": [
+            {"text": f"The texts are about {', '.join(keywords[:3])}.", "refs": refs[:2]},
+            {"text": "Some of them go further.", "refs": refs[2:4]},
+        ],
+        "keywords": keywords[:5],
+    }
+    return json.dumps(answer)
+
+
+def chat(content: str | None, **message: object) -> Reply:
+    """A chat completion with one choice."""
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": content, **message},
+    }
+    return Reply({"id": "c", "object": "chat.completion", "created": 0, "choices": [choice]})
+
+
+def says(content: str | None, **message: object) -> Behaviour:
+    """Always the same words."""
+    return lambda request: chat(content, **message)
+
+
+def embeds(request: Request) -> Reply:
+    """A vector for each text, made of its words; in reverse, since only `index` gives the order."""
+    rows = [
+        {"object": "embedding", "index": index, "embedding": word_vector(text)}
+        for index, text in enumerate(request.body["input"])
+    ]
+    return Reply({"object": "list", "model": request.body["model"], "data": rows[::-1]})
+
+
+def word_vector(text: str) -> list[float]:
+    """How often each class of words occurs, plus a little so that no text is all zero."""
+    vector = [0.1] * DIM
+    for word in text.lower().split():
+        vector[zlib.crc32(word.encode()) % DIM] += 1.0
+    return vector
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """One behaviour for each request; the last for all further ones."""
+    return lambda request: behaviours[min(request.number, len(behaviours) - 1)](request)
+
+
+def fails(status: int, message: str = "it failed", **headers: str) -> Behaviour:
+    """An error in OpenAI's form. Header names are written with _ for -."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda request: Reply({"error": {"message": message, "code": None}}, status, sent)
+
+
+def without_choices(request: Request) -> Reply:
+    """A completion in which nothing was chosen."""
+    return Reply({"id": "c", "object": "chat.completion", "created": 0, "choices": []})
+
+
+def refuses_formats(*types: str, status: int = 400) -> Behaviour:
+    """A good model behind a server that does not know these response formats."""
+
+    def behaviour(request: Request) -> Reply | None:
+        if request.format in types:
+            message = f"response_format type '{request.format}' is not supported"
+            return fails(status, message)(request)
+        return describes(request)
+
+    return behaviour
+
+
+def stalls(request: Request) -> None:
+    """No answer until the server closes."""
+    request.closing.wait()
+
+
+def hangs_up(request: Request) -> None:
+    """The connection ends without an answer."""
+
+
+def obeys_the_texts(request: Request) -> Reply:
+    """A gullible model: does what a text orders with TITLE: … and KEY: …, schema or not."""
+    answer = json.loads(described(request))
+    for field_name, ordered in re.findall(r"\b(TITLE|KEY): ([^;\n]+)", request.prompt):
+        answer[field_name.lower()] = ordered
+    return chat(json.dumps(answer))

@@ -1,0 +1,52 @@
+import pytest
+
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.filters import expression, ids_expression
+
+COLUMNS = {"venue": "string", "stars": "number", 'od"d': "string"}
+
+
+def test_no_filter_is_the_empty_expression() -> None:
+    assert expression(None, COLUMNS) == ""
+    assert expression({}, COLUMNS) == ""
+
+
+def test_conditions_hold_together() -> None:
+    assert (
+        expression({"venue": "BBC", "stars": {"gte": 3, "lt": 5}}, COLUMNS)
+        == 'metadata["venue"] == "BBC" and metadata["stars"] >= 3 and metadata["stars"] < 5'
+    )
+
+
+def test_a_list_means_one_of() -> None:
+    assert (
+        expression({"stars": [1, 2.5, True]}, COLUMNS)
+        == '(metadata["stars"] == 1 or metadata["stars"] == 2.5 or metadata["stars"] == true)'
+    )
+
+
+def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
+    hostile = '" or id != "'
+    assert (
+        expression({'od"d': hostile, "venue": "a\\\n"}, COLUMNS)
+        == 'metadata["od\\"d"] == "\\" or id != \\"" and metadata["venue"] == "a\\\\\\n"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"city": "Rome"}, "No metadata column 'city'.* Columns: venue, stars"),
+        ({"stars": {"above": 3}}, "Unknown comparison 'above'.* Valid: eq, ne, gt"),
+        ({"stars": []}, "has 0 values"),
+        ({"stars": float("nan")}, "Cannot filter by nan"),
+        ({"stars": None}, "Cannot filter by None"),
+    ],
+)
+def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, said: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(BadInput, match=said):
+        expression(where, COLUMNS)
+
+
+def test_ids_are_listed_as_literals() -> None:
+    assert ids_expression(["a", "b"]) == 'id in ["a", "b"]'

@@ -1,0 +1,250 @@
+"""The tool `describe-cluster`, and the page of one cluster."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from corpuscope.tools.describing import describe_many, describe_yourself
+from corpuscope.tools.errors import BadInput, CorpuscopeError
+from corpuscope.tools.evidence import Evidence, Sibling, build_evidence, choose_records
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import NOISE, Author, Description, Node, Result, Sentence, Watch
+from corpuscope.tools.selection import DatasetName, RunId, Selection, rows_of, select
+from corpuscope.tools.workspace import Workspace
+
+ALL = "all"
+# Evidence for several clusters at a time, within the 25 kB that hosts take well.
+EVIDENCE_CHARACTERS = 20_000
+CONCISE_SHOWN = 60
+
+
+class DescribedCluster(Result):
+    """One cluster in words."""
+
+    cluster: str
+    title: str
+    summary: list[Sentence]
+    keywords: list[str]
+    size: int
+    share: float
+    author: Author
+
+    def as_text(self) -> str:
+        """Title and summary."""
+        summary = " ".join(sentence.text for sentence in self.summary)
+        return (
+            f"{self.cluster}: {self.title} ({self.size:,} records, {self.share:.1%}, "
+            f"by {self.author})\n  {summary}"
+        )
+
+
+class Failure(Result):
+    """A cluster that could not be described, and why."""
+
+    cluster: str
+    reason: str
+
+    def as_text(self) -> str:
+        """One line."""
+        return f"{self.cluster}: {self.reason}"
+
+
+class DescribeResult(Result):
+    """Descriptions, and the evidence for those that the assistant should write itself."""
+
+    dataset: str
+    run: str
+    descriptions: list[DescribedCluster]
+    failures: list[Failure]
+    to_write: list[str]
+    """Clusters whose evidence is below: answer with `label-cluster`."""
+    remaining: list[str]
+    """Clusters asked for whose evidence did not fit into this answer."""
+    evidence: str | None
+
+    def as_text(self) -> str:
+        """The descriptions, what went wrong, and what is left to write."""
+        lines = [described.as_text() for described in self.descriptions]
+        if self.failures:
+            lines.append("Not described:")
+            lines += [failure.as_text() for failure in self.failures]
+        if self.evidence is not None:
+            lines.append(self.evidence)
+        if self.remaining:
+            lines.append(f"Afterwards, call describe-cluster for: {', '.join(self.remaining)}.")
+        return "\n".join(lines)
+
+
+def describe_cluster(
+    workspace: Workspace,
+    watch: Watch,
+    cluster: Annotated[
+        str | list[str],
+        Field(description='A cluster id, a list of ids, or "all" (of the recommended layer).'),
+    ],
+    dataset: DatasetName = None,
+    run: RunId = None,
+    refresh: Annotated[bool, Field(description="Write anew what is described already.")] = False,
+    detail: Annotated[
+        Literal["concise", "detailed"],
+        Field(description="detailed: the texts that support each description as well."),
+    ] = "concise",
+) -> DescribeResult:
+    """Say in words what clusters are: title, summary, and the records that support it.
+
+    A configured model writes from keywords and sampled texts, and the answer is saved with the
+    run: asked again, it costs nothing. Without a model you get that evidence instead: write title
+    and summary yourself and save them with `label-cluster`. Noise is no theme and is refused.
+    """
+    selection = select(workspace, dataset, run)
+    nodes = _asked(selection, cluster)
+    known = {} if refresh else selection.descriptions
+    missing = [node for node in nodes if _wants_words(workspace, known.get(node.id))]
+    members = workspace.runs.members(selection.run)
+    watch.report(0.05, f"gathering evidence for {len(missing)} clusters")
+    failures: list[tuple[str, str]] = []
+    packs: list[Evidence] = []
+    remaining: list[str] = []
+    if workspace.writer is not None and missing:
+        writer = workspace.writer
+        failures = describe_many(
+            gather(workspace, selection, members, missing),
+            writer.endpoint,
+            writer.model,
+            lambda done, said: watch.report(0.05 + 0.95 * done, said),
+            lambda description: workspace.runs.save_description(selection.run, description),
+        )
+        if len(failures) == len(nodes):
+            raise CorpuscopeError(failures[0][1])
+    elif missing:
+        packs, remaining = _fitting(gather(workspace, selection, members, missing))
+    described = workspace.runs.descriptions(selection.run)
+    unwritten = {*remaining, *(pack.cluster for pack in packs), *(name for name, _ in failures)}
+    done = [
+        (node, described[node.id])
+        for node in nodes
+        if node.id in described and node.id not in unwritten
+    ]
+    shown = [_described(node, description) for node, description in done]
+    if detail == "detailed":
+        shown = _with_texts(workspace, selection, shown)
+    return DescribeResult(
+        dataset=selection.card.name,
+        run=selection.run.id,
+        descriptions=shown[:CONCISE_SHOWN],
+        failures=[Failure(cluster=name, reason=reason) for name, reason in failures],
+        to_write=[pack.cluster for pack in packs],
+        remaining=remaining,
+        evidence=describe_yourself(packs) if packs else None,
+    )
+
+
+def gather(
+    workspace: Workspace, selection: Selection, members: Members, nodes: Sequence[Node]
+) -> list[Evidence]:
+    """The evidence for each of the clusters."""
+    seed = int(selection.run.parameters.get("seed") or 0)
+    chosen = []
+    for node in nodes:
+        rows = rows_of(members, node.id)
+        ids = [members.ids[row] for row in rows]
+        chosen.append(choose_records(node.exemplars, ids, members.centrality[rows], seed=seed))
+    wanted = sorted({record for picks in chosen for record, _ in picks})
+    texts = {i: record.text for i, record in workspace.store.fetch(selection.card, wanted).items()}
+    return [
+        build_evidence(
+            selection.card.name,
+            node,
+            [
+                Sibling(id=other.id, label=selection.label(other))
+                for other in selection.siblings(node)
+            ],
+            [(record, role) for record, role in picks if record in texts],
+            texts,
+        )
+        for node, picks in zip(nodes, chosen, strict=True)
+    ]
+
+
+def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> str:
+    """The page of one cluster in Markdown.
+
+    Raises:
+        NotFound: No such dataset, run or cluster.
+    """
+    selection = select(workspace, dataset, run)
+    node = selection.node(cluster)
+    members = workspace.runs.members(selection.run)
+    evidence = gather(workspace, selection, members, [node])[0]
+    description = selection.descriptions.get(node.id)
+    lines = [f"# {node.id}: {selection.label(node)}", ""]
+    if description is not None:
+        lines += [" ".join(sentence.text for sentence in description.summary), ""]
+        lines += [f"Described by {description.author}.", ""]
+    return "\n".join([*lines, evidence.as_text(record_ids=True)])
+
+
+def _asked(selection: Selection, cluster: str | list[str]) -> list[Node]:
+    if cluster == ALL:
+        return selection.standing_in(selection.run.recommended)
+    ids = [cluster] if isinstance(cluster, str) else cluster
+    if not ids:
+        raise BadInput(f"No cluster named. Give an id, a list of ids, or '{ALL}'.")
+    if NOISE in ids:
+        raise BadInput(
+            "Noise is what belongs to no theme, so there is nothing to describe. Read it with "
+            "get-members(cluster='noise'), or look for themes in it with cluster(within='noise')."
+        )
+    return [selection.node(one) for one in dict.fromkeys(ids)]
+
+
+def _wants_words(workspace: Workspace, present: Description | None) -> bool:
+    if present is None:
+        return True
+    # Keywords stand in where a model's answer was unusable: with a model at hand, try again.
+    return present.author == "keywords" and workspace.writer is not None
+
+
+def _fitting(packs: list[Evidence]) -> tuple[list[Evidence], list[str]]:
+    """As many packs as one answer holds, at least one, and the clusters of the rest."""
+    room = EVIDENCE_CHARACTERS
+    for at, pack in enumerate(packs):
+        room -= len(pack.as_text(record_ids=True))
+        if room < 0 and at:
+            return packs[:at], [rest.cluster for rest in packs[at:]]
+    return packs, []
+
+
+def _described(node: Node, description: Description) -> DescribedCluster:
+    return DescribedCluster(
+        cluster=node.id,
+        title=description.title,
+        summary=description.summary,
+        keywords=description.keywords,
+        size=node.size,
+        share=node.share,
+        author=description.author,
+    )
+
+
+def _with_texts(
+    workspace: Workspace, selection: Selection, shown: list[DescribedCluster]
+) -> list[DescribedCluster]:
+    """The descriptions with the supporting texts quoted after each sentence."""
+    from corpuscope.tools.get_members import shortened
+
+    cited = {i for one in shown for sentence in one.summary for i in sentence.records}
+    records = workspace.store.fetch(selection.card, sorted(cited))
+
+    def quoted(sentence: Sentence) -> Sentence:
+        quotes = [
+            f'"{shortened(records[i].text, 160)}" [{i}]' for i in sentence.records if i in records
+        ]
+        support = f" (supported by {'; '.join(quotes)})" if quotes else ""
+        return sentence.model_copy(update={"text": sentence.text + support})
+
+    return [
+        one.model_copy(update={"summary": [quoted(sentence) for sentence in one.summary]})
+        for one in shown
+    ]

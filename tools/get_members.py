@@ -1,0 +1,138 @@
+"""The tool `get-members`."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from corpuscope.tools.filters import Where
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import NOISE, Record, Result, Scalar
+from corpuscope.tools.selection import ClusterId, DatasetName, RunId, rows_of, select
+from corpuscope.tools.workspace import Workspace
+
+# A page of texts stays below the 25 kB that hosts take well.
+PAGE_CHARACTERS = 12_000
+
+WhereFilter = Annotated[
+    Where | None,
+    Field(
+        description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
+        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte); all must hold.'
+    ),
+]
+
+
+class MemberLine(Result):
+    """One record of a cluster."""
+
+    id: str
+    text: str
+    strength: float
+    cluster: str
+    """The finest cluster that it is in."""
+    metadata: dict[str, Scalar]
+
+    def as_text(self) -> str:
+        """The record in a line or more."""
+        about = ", ".join(f"{k}={v}" for k, v in self.metadata.items() if v is not None)
+        return f"[{self.id}] {self.text}" + (f"\n    ({about})" if about else "")
+
+
+class MemberPage(Result):
+    """A page of the records of a cluster."""
+
+    dataset: str
+    run: str
+    cluster: str
+    total: int
+    offset: int
+    next_offset: int | None
+    gone: int
+    """Records of the run that the dataset no longer has."""
+    members: list[MemberLine]
+
+    def as_text(self) -> str:
+        """The page, with how to go on."""
+        first = self.offset + 1 if self.members else 0
+        last = self.offset + len(self.members) + self.gone
+        lines = [f"Records {first} to {last} of {self.total:,} in {self.cluster} (run {self.run}):"]
+        lines += [member.as_text() for member in self.members]
+        if self.gone:
+            lines.append(f"{self.gone} records of the run are no longer in the dataset.")
+        if self.next_offset is not None:
+            lines.append(f"More: call again with offset={self.next_offset}.")
+        return "\n".join(lines)
+
+
+def get_members(
+    workspace: Workspace,
+    cluster: ClusterId,
+    dataset: DatasetName = None,
+    run: RunId = None,
+    sort: Annotated[
+        Literal["central", "edge", "random"],
+        Field(description="central: most typical first; edge: least typical first; random."),
+    ] = "central",
+    where: WhereFilter = None,
+    limit: Annotated[int, Field(ge=1, le=100, description="Records on a page.")] = 10,
+    offset: Annotated[int, Field(ge=0, description="Records to skip.")] = 0,
+    seed: Annotated[int, Field(ge=0, description="Seed of the random order.")] = 0,
+) -> MemberPage:
+    """Read the texts in a cluster, or in the noise, with their metadata.
+
+    Use it to check what a theme really holds, or to quote. Long texts are shortened. Strength, 0
+    to 1, says how firmly a record belongs; in the noise it is 0.
+    """
+    selection = select(workspace, dataset, run)
+    if cluster != NOISE:
+        selection.node(cluster)
+    members = workspace.runs.members(selection.run)
+    rows = rows_of(members, cluster)
+    if where:
+        fitting = workspace.store.matching(selection.card, where)
+        rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)
+    rows = _ordered(members, rows, sort, seed)
+    page = rows[offset : offset + limit]
+    records = workspace.store.fetch(selection.card, [members.ids[row] for row in page])
+    lines = [
+        _line(records[members.ids[row]], members, int(row), PAGE_CHARACTERS // max(1, len(page)))
+        for row in page
+        if members.ids[row] in records
+    ]
+    after = offset + len(page)
+    return MemberPage(
+        dataset=selection.card.name,
+        run=selection.run.id,
+        cluster=cluster,
+        total=len(rows),
+        offset=offset,
+        next_offset=after if after < len(rows) else None,
+        gone=len(page) - len(lines),
+        members=lines,
+    )
+
+
+def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) -> NDArray[np.int64]:
+    if sort == "random":
+        return np.random.default_rng(seed).permutation(rows)
+    sign = -1 if sort == "central" else 1
+    order = np.argsort(sign * members.centrality[rows], kind="stable")
+    return np.asarray(rows[order])
+
+
+def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
+    return MemberLine(
+        id=record.id,
+        text=shortened(record.text, most),
+        strength=round(float(members.strengths[row]), 3),
+        cluster=str(members.paths[row]),
+        metadata=record.metadata,
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """The text on one line, cut at `most` characters with a mark."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,226 @@
+"""The neighbour graph of unit vectors, and the node embedding that clusters are found in.
+
+Everything after this module stands on one graph: the clusters, the map, near-duplicates and the
+later assignment of new records. The steps from the graph to the node embedding are those of EVoC
+(McInnes et al., package `evoc`): fuzzy graph, start by label propagation, node embedding.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.schema import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+NEIGHBOURS = 30
+"""Neighbours of each text, itself included. 15 scores lower on every labelled set, 45 no higher."""
+
+EXACT_UP_TO = 25_000
+"""Vectors up to which exact search is no slower than NN-descent (2 cores, 384-d: 3 s each)."""
+
+FEWEST_FOR_PROPAGATION = 64
+"""Below it the start is a plain PCA; EVoC draws the same line."""
+
+NO_NEIGHBOUR = -1
+"""Stands in `indices` where a vector has fewer neighbours than there are columns."""
+
+SMALLEST_COSINE = 2.0**-20
+"""A neighbour at a smaller cosine is none: it keeps -log2 finite and ends noise of rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeighbourGraph:
+    """The k most similar vectors of each vector.
+
+    `indices` (n, k) int32: the vector itself in column 0, then falling similarity, then
+    `NO_NEIGHBOUR`. `similarities` (n, k) float32: cosines, 1 in column 0, 0 where there is no
+    neighbour. `provider`: what searched, in words for people.
+    """
+
+    indices: Ints
+    similarities: Floats
+    provider: str
+
+
+def neighbour_graph(vectors: Floats, *, k: int = NEIGHBOURS, seed: int = 0) -> NeighbourGraph:
+    """The neighbour graph of (n, dim) float32 vectors of unit length, n at least 1.
+
+    Exact by faiss up to `EXACT_UP_TO` vectors, by EVoC's NN-descent above. `k` counts the vector
+    itself and shrinks to n. Only positive cosines make neighbours, so a zero vector (a text with
+    no known word) has none, and is none. Raises BadInput for an empty or a non-finite array.
+    """
+    if vectors.ndim != 2 or not vectors.size:
+        raise BadInput(f"No vectors to cluster: the array has shape {vectors.shape}.")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if bad.size:
+        raise BadInput(f"{bad.size} vectors hold NaN or infinity; the first is in row {bad[0]}.")
+    count = len(vectors)
+    k = min(k, count)
+    known = np.flatnonzero(vectors.any(axis=1))
+    used = vectors if len(known) == count else vectors[known]
+    used = np.ascontiguousarray(used, dtype=np.float32)
+    exact = len(used) <= EXACT_UP_TO
+    if len(used) <= 1:
+        found = np.zeros((len(used), 1), np.int32), np.ones((len(used), 1), np.float32)
+    else:
+        width = min(k, len(used))
+        found = _exact(used, width) if exact else _approximate(used, width, seed)
+    ids, similarities = _self_first(*found)
+    indices = np.full((count, k), NO_NEIGHBOUR, np.int32)
+    cosines = np.zeros((count, k), np.float32)
+    indices[:, 0], cosines[:, 0] = np.arange(count), 1.0
+    width = ids.shape[1]
+    indices[known, :width] = np.where(ids >= 0, known.astype(np.int32)[ids], NO_NEIGHBOUR)
+    cosines[known, :width] = similarities
+    return NeighbourGraph(indices, cosines, "exact (faiss)" if exact else "NN-descent (evoc)")
+
+
+def distances(similarities: Floats) -> Floats:
+    """Cosines to distances as EVoC takes them for its graph: max(0, -log2(cosine)).
+
+    No neighbour (0) comes out as the largest finite distance, 20.
+    """
+    lengths: Floats = -np.log2(np.clip(similarities, SMALLEST_COSINE, 1.0, dtype=np.float32))
+    return np.abs(lengths)  # -log2(1) is -0.0
+
+
+def distance_matrix(graph: NeighbourGraph) -> "csr_array":
+    """The graph as (n, n) sparse Euclidean distances between unit vectors, √(2 - 2·cosine).
+
+    Directed, without the diagonal; zeros of equal vectors are stored.
+    """
+    from scipy.sparse import csr_array
+
+    count = len(graph.indices)
+    ids, cosines = graph.indices[:, 1:], graph.similarities[:, 1:]
+    real = ids != NO_NEIGHBOUR
+    ends = np.concatenate(([0], np.cumsum(real.sum(axis=1)))).astype(np.int32)
+    lengths = np.sqrt(np.maximum(2.0 - 2.0 * cosines[real].astype(np.float64), 0.0))
+    return csr_array((lengths, ids[real], ends), shape=(count, count))
+
+
+def node_embedding(
+    graph: NeighbourGraph,
+    vectors: Floats,
+    *,
+    dimensions: int = 5,
+    noise_level: float = 0.3,
+    seed: int = 0,
+) -> Floats:
+    """The nodes of the graph as (n, dimensions) points: what is linked lies together.
+
+    `vectors` (n, dim) are those of the graph and shape only the start. Works from n = 1; a node
+    without neighbours gets a row of NaN, because no place would mean anything. The same input and
+    seed give the same points.
+    """
+    from evoc.node_embedding import node_embedding as embed
+
+    points = np.full((len(graph.indices), dimensions), np.nan, np.float32)
+    fuzzy = _fuzzy_graph(graph)
+    linked = np.flatnonzero(np.diff(fuzzy.indptr))
+    if not linked.size:
+        return points
+    if len(linked) < len(points):
+        fuzzy, vectors = fuzzy[linked][:, linked], vectors[linked]
+    random = np.random.RandomState(seed)
+    start = _start(fuzzy, vectors, dimensions, noise_level, random)
+    points[linked] = embed(
+        fuzzy,
+        n_components=dimensions,
+        n_epochs=50,
+        initial_embedding=start,
+        initial_alpha=0.1,
+        negative_sample_rate=1.0,
+        noise_level=noise_level,
+        random_state=random,
+        reproducible_flag=True,
+    )
+    return points
+
+
+def _exact(vectors: Floats, k: int) -> tuple[Ints, Floats]:
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    similarities, ids = index.search(vectors, k)
+    return ids.astype(np.int32), similarities
+
+
+def _approximate(vectors: Floats, k: int, seed: int) -> tuple[Ints, Floats]:
+    from evoc.knn_graph import knn_graph
+
+    # NN-descent takes logarithms of cosines: of those at or below zero they are inf or nan.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ids, lengths = knn_graph(vectors, k, random_state=np.random.RandomState(seed))
+        return ids, np.nan_to_num(np.exp2(-lengths), nan=0.0).astype(np.float32)
+
+
+def _self_first(ids: Ints, similarities: Floats) -> tuple[Ints, Floats]:
+    """Each vector in its own column 0, even where equal vectors pushed it down or out."""
+    own = ids == np.arange(len(ids), dtype=np.int32)[:, None]
+    pushed_out = ~own.any(axis=1)
+    own[pushed_out, -1] = True
+    ids[pushed_out, -1] = np.flatnonzero(pushed_out)
+    order = np.argsort(np.where(own, -np.inf, -similarities), axis=1, kind="stable")
+    ids = np.take_along_axis(ids, order, axis=1)
+    similarities = np.minimum(np.take_along_axis(similarities, order, axis=1), 1.0)
+    similarities[:, 0] = 1.0
+    none = (ids < 0) | (similarities < SMALLEST_COSINE)
+    ids[none], similarities[none] = NO_NEIGHBOUR, 0.0
+    return ids, similarities
+
+
+def _fuzzy_graph(graph: NeighbourGraph) -> Any:
+    """EVoC's weighted, symmetric graph: (n, n) sparse, weights 0 to 1, rows ending at indptr."""
+    from evoc.graph_construction import neighbor_graph_matrix
+
+    lengths = distances(graph.similarities)
+    return neighbor_graph_matrix(graph.indices.shape[1], graph.indices, lengths, True).tocsr()
+
+
+def _start(
+    fuzzy: Any, vectors: Floats, dimensions: int, noise_level: float, random: np.random.RandomState
+) -> Floats:
+    """Where the node embedding begins: (n, dimensions) float32, contiguous."""
+    if len(vectors) < FEWEST_FOR_PROPAGATION:
+        return principal_axes(vectors, dimensions)
+    from evoc.label_propagation import label_propagation_init
+
+    # EVoC starts from a PCA of its coarsest parts, which divides by zero where all are equal.
+    spread = float(np.ptp(vectors, axis=0).max())
+    missing = max(0, dimensions - vectors.shape[1])
+    start: Floats = label_propagation_init(
+        fuzzy,
+        n_components=dimensions,
+        approx_n_parts=int(np.clip(8 * np.sqrt(len(vectors)), 256, 16384)),
+        random_scale=0.1,
+        scaling=0.5,
+        noise_level=noise_level,
+        random_state=random,
+        data=np.pad(vectors, ((0, 0), (0, missing))),
+        base_init="pca" if spread > SMALLEST_COSINE else "random",
+    )
+    return np.ascontiguousarray(start, dtype=np.float32)
+
+
+def principal_axes(points: Floats, dimensions: int) -> Floats:
+    """(n, d) points on their main axes, (n, dimensions) float32, the longest 2 units long.
+
+    Axes beyond what the points span are zero. The sign of an axis is fixed by its largest weight.
+    """
+    mean = points.mean(axis=0)
+    spread = (points.T @ points).astype(np.float64) - len(points) * np.outer(mean, mean)
+    _lengths, axes = np.linalg.eigh(spread)
+    axes = axes[:, ::-1][:, :dimensions]
+    axes *= np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
+    flat = (points - mean) @ axes.astype(np.float32)
+    length = float(np.ptp(flat, axis=0).max(initial=0.0))
+    result = np.zeros((len(points), dimensions), np.float32)
+    if length > SMALLEST_COSINE:
+        result[:, : flat.shape[1]] = flat * (2.0 / length)
+    return result

@@ -1,0 +1,186 @@
+"""The tool `ingest`: from a file or rows to records with vectors in the store."""
+
+import time
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from corpuscope.tools import loading
+from corpuscope.tools.columns import Columns
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.locks import dataset_lock
+from corpuscope.tools.names import check_dataset_name
+from corpuscope.tools.records import Tally
+from corpuscope.tools.schema import Result, Watch
+from corpuscope.tools.workspace import Workspace
+
+# Inline rows travel through the chat; more of them belong into a file.
+MOST_ROWS = 2_000
+EXAMPLES_SHOWN = 5
+
+ColumnNames = Annotated[
+    list[str] | None, Field(description="Column names; left out: guessed, and the answer says so.")
+]
+
+
+class IngestResult(Result):
+    """What an ingest did."""
+
+    dataset: str
+    records: int
+    """In the dataset now."""
+    rows_read: int
+    added: int
+    updated: int
+    unchanged: int
+    empty: int
+    bad: int
+    bad_examples: list[str]
+    repeated_texts: int
+    text_columns: list[str]
+    id_column: str | None
+    metadata_columns: dict[str, str]
+    embedding: str
+    embedding_note: str
+    warnings: list[str]
+    seconds: float
+
+    def as_text(self) -> str:
+        """What was read, what was not and why, and what comes next."""
+        columns = ", ".join(f"{name} ({kind})" for name, kind in self.metadata_columns.items())
+        rate = self.rows_read / max(self.seconds, 0.001)
+        lines = [
+            f"Dataset '{self.dataset}' has {self.records:,} records: {self.added:,} added, "
+            f"{self.updated:,} updated, {self.unchanged:,} unchanged, from {self.rows_read:,} rows "
+            f"in {self.seconds:.1f} s ({rate:,.0f} rows/s).",
+            f"Text: {', '.join(self.text_columns)}. Metadata: {columns or 'none'}. "
+            f"Id: {self.id_column or 'the text itself'}.",
+            f"Vectors: {self.embedding}. {self.embedding_note}".rstrip(),
+        ]
+        if self.repeated_texts:
+            lines.append(
+                f"{self.repeated_texts:,} records repeat the text of another one; "
+                "clustering counts them all and looks at each text once."
+            )
+        if self.empty:
+            lines.append(f"{self.empty:,} rows without text skipped.")
+        if self.bad:
+            lines.append(f"{self.bad:,} bad rows skipped: {'; '.join(self.bad_examples)}")
+        lines += self.warnings
+        lines.append(f"Next: cluster(dataset='{self.dataset}').")
+        return "\n".join(lines)
+
+
+def ingest(
+    workspace: Workspace,
+    watch: Watch,
+    dataset: Annotated[
+        str, Field(description="Name to give it: lower-case letters, digits and _ (news_2024).")
+    ],
+    path: Annotated[
+        str | None,
+        Field(
+            description="File: csv, tsv, json, jsonl, parquet, xlsx; text formats also as .gz. "
+            "Must lie in an allowed folder."
+        ),
+    ] = None,
+    rows: Annotated[
+        list[dict[str, Any]] | None,
+        Field(max_length=MOST_ROWS, description="Rows instead of a file: objects of columns."),
+    ] = None,
+    text_columns: ColumnNames = None,
+    id_column: Annotated[
+        str | None,
+        Field(description="Column that identifies a row; left out: the text does."),
+    ] = None,
+    vector_column: Annotated[
+        str | None,
+        Field(
+            description="Column that holds vectors, or the path of a .npy file with one vector per "
+            "row; then nothing is embedded."
+        ),
+    ] = None,
+    metadata_columns: Annotated[
+        list[str] | None,
+        Field(description="Columns to keep for filters and colours; left out: all others."),
+    ] = None,
+    embedding: Annotated[
+        str,
+        Field(
+            description="auto, lexical (no model), onnx:…, openai:…, sentence-transformers:…, "
+            "bge-m3, model2vec:…. With vector_column: the model that made the vectors, for search."
+        ),
+    ] = "auto",
+    mode: Annotated[
+        Literal["append", "replace"],
+        Field(description="append: add and update; replace: drop the dataset's old records."),
+    ] = "append",
+    limit: Annotated[
+        int | None, Field(ge=1, description="Read only this many rows, to try out.")
+    ] = None,
+) -> IngestResult:
+    """Read texts from a file (or rows) into a dataset and embed them: the first step.
+
+    Text columns are guessed when not given. Other columns become metadata to filter and colour
+    by. Safe to repeat: the same file adds nothing, an interrupted ingest goes on. Rows without
+    text and bad rows are skipped, counted and named. A long ingest becomes a job.
+    """
+    begun = time.monotonic()
+    name = check_dataset_name(dataset)
+    if (path is None) == (rows is None):
+        raise BadInput("Give either `path` (a file) or `rows` (a list of objects), and not both.")
+    request = loading.Request(
+        source=rows if rows is not None else workspace.files.readable(str(path)),
+        text_columns=text_columns,
+        id_column=id_column,
+        vector_column=vector_column,
+        metadata_columns=metadata_columns,
+        embedding=embedding,
+        limit=limit,
+    )
+    request = loading.with_vector_file(request, workspace)
+    with dataset_lock(workspace.home, name):
+        loaded = loading.load(workspace, watch, name, request, replace=mode == "replace")
+    return _result(loaded, time.monotonic() - begun)
+
+
+def _result(loaded: loading.Loaded, seconds: float) -> IngestResult:
+    tally = loaded.tally
+    return IngestResult(
+        dataset=loaded.card.name,
+        records=loaded.count,
+        rows_read=tally.read,
+        added=loaded.added,
+        updated=loaded.updated,
+        unchanged=loaded.unchanged,
+        empty=tally.empty,
+        bad=tally.bad,
+        bad_examples=[
+            f"row {number}: {reason}" for number, reason in tally.bad_rows[:EXAMPLES_SHOWN]
+        ],
+        repeated_texts=tally.repeated_texts,
+        text_columns=list(loaded.columns.text),
+        id_column=loaded.columns.id,
+        metadata_columns=dict(loaded.columns.metadata),
+        embedding=loaded.card.embedding,
+        embedding_note=loaded.note,
+        warnings=_warnings(loaded.columns, tally),
+        seconds=round(seconds, 2),
+    )
+
+
+def _warnings(columns: Columns, tally: Tally) -> list[str]:
+    warnings = [columns.guessed] if columns.guessed else []
+    if tally.cut:
+        rows = ", ".join(map(str, tally.cut_rows[:EXAMPLES_SHOWN]))
+        warnings.append(
+            f"{tally.cut:,} texts were longer than Milvus' 65,535 bytes and were cut: rows {rows}"
+            f"{', …' if tally.cut > EXAMPLES_SHOWN else '.'}"
+        )
+    if tally.cut_values:
+        warnings.append(f"{tally.cut_values:,} long metadata values were cut to 1,000 characters.")
+    for column, count in tally.misfits.items():
+        warnings.append(
+            f"{count:,} values of '{column}' are not {columns.metadata[column]}s: empty."
+        )
+    return warnings

@@ -1,0 +1,243 @@
+"""Keywords: the words that set a cluster apart from its siblings.
+
+Class-based TF-IDF (Grootendorst 2022, BERTopic) as a contrast: the share of a cluster's texts that
+hold a term, times the logarithm of that share over the siblings' mean share. What stands everywhere
+weighs nothing, in any language.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpuscope.tools.schema import Ints
+from corpuscope.tools.tree import parent_of
+
+KEYWORDS = 8
+"""As many as one takes in at a glance."""
+
+MOST_CHARACTERS = 2_000
+"""Read of one text: what a text is about is said at its beginning."""
+
+CHARACTER_BUDGET = 6_000_000
+"""Read of all texts together; bounds time and memory."""
+
+MOST_TEXTS = 100_000
+"""Read of all clusters together, shared evenly, and of one cluster at most 2,000."""
+
+MOST_TERMS = 60_000
+"""Terms counted, the most frequent first."""
+
+RARE = 0.001
+"""The smallest share that siblings are taken to have, so that a name seen once does not win."""
+
+LIFT = 1.3
+"""How many times as common as among the siblings a keyword must be."""
+
+EVERYWHERE = (0.05, 0.75)
+"""A word in this share of the texts of this share of the clusters is a stop word of the corpus."""
+
+MOSTLY = 0.6
+"""A phrase with this share of a word's texts is what the word mostly means here."""
+
+CONTENT = frozenset(
+    {"amount", "bill", "bottom", "call", "computer", "cry", "detail", "fire", "found", "full"}
+    | {"hundred", "interest", "mill", "mine", "move", "name", "part", "serious", "side"}
+    | {"sincere", "system", "thick", "thin", "top"}
+)
+"""Words that scikit-learn's English stop list takes for empty, and news and tickets do not."""
+
+PARTICLES = frozenset({"up", "out", "off", "down", "over", "back"})
+"""May end a phrase where the first word hardly stands without it: top up, pay back."""
+
+TOKEN = re.compile(r"[^\W_]+(?:['.\-][^\W_]+)*[+#]*|[^\w\s]|\n")
+"""A word of any script, also don't, top-up, node.js, c++; or a mark, which ends a phrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A term as a candidate in one cluster."""
+
+    text: str
+    count: int
+    stems: frozenset[str]
+
+
+def keywords(
+    texts: Sequence[str], clusters: Mapping[str, Ints], *, count: int = KEYWORDS
+) -> dict[str, list[str]]:
+    """Up to `count` keywords for each cluster, the most telling first, lower-cased.
+
+    `texts`: the n distinct texts. `clusters`: id to indices of the texts in it, children's
+    included; siblings are ids of the same parent. An only cluster is held against the texts
+    outside it. Large clusters are read in an even sample, long texts at their beginning.
+    """
+    samples = _samples(clusters, len(texts))
+    read = np.unique(np.concatenate([*samples.values(), np.empty(0, np.int32)]))
+    characters = int(np.clip(CHARACTER_BUDGET // max(1, len(read)), 200, MOST_CHARACTERS))
+    vocabulary, held = _held([texts[index][:characters] for index in read])
+    if not vocabulary:
+        return {id: [] for id in clusters}
+    shares = {id: _share(held, np.searchsorted(read, sample)) for id, sample in samples.items()}
+    common = _common([shares[id] for id in clusters if "." not in id], vocabulary)
+    groups: dict[str | None, list[str]] = {}
+    for id in clusters:
+        groups.setdefault(parent_of(id), []).append(id)
+    found: dict[str, list[str]] = {}
+    for siblings in groups.values():
+        total = np.zeros(len(vocabulary))
+        for id in siblings:
+            terms, share = shares[id]
+            total[terms] += share
+        for id in siblings:
+            terms, share = shares[id]
+            if len(siblings) > 1:
+                elsewhere = (total[terms] - share) / (len(siblings) - 1)
+            else:
+                elsewhere = _dense(shares.get(_outside(id)), len(vocabulary))[terms]
+            texts_read = len(samples[id])
+            ranked = _ranked(share, elsewhere, texts_read)
+            candidates = (
+                _Term(term, round(share[at] * texts_read), _stems(term))
+                for at in ranked
+                if not common.intersection((term := vocabulary[terms[at]]).split())
+            )
+            found[id] = _distinct(candidates, count)
+    return {id: found[id] for id in clusters}
+
+
+def _samples(clusters: Mapping[str, Ints], texts: int) -> dict[str, Ints]:
+    """The texts read for each cluster, and for one without siblings those outside it."""
+    each = int(np.clip(MOST_TEXTS // max(1, len(clusters)), 100, 2_000))
+    samples = {id: _evenly(members, each) for id, members in clusters.items()}
+    parents = [parent_of(id) for id in clusters]
+    for id, members in clusters.items():
+        parent = parent_of(id)
+        if parents.count(parent) == 1:
+            around = clusters.get(parent or "", np.arange(texts, dtype=np.int32))
+            samples[_outside(id)] = _evenly(np.setdiff1d(around, members), each)
+    return samples
+
+
+def _outside(id: str) -> str:
+    return f"not {id}"
+
+
+def _evenly(members: Ints, most: int) -> Ints:
+    if len(members) <= most:
+        return members
+    return members[np.linspace(0, len(members) - 1, most).astype(np.int64)]
+
+
+def _held(texts: list[str]) -> tuple[list[str], Any]:
+    """The vocabulary, and which text holds which term: (texts, terms) sparse of ones."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+
+    stop = frozenset(ENGLISH_STOP_WORDS - CONTENT)
+    if not any(next(_terms(text, stop), None) for text in texts):
+        return [], None
+    counter = CountVectorizer(
+        analyzer=lambda text: _terms(text, stop),
+        binary=True,
+        max_features=MOST_TERMS,
+        dtype=np.int32,
+    )
+    held = counter.fit_transform(texts)
+    return list(counter.get_feature_names_out()), held
+
+
+def _terms(text: str, stop: frozenset[str]) -> Iterator[str]:
+    """The words of a text, and the pairs of neighbours that may be a phrase."""
+    tokens = [
+        token.removesuffix("'s") for token in TOKEN.findall(text.lower().replace("\u2019", "'"))
+    ]
+    content = [
+        len(t) > 1 and not t[0].isdigit() and t.partition("'")[0] not in stop and t[-3:] != "n't"
+        for t in tokens
+    ]
+    for token, good in zip(tokens, content, strict=True):
+        if good:
+            yield token
+    for (first, good), (second, fine) in pairwise(zip(tokens, content, strict=True)):
+        if good and (fine or second in PARTICLES) and first != second:
+            yield f"{first} {second}"
+
+
+def _share(held: Any, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The terms that some of the texts hold, and the share of the texts that hold them."""
+    counts = np.asarray(held[rows].sum(axis=0)).ravel()
+    terms = np.flatnonzero(counts).astype(np.int32)
+    return terms, counts[terms] / max(1, len(rows))
+
+
+def _dense(
+    shares: tuple[NDArray[np.int32], NDArray[np.float64]] | None, terms: int
+) -> NDArray[np.float64]:
+    every = np.zeros(terms)
+    if shares:
+        every[shares[0]] = shares[1]
+    return every
+
+
+def _common(
+    shares: list[tuple[NDArray[np.int32], NDArray[np.float64]]], vocabulary: list[str]
+) -> frozenset[str]:
+    """The corpus's own stop words: common in nearly every one of at least four clusters."""
+    if len(shares) < 4:
+        return frozenset()
+    clusters = np.zeros(len(vocabulary))
+    for terms, share in shares:
+        clusters[terms[share >= EVERYWHERE[0]]] += 1
+    return frozenset(vocabulary[i] for i in np.flatnonzero(clusters >= EVERYWHERE[1] * len(shares)))
+
+
+def _ranked(
+    share: NDArray[np.float64], elsewhere: NDArray[np.float64], texts: int
+) -> NDArray[np.int64]:
+    """Positions of the terms that tell, the most telling first."""
+    fewest = 1 if texts < 5 else max(2.0, 0.01 * texts)
+    lift = share / np.maximum(elsewhere, RARE)
+    telling = np.flatnonzero((lift >= LIFT) & (share * texts > fewest - 0.5))
+    score = share[telling] * np.log(lift[telling])
+    return telling[np.argsort(-score, kind="stable")]
+
+
+def _stems(term: str) -> frozenset[str]:
+    """The words of a term without the endings of the plural, English, German or Romance."""
+    return frozenset(re.sub(r"(?<=\w{3})(?:'s|ies|es|en|e|s|y)$", "", w) for w in term.split())
+
+
+def _distinct(candidates: Iterator[_Term], count: int) -> list[str]:
+    """The first `count` terms that do not repeat each other.
+
+    A phrase takes the place of the words that mostly stand in it, else the words stay.
+    """
+    chosen: list[_Term] = []
+    for term in islice(candidates, 6 * count):
+        alike = [one for one in chosen if one.stems & term.stems]
+        phrase = " " in term.text
+        if not alike:
+            if term.text.split()[-1] not in PARTICLES:
+                chosen.append(term)
+        elif phrase and all(" " not in one.text for one in alike):
+            if all(term.count >= MOSTLY * one.count for one in alike):
+                chosen[chosen.index(alike[0])] = term
+                chosen = [one for one in chosen if one not in alike]
+        elif phrase and len(alike) == 1 and _adds(term, alike[0]):
+            chosen.append(term)
+    return [term.text for term in chosen[:count]]
+
+
+def _adds(term: _Term, other: _Term) -> bool:
+    """Whether a phrase says more than another: debit card after credit card.
+
+    It does not where it goes on where the other ends, as south wales after new south.
+    """
+    if " " not in other.text or term.stems <= other.stems:
+        return False
+    (first, last), (begins, ends) = term.text.split(), other.text.split()
+    return first != ends and last != begins

@@ -1,0 +1,116 @@
+"""The map: every point of a neighbour graph on a plane, for people to look at.
+
+UMAP (McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is already there.
+"""
+
+import numpy as np
+
+from corpuscope.tools.graph import NO_NEIGHBOUR, NeighbourGraph, principal_axes
+from corpuscope.tools.schema import Floats, Ints
+
+NEIGHBOURS = 15
+"""UMAP's own default; more draws the themes together without changing which lie side by side."""
+
+EPOCHS = (200, 100)
+"""For few and for many points; on many, twice the epochs changed neither look nor neighbours."""
+
+MANY_POINTS = 10_000
+
+FEWEST_FOR_UMAP = 5
+"""Fewer points have no neighbourhoods; their main axes say it all."""
+
+RING = 1.06
+"""Where points without neighbours stand, around a map of radius 1: seen, and out of the way."""
+
+
+def map_points(
+    graph: NeighbourGraph, vectors: Floats, init: Floats | None = None, *, seed: int = 0
+) -> Floats:
+    """(n, 2) float32 coordinates, finite, centred, the longer side from -1 to 1; n at least 1.
+
+    `vectors` (n, dim) are those of the graph; `init` (n, d) is where to begin, as a rule the node
+    embedding, flattened to its main axes (rows of NaN are fine); None begins with the vectors.
+    Points without neighbours stand on a ring around the rest. The same input and seed give the
+    same map.
+    """
+    linked = np.flatnonzero(_has_neighbour(graph))
+    start = vectors if init is None else init
+    places = np.zeros((len(vectors), 2), np.float32)
+    if not linked.size:
+        places[:] = _disc(len(places))
+        return _fitted(places)
+    flat = principal_axes(np.nan_to_num(start[linked]), 2)
+    if len(linked) >= FEWEST_FOR_UMAP:
+        flat = _umap(graph, linked, flat, seed)
+    elif not np.ptp(flat):
+        flat = _disc(len(linked))
+    places[linked] = _fitted(flat)
+    alone = np.flatnonzero(~np.isin(np.arange(len(places)), linked))
+    if alone.size:
+        angles = np.linspace(0, 2 * np.pi, len(alone), endpoint=False)
+        radius = RING * np.linalg.norm(places, axis=1).max()
+        places[alone] = radius * np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    return _fitted(places)
+
+
+def _has_neighbour(graph: NeighbourGraph) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Whether each point is linked to another one, in either direction."""
+    others = graph.indices[:, 1:]
+    linked = (others != NO_NEIGHBOUR).any(axis=1)
+    linked[others[others != NO_NEIGHBOUR]] = True
+    return linked
+
+
+def _umap(graph: NeighbourGraph, linked: Ints, start: Floats, seed: int) -> Floats:
+    """UMAP's own steps, without its search for neighbours, which needs the vectors again."""
+    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
+
+    random = np.random.RandomState(seed)
+    position = np.full(len(graph.indices) + 1, NO_NEIGHBOUR, np.int32)  # the last stands for -1
+    position[linked] = np.arange(len(linked))
+    indices = position[graph.indices[linked, :NEIGHBOURS]]
+    fuzzy, _sigmas, _rhos = fuzzy_simplicial_set(
+        start,
+        indices.shape[1],
+        random,
+        "cosine",
+        knn_indices=indices,
+        knn_dists=1.0 - graph.similarities[linked, :NEIGHBOURS],
+    )
+    # UMAP stretches the start to a square; jitter keeps points apart that start in one place.
+    start = start + random.normal(scale=1e-3, size=start.shape).astype(np.float32)
+    a, b = find_ab_params(spread=1.0, min_dist=0.0)
+    places, _more = simplicial_set_embedding(
+        data=start,
+        graph=fuzzy,
+        n_components=2,
+        initial_alpha=1.0,
+        a=a,
+        b=b,
+        gamma=1.0,
+        negative_sample_rate=5,
+        n_epochs=EPOCHS[len(linked) > MANY_POINTS],
+        init=start,
+        random_state=random,
+        metric="cosine",
+        metric_kwds={},
+        densmap=False,
+        densmap_kwds={},
+        output_dens=False,
+    )
+    result: Floats = np.nan_to_num(places.astype(np.float32))
+    return result
+
+
+def _disc(count: int) -> Floats:
+    """Points spread evenly over a disc, as the seeds of a sunflower (Vogel 1979)."""
+    index = np.arange(count)
+    radius, angle = np.sqrt(index), index * np.pi * (3.0 - np.sqrt(5.0))
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).astype(np.float32)
+
+
+def _fitted(places: Floats) -> Floats:
+    """Centred in its own frame and scaled to -1 to 1 on the longer side."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    half = float((high - low).max()) / 2
+    return ((places - (low + high) / 2) / (half if half > 0 else 1.0)).astype(np.float32)

@@ -1,0 +1,157 @@
+"""The tool `list-clusters`."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.schema import NOISE, Layer, Node, Result
+from corpuscope.tools.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.tree import order
+from corpuscope.tools.workspace import Workspace
+
+KEYWORDS_SHOWN = 6
+
+
+class ClusterLine(Result):
+    """One cluster in a list."""
+
+    id: str
+    title: str | None
+    size: int
+    share: float
+    keywords: list[str]
+    children: int
+
+    def as_text(self) -> str:
+        """The cluster in a line."""
+        words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
+        named = f"{self.title} ({words})" if self.title else words
+        below = f", {self.children} sub-clusters" if self.children else ""
+        return f"{self.id}: {named}: {self.size:,} records ({self.share:.1%}){below}"
+
+
+class ClusterPage(Result):
+    """A page of clusters of one run."""
+
+    dataset: str
+    run: str
+    layer: int | None
+    parent: str | None
+    layers: list[Layer]
+    recommended_layer: int
+    noise: int
+    """Records in no cluster of the layer shown (of the recommended one where none is)."""
+    records: int
+    clusters: list[ClusterLine]
+    total: int
+    offset: int
+    next_offset: int | None
+    hint: str | None
+
+    def as_text(self) -> str:
+        """The page, with how to go on."""
+        where = f"below {self.parent}" if self.parent else f"in layer {self.layer}"
+        last = self.offset + len(self.clusters)
+        lines = [
+            f"Run {self.run} of '{self.dataset}': clusters {self.offset + 1 if last else 0} to "
+            f"{last} of {self.total} {where}."
+        ]
+        lines += [line.as_text() for line in self.clusters]
+        if self.parent is None:
+            lines.append(f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster")
+            if len(self.layers) > 1:
+                counts = ", ".join(
+                    f"{layer.index}{'*' if layer.index == self.recommended_layer else ''}: "
+                    f"{layer.clusters}"
+                    for layer in self.layers
+                )
+                lines.append(f"Layers (clusters; * recommended): {counts}.")
+        if self.next_offset is not None:
+            lines.append(f"More: call again with offset={self.next_offset}.")
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+def list_clusters(
+    workspace: Workspace,
+    dataset: DatasetName = None,
+    run: RunId = None,
+    parent: Annotated[
+        str | None,
+        Field(description="Show the clusters directly below this one (an id, or noise)."),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        Field(ge=0, description="Resolution: 0 is the coarsest; left out: the recommended one."),
+    ] = None,
+    sort: Annotated[
+        Literal["size", "id", "title"], Field(description="Order of the list.")
+    ] = "size",
+    limit: Annotated[int, Field(ge=1, le=100, description="Clusters on a page.")] = 25,
+    offset: Annotated[int, Field(ge=0, description="Clusters to skip.")] = 0,
+) -> ClusterPage:
+    """List the clusters (themes) of a run: id, title, size, share, keywords, sub-clusters.
+
+    Without parent and layer: the recommended layer. With parent: its sub-clusters. Noise, the
+    records in no cluster, is counted. Titles appear once described (`describe-cluster`).
+    """
+    selection = select(workspace, dataset, run)
+    chosen = selection.run
+    if parent is not None and layer is not None:
+        raise BadInput("Give parent or layer, not both: parent lists sub-clusters of one cluster.")
+    if parent is None:
+        shown = chosen.recommended if layer is None else layer
+        if shown >= len(chosen.layers):
+            raise BadInput(f"No layer {shown}: run {chosen.id} has 0 to {len(chosen.layers) - 1}.")
+        nodes = selection.standing_in(shown)
+        noise = chosen.records - sum(node.size for node in nodes)
+    else:
+        shown = None
+        if parent != NOISE:
+            selection.node(parent)
+        nodes = selection.children(parent)
+        noise = chosen.noise
+    keys: dict[str, Callable[[Node], Any]] = {
+        "size": lambda node: (-node.size, order(node.id)),
+        "id": lambda node: order(node.id),
+        "title": lambda node: selection.label(node).casefold(),
+    }
+    page = sorted(nodes, key=keys[sort])[offset : offset + limit]
+    after = offset + len(page)
+    return ClusterPage(
+        dataset=selection.card.name,
+        run=chosen.id,
+        layer=shown,
+        parent=parent,
+        layers=chosen.layers,
+        recommended_layer=chosen.recommended,
+        noise=noise,
+        records=chosen.records,
+        clusters=[cluster_line(selection, node) for node in page],
+        total=len(nodes),
+        offset=offset,
+        next_offset=after if after < len(nodes) else None,
+        hint=_hint(parent, nodes) or chosen.hint,
+    )
+
+
+def cluster_line(selection: Selection, node: Node) -> ClusterLine:
+    """A cluster as lists show it."""
+    description = selection.descriptions.get(node.id)
+    return ClusterLine(
+        id=node.id,
+        title=description.title if description else None,
+        size=node.size,
+        share=node.share,
+        keywords=node.keywords,
+        children=len(selection.children(node.id)),
+    )
+
+
+def _hint(parent: str | None, nodes: list[Node]) -> str | None:
+    if parent is not None and not nodes:
+        return f"{parent} has no sub-clusters. Split it with `cluster` and within={parent}."
+    return None

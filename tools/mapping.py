@@ -1,0 +1,62 @@
+"""The map of a run: computed once, by whoever needs it first."""
+
+import numpy as np
+
+from corpuscope.tools.clustering import Clustering
+from corpuscope.tools.corpus import Corpus, read_corpus
+from corpuscope.tools.errors import NotReady
+from corpuscope.tools.graph import NeighbourGraph, neighbour_graph, node_embedding
+from corpuscope.tools.layout import map_points
+from corpuscope.tools.locks import map_lock
+from corpuscope.tools.schema import DatasetCard, Floats, Report, Run
+from corpuscope.tools.workspace import Workspace
+
+# A million texts take minutes; whoever waits for a map waits for its maker this long.
+MOST_SECONDS = 1_800.0
+
+
+def draw_map(workspace: Workspace, run: Run, corpus: Corpus, found: Clustering) -> None:
+    """Lay out and keep the map of a run that was just saved, from what clustering left."""
+    with map_lock(workspace.runs.folder(run.dataset, run.id), MOST_SECONDS):
+        if workspace.runs.map(run) is None:
+            points = found.points
+            if points is None:
+                points = _laid_out(run, corpus, found.graph, found.start)
+            workspace.runs.save_map(run, points[corpus.copies_of])
+
+
+def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report) -> Floats:
+    """The run's map, (n, 2) row for row with its members; laid out where there is none yet.
+
+    Where another process is at it, this waits for that one. Records that the dataset no longer
+    has get the place (0, 0).
+
+    Raises:
+        NotReady: All records of the run are gone, or another process takes too long.
+    """
+    with map_lock(workspace.runs.folder(run.dataset, run.id), MOST_SECONDS):
+        points = workspace.runs.map(run)
+        if points is not None:
+            return points
+        members = workspace.runs.members(run)
+        report(0.1, "reading vectors for the map")
+        corpus = read_corpus(workspace.store, card, set(members.ids))
+        if not corpus.ids:
+            raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
+        report(0.4, "laying out the map")
+        distinct = _laid_out(run, corpus, None, None)
+        place = dict(zip(corpus.ids, distinct[corpus.copies_of], strict=True))
+        nowhere = np.zeros(2, dtype=np.float32)
+        points = np.array([place.get(i, nowhere) for i in members.ids], dtype=np.float32)
+        workspace.runs.save_map(run, points)
+        return points
+
+
+def _laid_out(
+    run: Run, corpus: Corpus, graph: NeighbourGraph | None, start: Floats | None
+) -> Floats:
+    seed = int(run.parameters.get("seed") or 0)
+    if graph is None:
+        graph = neighbour_graph(corpus.vectors, seed=seed)
+        start = node_embedding(graph, corpus.vectors, seed=seed)
+    return map_points(graph, corpus.vectors, start, seed=seed)

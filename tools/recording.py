@@ -1,0 +1,97 @@
+"""From what was found to what a run keeps: nodes with words and examples, members, versions."""
+
+import importlib.metadata
+from datetime import UTC, datetime
+
+import numpy as np
+
+from corpuscope.tools.clustering import Clustering
+from corpuscope.tools.corpus import Corpus
+from corpuscope.tools.exemplars import exemplars
+from corpuscope.tools.keywords import keywords
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import NOISE, DatasetCard, Floats, Layer, Node, Run, Scalar
+
+PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy", "umap-learn")
+
+
+def described_nodes(corpus: Corpus, found: Clustering) -> list[Node]:
+    """The nodes of the tree as a run keeps them: with keywords and exemplars."""
+    words = keywords(corpus.texts, {node.id: node.members for node in found.tree.nodes})
+    records = max(1, len(corpus.ids))
+    nodes = []
+    for node in found.tree.nodes:
+        shown = exemplars(corpus.vectors, node.members, found.tree.strengths[node.members])
+        nodes.append(
+            Node(
+                id=node.id,
+                layers=node.layers,
+                size=node.size,
+                share=round(node.size / records, 6),
+                keywords=words[node.id],
+                exemplars=[corpus.ids[corpus.first[point]] for point in shown],
+            )
+        )
+    return nodes
+
+
+def centrality(corpus: Corpus, found: Clustering) -> Floats:
+    """(m,) float32: the cosine of each distinct text to the mean of its finest cluster; noise 0."""
+    near = np.zeros(len(corpus.texts), dtype=np.float32)
+    paths = found.tree.paths
+    for path in set(paths) - {NOISE}:
+        rows = np.flatnonzero(paths == path)
+        mean = corpus.vectors[rows].mean(axis=0)
+        near[rows] = corpus.vectors[rows] @ (mean / max(float(np.linalg.norm(mean)), 1e-9))
+    return near
+
+
+def recorded_run(
+    card: DatasetCard,
+    corpus: Corpus,
+    found: Clustering,
+    nodes: list[Node],
+    settled: dict[str, Scalar],
+) -> Run:
+    """The run as it is kept; it gets its id when it is saved."""
+    layers = [
+        Layer(
+            index=index,
+            clusters=sum(bool(n.layers and n.layers[0] <= index <= n.layers[1]) for n in nodes),
+            coverage=round(covered(nodes, index) / len(corpus.ids), 4),
+            persistence=round(float(layer.persistence), 3),
+        )
+        for index, layer in enumerate(found.choice.layers)
+    ]
+    recommended = found.choice.recommended
+    return Run(
+        id="",
+        dataset=card.name,
+        dataset_version=card.version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        parameters=settled,
+        versions={name: importlib.metadata.version(name) for name in PACKAGES},
+        records=len(corpus.ids),
+        noise=len(corpus.ids) - covered(nodes, recommended),
+        layers=layers,
+        recommended=recommended,
+        reason=found.choice.reason,
+        hint=found.hint,
+        nodes=nodes,
+    )
+
+
+def covered(nodes: list[Node], layer: int) -> int:
+    """Records in a cluster of that layer."""
+    return sum(n.size for n in nodes if n.layers and n.layers[0] <= layer <= n.layers[1])
+
+
+def recorded_members(corpus: Corpus, found: Clustering) -> Members:
+    """Which record is where, duplicates included."""
+    return Members(
+        ids=corpus.ids,
+        paths=found.tree.paths[corpus.copies_of],
+        strengths=found.tree.strengths[corpus.copies_of],
+        centrality=centrality(corpus, found)[corpus.copies_of],
+        copies_of=corpus.copies_of,
+    )

@@ -1,0 +1,179 @@
+"""Runs on disk: `runs/<dataset>/<run>/`, each file written under another name and renamed."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpuscope.tools.errors import NotFound
+from corpuscope.tools.names import RUN, check_run_id
+from corpuscope.tools.schema import Description, Floats, Run
+
+RUN_FILE = "run.json"
+MEMBERS_FILE = "members.parquet"
+MAP_FILE = "map.npy"
+DESCRIPTIONS = "descriptions"
+
+
+@dataclass(frozen=True)
+class Members:
+    """Which record is where, row for row: `ids`; `paths`, the finest cluster id or `noise`;
+    `strengths` (n,) of the membership, 0 to 1; `centrality` (n,), the cosine to the mean of that
+    cluster; `copies_of` (n,), equal for equal texts."""
+
+    ids: list[str]
+    paths: NDArray[np.object_]
+    strengths: Floats
+    centrality: Floats
+    copies_of: NDArray[np.int32]
+
+
+class Runs:
+    """The runs of all datasets below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def ids(self, dataset: str) -> list[str]:
+        """The ids of the dataset's runs, the oldest first."""
+        folder = self.root / dataset
+        if not folder.is_dir():
+            return []
+        names = (entry.name for entry in os.scandir(folder) if RUN.fullmatch(entry.name))
+        return sorted(names, key=lambda name: int(name[1:]))
+
+    def folder(self, dataset: str, run: str) -> Path:
+        """Where a run is kept."""
+        return self.root / dataset / run
+
+    def save(self, run: Run, members: Members) -> Run:
+        """Keep a new run; it gets the next free id, and appears whole or not at all."""
+        parent = self.root / run.dataset
+        parent.mkdir(parents=True, exist_ok=True)
+        self._drop_strays(parent)
+        draft = parent / f"draft-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        draft.mkdir()
+        _write_members(draft / MEMBERS_FILE, members)
+        number = int((self.ids(run.dataset) or ["r0"])[-1][1:]) + 1
+        while True:
+            named = run.model_copy(update={"id": f"r{number}"})
+            (draft / RUN_FILE).write_text(named.model_dump_json(indent=1), encoding="utf-8")
+            try:
+                draft.rename(parent / named.id)
+            except OSError:
+                if not (parent / named.id).exists():
+                    raise
+                number += 1  # another process took it in the meantime
+            else:
+                return named
+
+    def load(self, dataset: str, run: str | None = None) -> Run:
+        """A run by id, or the dataset's newest.
+
+        Raises:
+            NotFound: No such run; the message lists those there are.
+        """
+        known = self.ids(dataset)
+        if not known:
+            raise NotFound(f"Dataset '{dataset}' has no run yet. Make one with `cluster`.")
+        chosen = known[-1] if run is None else check_run_id(run)
+        if chosen not in known:
+            raise NotFound(f"No run '{chosen}' of '{dataset}'. Runs: {', '.join(known)}.")
+        text = (self.folder(dataset, chosen) / RUN_FILE).read_text(encoding="utf-8")
+        return Run.model_validate_json(text)
+
+    def members(self, run: Run) -> Members:
+        """Which record is in which cluster of the run."""
+        import pyarrow.parquet as parquet
+
+        table = parquet.read_table(self.folder(run.dataset, run.id) / MEMBERS_FILE)
+        return Members(
+            ids=table["id"].to_pylist(),
+            paths=np.array(table["path"].to_pylist(), dtype=object),
+            strengths=table["strength"].to_numpy(),
+            centrality=table["centrality"].to_numpy(),
+            copies_of=table["copies_of"].to_numpy(),
+        )
+
+    def save_map(self, run: Run, points: Floats) -> None:
+        """Keep the run's map, (n, 2), row for row with its members."""
+        with (
+            _renamed(self.folder(run.dataset, run.id) / MAP_FILE) as draft,
+            draft.open("wb") as out,
+        ):
+            np.save(out, points)
+
+    def map(self, run: Run) -> Floats | None:
+        """The run's map, (n, 2) float32, or None while there is none."""
+        file = self.folder(run.dataset, run.id) / MAP_FILE
+        if not file.exists():
+            return None
+        points: Floats = np.load(file, allow_pickle=False)
+        return points
+
+    def save_description(self, run: Run, description: Description) -> None:
+        """Keep the words for one cluster; each has a file of its own, so none disturbs another."""
+        folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
+        folder.mkdir(exist_ok=True)
+        with _renamed(folder / f"{description.cluster}.json") as draft:
+            draft.write_text(description.model_dump_json(indent=1), encoding="utf-8")
+
+    def descriptions(self, run: Run) -> dict[str, Description]:
+        """The run's descriptions by cluster id."""
+        folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
+        if not folder.is_dir():
+            return {}
+        found = (
+            Description.model_validate_json(file.read_text(encoding="utf-8"))
+            for file in sorted(folder.glob("*.json"))
+        )
+        return {description.cluster: description for description in found}
+
+    def remove(self, dataset: str) -> None:
+        """Forget all runs of a dataset."""
+        shutil.rmtree(self.root / dataset, ignore_errors=True)
+
+    def _drop_strays(self, parent: Path) -> None:
+        for draft in parent.glob("draft-*"):
+            owner = int(draft.name.split("-")[1])
+            if owner != os.getpid() and not _alive(owner):
+                shutil.rmtree(draft, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    yield draft
+    draft.replace(path)
+
+
+def _write_members(path: Path, members: Members) -> None:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    table = arrow.table(
+        {
+            "id": members.ids,
+            "path": list(members.paths),
+            "strength": members.strengths,
+            "centrality": members.centrality,
+            "copies_of": members.copies_of,
+        }
+    )
+    parquet.write_table(table, path)

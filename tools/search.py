@@ -1,0 +1,138 @@
+"""The tool `search`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from corpuscope.tools.embedding import open_embedder
+from corpuscope.tools.errors import BadInput, NotFound
+from corpuscope.tools.get_members import WhereFilter, shortened
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import NOISE, DatasetCard, Result, Run, Scalar
+from corpuscope.tools.selection import DatasetName, RunId, rows_of
+from corpuscope.tools.store import MOST_HITS, Hit
+from corpuscope.tools.workspace import Workspace
+
+# A page of texts stays below the 25 kB that hosts take well.
+PAGE_CHARACTERS = 12_000
+
+
+class SearchHit(Result):
+    """One record found."""
+
+    id: str
+    text: str
+    score: float
+    cluster: str | None
+    """The finest cluster that it is in; None where the dataset has no run."""
+    metadata: dict[str, Scalar]
+
+    def as_text(self) -> str:
+        """The record in a line or more."""
+        place = f", cluster {self.cluster}" if self.cluster else ""
+        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}"
+
+
+class SearchResult(Result):
+    """The records nearest to a query."""
+
+    dataset: str
+    run: str | None
+    query: str
+    by: Literal["vectors", "words"]
+    note: str | None
+    hits: list[SearchHit]
+
+    def as_text(self) -> str:
+        """The hits, the nearest first."""
+        head = f"{len(self.hits)} records of '{self.dataset}' nearest to '{self.query}':"
+        lines = [head if self.hits else f"Nothing found in '{self.dataset}' for '{self.query}'."]
+        return "\n".join(lines + [hit.as_text() for hit in self.hits] + [self.note or ""]).strip()
+
+
+def search(
+    workspace: Workspace,
+    query: Annotated[str, Field(min_length=1, max_length=2000, description="What to look for.")],
+    dataset: DatasetName = None,
+    run: RunId = None,
+    cluster: Annotated[
+        str | None, Field(description="Only in this cluster of the run (3, 3.1 or noise).")
+    ] = None,
+    where: WhereFilter = None,
+    limit: Annotated[int, Field(ge=1, le=100, description="Records to return.")] = 10,
+) -> SearchResult:
+    """Find the records nearest in meaning to a query, with the cluster each is in.
+
+    Use it to find which theme something belongs to, or to check whether a theme exists. The
+    query is embedded by the dataset's own model; where the vectors came without one, records
+    that share words with the query are found instead, and the result says so.
+    """
+    card = workspace.store.card(dataset)
+    has_run = bool(workspace.runs.ids(card.name))
+    if cluster is not None and not has_run:
+        raise NotFound(f"'{card.name}' is not clustered yet: call `cluster` first.")
+    chosen = workspace.runs.load(card.name, run) if has_run else None
+    members = workspace.runs.members(chosen) if chosen else None
+    inside = _inside(chosen, members, cluster)
+    # Milvus does not know the clusters: ask for more until enough of them are inside.
+    wanted = limit
+    while True:
+        hits = _hits(workspace, card, query, wanted, where)
+        fitting = [hit for hit in hits if inside is None or hit.record.id in inside]
+        if len(fitting) >= limit or len(hits) < wanted or wanted >= MOST_HITS:
+            break
+        wanted = min(wanted * 8, MOST_HITS)
+    places = {} if members is None else dict(zip(members.ids, members.paths, strict=True))
+    return SearchResult(
+        dataset=card.name,
+        run=chosen.id if chosen else None,
+        query=query,
+        by="words" if card.full_text else "vectors",
+        note=_note(card),
+        hits=[
+            SearchHit(
+                id=hit.record.id,
+                text=shortened(hit.record.text, PAGE_CHARACTERS // limit),
+                score=round(hit.score, 4),
+                cluster=places.get(hit.record.id),
+                metadata=hit.record.metadata,
+            )
+            for hit in fitting[:limit]
+        ],
+    )
+
+
+def _hits(
+    workspace: Workspace, card: DatasetCard, query: str, limit: int, where: WhereFilter
+) -> list[Hit]:
+    if card.full_text:
+        hits = workspace.store.matching_words(card, query, limit, where)
+        return [hit for hit in hits if hit.score > 0]
+    saved = workspace.dataset_folder(card)
+    embedder = open_embedder(card.embedding, workspace.embedding, saved)
+    vector = embedder.embed_query(query)
+    if not vector.any():
+        raise BadInput(f"'{query[:60]}' has no word that the dataset knows. Use other words.")
+    if embedder.dim != card.dim:
+        raise BadInput(
+            f"The model {card.embedding} makes vectors of {embedder.dim} numbers, the dataset's "
+            f"have {card.dim}: it is not the one that made them. Ingest again with the right one."
+        )
+    return workspace.store.nearest(card, vector, limit, where)
+
+
+def _inside(run: Run | None, members: Members | None, cluster: str | None) -> set[str] | None:
+    if cluster is None or run is None or members is None:
+        return None
+    if cluster != NOISE and all(node.id != cluster for node in run.nodes):
+        raise NotFound(f"No cluster '{cluster[:20]}' in run {run.id}. See `list-clusters`.")
+    return {members.ids[row] for row in rows_of(members, cluster)}
+
+
+def _note(card: DatasetCard) -> str | None:
+    if not card.full_text:
+        return None
+    return (
+        "Found by matching words (BM25): the vectors came from a file and no embedding was named. "
+        "To search by meaning, ingest again with mode=replace and embedding set to their model."
+    )

@@ -1,0 +1,110 @@
+"""What a client means by `dataset`, `run` and `cluster`, found and checked once for every tool."""
+
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from corpuscope.tools.errors import NotFound
+from corpuscope.tools.names import check_cluster_id
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import NOISE, DatasetCard, Description, Node, Run
+from corpuscope.tools.tree import is_within, order, parent_of
+from corpuscope.tools.workspace import Workspace
+
+DatasetName: TypeAlias = Annotated[
+    str | None, Field(description="The dataset; may be left out where there is only one.")
+]
+RunId: TypeAlias = Annotated[
+    str | None, Field(description="The run (r1, r2, …); left out: the dataset's newest.")
+]
+ClusterId: TypeAlias = Annotated[
+    str, Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise.")
+]
+
+# An unknown id is answered with the ids there are; nobody reads more than this.
+IDS_IN_A_MESSAGE = 15
+WORDS_IN_A_LABEL = 3
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A dataset with one of its runs."""
+
+    card: DatasetCard
+    run: Run
+    descriptions: dict[str, Description]
+
+    def node(self, cluster: str) -> Node:
+        """The cluster of this id.
+
+        Raises:
+            NotFound: There is none in the run; the message lists ids there are.
+        """
+        for node in self.run.nodes:
+            if node.id == check_cluster_id(cluster):
+                return node
+        known = sorted((node.id for node in self.run.nodes), key=order)
+        listed = ", ".join(known[:IDS_IN_A_MESSAGE]) or "none"
+        more = ", …" if len(known) > IDS_IN_A_MESSAGE else ""
+        raise NotFound(
+            f"No cluster '{cluster}' in run {self.run.id} of '{self.card.name}'. "
+            f"Clusters: {listed}{more}, and {NOISE}. `list-clusters` shows them all."
+        )
+
+    def label(self, node: Node) -> str:
+        """The cluster's title, or its first keywords while nobody has described it."""
+        description = self.descriptions.get(node.id)
+        return description.title if description else ", ".join(node.keywords[:WORDS_IN_A_LABEL])
+
+    def children(self, parent: str) -> list[Node]:
+        """The clusters directly below one, in the order of their ids."""
+        depth = parent.count(".") + 1
+        below = [
+            node
+            for node in self.run.nodes
+            if node.id.count(".") == depth and is_within(node.id, parent)
+        ]
+        return sorted(below, key=lambda node: order(node.id))
+
+    def siblings(self, node: Node) -> list[Node]:
+        """The clusters beside one, the largest first: below the same parent, or on top as it is."""
+        parent = parent_of(node.id)
+        if parent is not None:
+            beside = self.children(parent)
+        else:
+            beside = self.standing_in(node.layers[1]) if node.layers else []
+        others = [other for other in beside if other.id != node.id]
+        return sorted(others, key=lambda other: -other.size)
+
+    def standing_in(self, layer: int) -> list[Node]:
+        """The clusters of a layer, in the order of their ids."""
+        there = [
+            node
+            for node in self.run.nodes
+            if node.layers and node.layers[0] <= layer <= node.layers[1]
+        ]
+        return sorted(there, key=lambda node: order(node.id))
+
+
+def select(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+    """The dataset and run that a client means.
+
+    Raises:
+        NotFound: No such dataset or run.
+        BadInput: No dataset named although there are several.
+    """
+    card = workspace.store.card(dataset)
+    chosen = workspace.runs.load(card.name, run)
+    return Selection(card, chosen, workspace.runs.descriptions(chosen))
+
+
+def rows_of(members: Members, cluster: str) -> NDArray[np.int64]:
+    """The rows of `members` that are in a cluster, its children included.
+
+    `noise` are the records in no cluster of the run; those that drilling down into the noise has
+    put into `noise.1` … count as noise too.
+    """
+    return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])

@@ -1,0 +1,248 @@
+"""The map as a PNG without a browser: drawn by matplotlib, in the colours of `figure`."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corpuscope.tools.map_view import (
+    FAINT_INK,
+    INK,
+    NOISE_COLOUR,
+    PAPER,
+    Canvas,
+    MapView,
+    canvas_for,
+    colours,
+    density_labels,
+    ink,
+    marker,
+    name_of,
+    plain,
+)
+from corpuscope.tools.schema import NOISE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 100
+"""Pixels per inch, so that sizes in pixels and in matplotlib's points convert by 72 / 100."""
+
+LEGEND_ENTRIES = 20
+LEGEND_WIDTH = 330
+LEGEND_FONT = 13.0
+LEGEND_PITCH = 34.0
+"""Pixels from one entry to the next where there is room."""
+LEGEND_NAME = 36
+"""Columns of a name that fit the legend's width beside its dot and its number."""
+
+MARGIN, HEADER = 24, 84
+"""Pixels around the map, and above it for title and subtitle."""
+
+MAX_BYTES = 700_000
+"""Base64 adds a third, and hosts cut the result of a tool at 1 MB."""
+
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK KR",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Yu Gothic",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Arial Unicode MS",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Noto Emoji",
+    "Segoe UI Emoji",
+    "Segoe UI Symbol",
+)
+"""In the order in which a glyph is looked for. The first comes with matplotlib, has Latin, Greek,
+Cyrillic, Arabic and Hebrew; the others serve where the machine has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Writes untrusted text in whatever fonts there are."""
+
+    families: tuple[str, ...]
+    known: frozenset[int]
+    """The code points that have a glyph in one of them."""
+
+    def legible(self, text: str, instead: str) -> str:
+        """`text` without the characters that no font has, or `instead` where most are lost."""
+        kept = "".join(c for c in text if ord(c) in self.known or c == "\n")
+        kept = "\n".join(" ".join(line.split()) for line in kept.split("\n"))
+        return kept if 2 * len(kept) > len(text) else instead
+
+
+def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
+    """The map as a PNG of `width` x `height` pixels, below `MAX_BYTES`.
+
+    Noise is below and grey, the largest group next and the smallest on top; the legend names the
+    `LEGEND_ENTRIES` largest groups. A label that the machine's fonts cannot write is replaced by
+    the id of its group. The points must be finite.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    pen = _pen()
+    palette = colours(len(view.groups))
+    map_width = max(width - LEGEND_WIDTH - 3 * MARGIN, width // 2)
+    map_height = height - HEADER - MARGIN
+    axes = figure.add_axes(
+        (MARGIN / width, MARGIN / height, map_width / width, map_height / height)
+    )
+    axes.set_axis_off()
+    _draw_points(axes, view, palette)
+    _draw_labels(axes, view, palette, pen, canvas_for(view.points, map_width, map_height))
+    _draw_header(figure, view, pen)
+    left = map_width + 2 * MARGIN
+    legend = figure.add_axes(
+        (left / width, 0, (width - left - MARGIN) / width, (height - HEADER) / height)
+    )
+    legend.set_axis_off()
+    legend.set_xlim(0, width - left - MARGIN)
+    legend.set_ylim(height - HEADER, 0)
+    _draw_legend(legend, view, palette, pen)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=DPI)
+    return within_limit(image.getvalue())
+
+
+def within_limit(png: bytes) -> bytes:
+    """`png` itself, or the same picture in 256 colours where it is larger than `MAX_BYTES`."""
+    if len(png) <= MAX_BYTES:
+        return png
+    from PIL import Image
+
+    smaller = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+            smaller, format="png", optimize=True
+        )
+    return smaller.getvalue()
+
+
+def _pen() -> _Pen:
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    installed = set(fontManager.get_font_names())
+    families = tuple(name for name in FONTS if name in installed)
+    known: set[int] = set()
+    for name in families:
+        # A bold face often has fewer glyphs than the regular one; both are written with.
+        faces = [FontProperties(family=name, weight=weight) for weight in ("normal", "bold")]
+        normal, bold = (get_font(findfont(face)).get_charmap() for face in faces)
+        known.update(normal.keys() & bold.keys())
+    return _Pen(families, frozenset(known))
+
+
+def _draw_points(axes: "Axes", view: MapView, palette: Sequence[str]) -> None:
+    size, alpha = marker(len(view.points))
+    for index, colour in ((-1, NOISE_COLOUR), *enumerate(palette)):
+        members = view.points[view.group == index]
+        axes.plot(
+            members[:, 0],
+            members[:, 1],
+            linestyle="none",
+            marker="o",
+            markersize=size * 72 / DPI,
+            markeredgewidth=0,
+            color=colour,
+            alpha=alpha,
+        )
+
+
+def _draw_labels(
+    axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen, canvas: Canvas
+) -> None:
+    from matplotlib.patheffects import withStroke
+
+    axes.set_xlim(*canvas.x)
+    axes.set_ylim(*canvas.y)
+    labels = density_labels(view, canvas)
+    for label in labels:
+        if label.leader:
+            axes.plot(*label.leader, color=ink(palette[label.group]), linewidth=0.7)
+    for label in labels:
+        text = axes.text(
+            label.x,
+            label.y,
+            pen.legible(label.text, view.groups[label.group].id),
+            fontfamily=pen.families,
+            fontsize=label.font * 72 / DPI,
+            fontweight="bold",
+            color=ink(palette[label.group]),
+            ha="center",
+            va="center",
+            linespacing=1.05,
+            parse_math=False,
+        )
+        text.set_path_effects([withStroke(linewidth=2.6, foreground=PAPER)])
+
+
+def _draw_header(figure: "Figure", view: MapView, pen: _Pen) -> None:
+    width, height = figure.get_size_inches() * DPI
+    room = int((width - 2 * MARGIN) / 11)
+    lines = (
+        (view.title, 20, 34, INK, "bold"),
+        (view.subtitle, 13.5, 62, FAINT_INK, "normal"),
+    )
+    for text, size, top, colour, weight in lines:
+        figure.text(
+            MARGIN / width,
+            1 - top / height,
+            pen.legible(plain(text, room), ""),
+            fontfamily=pen.families,
+            fontsize=size * 72 / DPI,
+            fontweight=weight,
+            color=colour,
+            va="center",
+            parse_math=False,
+        )
+
+
+def _draw_legend(axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen) -> None:
+    """Dot, name and number of the largest groups, how many more there are, and noise."""
+    shown = view.groups[:LEGEND_ENTRIES]
+    rows = [
+        (colour, pen.legible(name_of(group, LEGEND_NAME), group.id), f"{group.size:,}")
+        for group, colour in zip(shown, palette, strict=False)
+    ]
+    if more := view.groups[LEGEND_ENTRIES:]:
+        rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
+    if view.noise:
+        name = pen.legible(plain(view.noise_label, LEGEND_NAME), NOISE)
+        rows.append((NOISE_COLOUR, name, f"{view.noise:,}"))
+    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
+    pitch = min(LEGEND_PITCH, (bottom - MARGIN) / max(len(rows), 1))
+    for row, (colour, name, number) in enumerate(rows):
+        y = (row + 0.5) * pitch
+        if colour is not None:
+            axes.plot([8], [y], marker="o", markersize=9, markeredgewidth=0, color=colour)
+        for x, text, align, shade in (
+            (24, name, "left", INK if colour else FAINT_INK),
+            (right, number, "right", FAINT_INK),
+        ):
+            axes.text(
+                x,
+                y,
+                text,
+                fontfamily=pen.families,
+                fontsize=LEGEND_FONT * 72 / DPI,
+                color=shade,
+                ha=align,
+                va="center",
+                parse_math=False,
+            )
