@@ -61,7 +61,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     async def lifespan(_: MCPServer[Serving]) -> AsyncIterator[Serving]:
         hello = {"settings": for_worker(settings), "warm": warm}
         try:
-            async with serving_jobs(hello, settings.workers) as jobs:
+            async with serving_jobs(hello, settings.workers, workspace.store.connect) as jobs:
                 yield Serving(workspace, jobs)
         finally:
             with anyio.CancelScope(shield=True):
@@ -91,7 +91,8 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     server.resource(pages.CLUSTER, title="Cluster", mime_type=markdown)(pages.read_cluster)
     server.prompt("explore-dataset", title="Explore a dataset")(conversation.explore_dataset)
     server.prompt("drill-down", title="Look into a theme")(conversation.drill_down)
-    server.completion()(functools.partial(conversation.complete, workspace))
+    complete: Any = server.completion
+    complete()(functools.partial(conversation.complete, workspace))
     return server
 
 

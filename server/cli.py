@@ -22,8 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     # Standard output belongs to the protocol, or to what the command has to say.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-    # It logs with a traceback what the store expects and handles.
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
     from corpuscope.server.settings import read_settings
 

@@ -24,7 +24,7 @@ FOLDER = "corpuscope-demo"
 DATASET = "python_docs"
 # Tests and vendored copies document themselves, not the library.
 SKIPPED = frozenset(
-    {"test", "tests", "idle_test", "site-packages", "lib2to3", "_vendor", "turtledemo"}
+    {"test", "tests", "idle_test", "site-packages", "lib2to3", "_vendor", "turtledemo", "idlelib"}
 )
 # Shorter docstrings ("Return self.") say nothing that could be a theme.
 SHORTEST = 40
@@ -83,7 +83,8 @@ def _docstrings(library: Path) -> Iterator[dict[str, str]]:
 
 
 def _documented(node: Node, module: str, name: str) -> Iterator[dict[str, str]]:
-    text = ast.get_docstring(node) or ""
+    # Examples of code are the same everywhere and hide what the words are about.
+    text = (ast.get_docstring(node) or "").partition(">>>")[0].strip()
     if len(text) >= SHORTEST:
         kind = {"Module": "module", "ClassDef": "class"}.get(type(node).__name__, "function")
         package = module.partition(".")[0]

@@ -68,9 +68,7 @@ def _embedding(workspace: Workspace) -> str:
         from pathlib import Path
 
         texts = ["a text to try it with", "another text"]
-        fitted = fit_embedder(
-            workspace.default_embedding, texts, workspace.embedding, Path(folder)
-        )
+        fitted = fit_embedder(workspace.default_embedding, texts, workspace.embedding, Path(folder))
         dim = fitted.embedder.embed(texts).shape[1]
     spec = fitted.embedder.spec
     size = "sized by the texts" if spec == "lexical" else f"{dim} numbers"

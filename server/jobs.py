@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from corpuscope.tools.errors import BY_NAME, CorpuscopeError, NotFound, NotReady
@@ -34,6 +35,8 @@ LONGEST_LINE = 64 * 1024 * 1024
 MOST_QUEUED = 16
 # Finished jobs are kept this many, so that `get-job` can still tell how they ended.
 MOST_FINISHED = 50
+# A process whose output ended is about to end itself.
+EXIT_SECONDS = 5.0
 # How soon a change of progress reaches somebody who waits.
 TICK_SECONDS = 0.25
 
@@ -77,13 +80,18 @@ class _Worker:
         message: dict[str, Any] = json.loads(line)
         return message
 
-    async def kill(self) -> int:
+    async def ended(self) -> int | None:
+        """How the process ended by itself; None where it has not."""
+        with anyio.move_on_after(EXIT_SECONDS):
+            await self.process.wait()
+        return self.process.returncode
+
+    async def kill(self) -> None:
         with anyio.CancelScope(shield=True):
             if self.process.returncode is None:
                 self.process.kill()
-            code = await self.process.wait()
+            await self.process.wait()
             await self.process.aclose()
-            return code
 
 
 class Jobs:
@@ -96,6 +104,17 @@ class Jobs:
         self._idle: deque[_Worker] = deque()
         self._jobs: dict[str, Job] = {}
         self._numbers = itertools.count(1)
+        self._prepared = anyio.Event()
+
+    async def prepare(self, connect: Callable[[], None]) -> None:
+        """Reach the store first, so that it belongs to the server and not to a worker that may be
+        killed; then start a worker."""
+        try:
+            await anyio.to_thread.run_sync(connect, abandon_on_cancel=True)
+        except CorpuscopeError as error:
+            logger.error("%s", error)  # every call will say so too
+        self._prepared.set()
+        await self.start_worker()
 
     async def start_worker(self) -> None:
         """Start a worker and keep it for the next job, so that the job need not wait for it."""
@@ -171,6 +190,7 @@ class Jobs:
     async def _run(self, job: Job) -> None:
         try:
             with job.stop:
+                await self._prepared.wait()
                 async with self._slots:
                     await self._work(job)
             if job.stop.cancelled_caught:
@@ -191,7 +211,7 @@ class Jobs:
             self._idle.append(worker)
             worker = None
         except GONE:
-            code = None if worker is None else await worker.kill()
+            code = None if worker is None else await worker.ended()
             job.state = "failed"
             job.error = CorpuscopeError(
                 f"The worker of {job.id} ended (exit code {code}). Nothing that was saved is lost. "
@@ -243,16 +263,19 @@ def _take(job: Job, message: dict[str, Any]) -> None:
 
 
 @asynccontextmanager
-async def serving_jobs(hello: dict[str, Any], workers: int) -> AsyncIterator[Jobs]:
+async def serving_jobs(
+    hello: dict[str, Any], workers: int, connect: Callable[[], None]
+) -> AsyncIterator[Jobs]:
     """The jobs of one server: a worker starts in the background; all end with the server.
 
     Args:
         hello: The first line for every worker: `settings`, and whether to `warm` up.
         workers: How many jobs may run at a time.
+        connect: Reaches the store; called once, in a thread.
     """
     async with anyio.create_task_group() as group:
         jobs = Jobs(hello, workers, group)
-        group.start_soon(jobs.start_worker)
+        group.start_soon(jobs.prepare, connect)
         try:
             yield jobs
         finally:

@@ -159,6 +159,7 @@ def open_workspace(settings: Settings) -> Workspace:
     embedding_endpoint = EndpointOptions(
         base_url=settings.embedding_base_url or settings.llm_base_url,
         api_key=own_key or ("" if settings.embedding_base_url else llm_key),
+        setting="CORPUSCOPE_EMBEDDING" if settings.embedding_base_url else "CORPUSCOPE_LLM",
         timeout=settings.llm_timeout,
         concurrency=settings.llm_concurrency,
     )

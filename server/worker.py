@@ -8,7 +8,6 @@ whatever it was doing.
 """
 
 import json
-import logging
 import os
 import queue
 import sys
@@ -17,7 +16,7 @@ from typing import Any, TextIO
 
 from corpuscope.server.app import TOOLS
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.errors import CorpuscopeError
+from corpuscope.tools.errors import BY_NAME, CorpuscopeError
 from corpuscope.tools.schema import Result, Watch
 from corpuscope.tools.workspace import Workspace
 
@@ -27,7 +26,6 @@ def main() -> None:
     # Libraries print: their words must not get between the lines of the protocol.
     wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     hello = json.loads(sys.stdin.readline())
     settings = Settings.model_validate(hello["settings"])
     workspace = open_workspace(settings)
@@ -68,7 +66,9 @@ def _run(wire: TextIO, workspace: Workspace, job: dict[str, Any]) -> dict[str, A
     try:
         result = TOOLS[job["tool"]].function(workspace, Watch(report, ready), **job["arguments"])
     except CorpuscopeError as error:
-        return {"error": str(error), "kind": type(error).__name__}
+        # A module's own error travels as the nearest one that every process knows.
+        kind = next(base.__name__ for base in type(error).__mro__ if base.__name__ in BY_NAME)
+        return {"error": str(error), "kind": kind}
     return {"result": result.model_dump(mode="json")}
 
 

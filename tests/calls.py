@@ -1,5 +1,6 @@
 """How the tests call tools: to the end, and with what came back at hand."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ async def call(client: Client, tool: str, /, **arguments: Any) -> Answer:
 async def finish(client: Client, tool: str, /, **arguments: Any) -> Answer:
     """Call a tool and wait for the job that it becomes; its data are the tool's own result."""
     answer = await call(client, tool, wait_seconds=45, **arguments)
+    if goes_on := re.search(r"Job (j\d+) goes on", answer.text):
+        answer = await call(client, "get-job", job_id=goes_on[1], wait_seconds=45)
     while not answer.is_error and answer.data.get("state") in ("queued", "running"):
         answer = await call(client, "get-job", job_id=answer.data["job_id"], wait_seconds=45)
     inner = answer.data.get("result") if "job_id" in answer.data else None

@@ -20,6 +20,9 @@ from corpuscope.tools.endpoint import EndpointOptions
 DIM = 16
 """Length of the vectors that `embeds` answers."""
 
+MODELS = ("tiny", "small")
+"""What `describes` says it offers."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -79,9 +82,14 @@ def endpoint_server(behaviour: Behaviour) -> Iterator[EndpointServer]:
     busy = 0
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer({})
+
         def do_POST(self) -> None:
+            self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def _answer(self, body: dict[str, Any]) -> None:
             nonlocal busy
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             headers = {name.lower(): value for name, value in self.headers.items()}
             with lock:
                 number = len(server.requests)
@@ -124,8 +132,12 @@ def endpoint_server(behaviour: Behaviour) -> Iterator[EndpointServer]:
 
 
 def describes(request: Request) -> Reply:
-    """A good model: a description made of the prompt's keywords and references; or vectors."""
-    return embeds(request) if request.path.endswith("/embeddings") else chat(described(request))
+    """A good endpoint: a description made of the prompt's keywords; vectors; the models' names."""
+    if request.path.endswith("/embeddings"):
+        return embeds(request)
+    if request.path.endswith("/models"):
+        return Reply({"object": "list", "data": [{"id": name} for name in MODELS]})
+    return chat(described(request))
 
 
 def described(request: Request) -> str:

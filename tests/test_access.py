@@ -22,7 +22,9 @@ def test_a_file_in_an_allowed_folder_is_found_by_either_name(access: FileAccess)
     assert access.readable(str(file)) == file
 
 
-@pytest.mark.parametrize("name", ["../secret.csv", "/etc/passwd", "/proc/self/environ", "~/.ssh/id"])
+@pytest.mark.parametrize(
+    "name", ["../secret.csv", "/etc/passwd", "/proc/self/environ", "~/.ssh/id"]
+)
 def test_a_file_outside_is_refused_with_the_allowed_folders(access: FileAccess, name: str) -> None:
     with pytest.raises(NotAllowed, match="Allowed: .*inside.*CORPUSCOPE_ALLOWED_DIRS"):
         access.readable(name)

@@ -12,6 +12,7 @@ from endpoint_server import (
     Reply,
     Request,
     chat,
+    describes,
     embeds,
     endpoint_server,
     fails,
@@ -26,7 +27,7 @@ from endpoint_server import (
 from corpuscope.tools import llm
 from corpuscope.tools.endpoint import EndpointDown, EndpointOptions, InvalidAnswer
 from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.llm import complete, embed_texts
+from corpuscope.tools.llm import complete, embed_texts, list_models
 from corpuscope.tools.schema import Frozen
 
 SECRET = "sk-secret-0123456789"
@@ -284,6 +285,23 @@ def test_the_key_goes_with_the_request_and_nothing_from_the_environment_does(
     for request in server.requests:
         assert "from-the-environment" not in f"{request.headers}{request.body}"
         assert not {"x-a", "openai-organization", "openai-project"} & request.headers.keys()
+
+
+def test_the_models_on_offer_are_listed() -> None:
+    with endpoint_server(describes) as server:
+        assert list_models(server.options()) == ["small", "tiny"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        (lambda _: Reply("<html>"), "no list of models: '<html>'. Check CORPUSCOPE_LLM_BASE_URL"),
+        (fails(401), "wants an API key"),
+    ],
+)
+def test_an_endpoint_that_lists_no_models_says_why(behaviour: Behaviour, message: str) -> None:
+    with endpoint_server(behaviour) as server, pytest.raises(Unavailable, match=message):
+        list_models(server.options())
 
 
 def test_vectors_come_in_the_order_of_the_texts_at_unit_length() -> None:

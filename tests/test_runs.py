@@ -9,9 +9,7 @@ from corpuscope.tools.schema import Description, Layer, Node, Run, Sentence
 
 
 def run(**changes: object) -> Run:
-    node = Node(
-        id="1", layers=(0, 0), size=2, share=0.5, keywords=["tea"], exemplars=["a"]
-    )
+    node = Node(id="1", layers=(0, 0), size=2, share=0.5, keywords=["tea"], exemplars=["a"])
     fields: dict[str, object] = {
         "id": "",
         "dataset": "shop",
@@ -84,7 +82,7 @@ def test_the_map_and_each_description_are_kept_beside_the_run(tmp_path: Path) ->
     assert runs.map(saved) is None
     points = np.array([[0, 1], [1, 0], [0, 0]], dtype=np.float32)
     runs.save_map(saved, points)
-    np.testing.assert_array_equal(runs.map(saved), points)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(runs.map(saved), points)
     for cluster, title in (("1", "Tea"), ("1.1", "Green tea"), ("1", "Tea, hot")):
         runs.save_description(
             saved,

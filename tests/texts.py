@@ -70,7 +70,7 @@ THEMES: dict[str, tuple[list[str], list[str], list[str]]] = {
 
 def tickets(each: int = 40) -> list[dict[str, Any]]:
     """Rows with `id`, `text`, `theme`, `stars` and `date`: `each` distinct texts per theme."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for theme, parts in THEMES.items():
         sentences = [" ".join(words) for words in itertools.product(*parts)]
         random.Random(theme).shuffle(sentences)

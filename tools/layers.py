@@ -69,31 +69,36 @@ def density_layers(
 ) -> list[ClusterLayer]:
     """Every stable resolution of (n, d) points, coarse to fine; at least one, maybe all noise.
 
-    Rows that are not finite are noise. `base_min_cluster_size` bounds the finest layer.
+    Rows that are not finite are noise. Points that never fall apart are one cluster.
+
+    The steps are PLSCAN's, the choice of the resolutions is not: PLSCAN passes over a peak of its
+    persistence curve at the curve's end and takes a plateau for one peak, and so misses the groups
+    of clear data with one or two scales.
     """
     finite = np.isfinite(points).all(axis=1)
-    if finite.sum() <= max(min_samples, base_min_cluster_size):
+    count = int(finite.sum())
+    if count <= max(min_samples, base_min_cluster_size):
         return [_all_noise(len(points))]
-    from fast_hdbscan import PLSCAN
+    from fast_hdbscan import layer_clusters
+    from fast_hdbscan.cluster_trees import mask_condensed_tree
 
-    plscan = PLSCAN(
-        min_samples=min_samples,
-        base_min_cluster_size=base_min_cluster_size,
-        reproducible=True,
-    ).fit(np.ascontiguousarray(points[finite], dtype=np.float32))
-    found = zip(
-        plscan.cluster_layers_,
-        plscan.membership_strength_layers_,
-        plscan.layer_persistence_scores_,
-        strict=True,
+    tree = _condensed_tree(points[finite], min_samples, base_min_cluster_size)
+    splits = mask_condensed_tree(tree, tree.child >= count)
+    if not len(splits.child):
+        return [_layer(finite, 0, 1.0, 0.0)]
+    births, deaths, _parents, densities = layer_clusters.min_cluster_size_barcode(
+        splits, count, base_min_cluster_size
+    )
+    sizes, persistence = layer_clusters.compute_total_persistence(births, deaths, densities)
+    chosen = layer_clusters.select_diverse_peaks(
+        _peaks(persistence), persistence, sizes, births, deaths
     )
     layers = []
-    for labels, strengths, persistence in found:
-        # PLSCAN never scores its finest layer; the curve it draws the others from begins with it.
-        if persistence == 0.0 and len(plscan.total_persistence_):
-            persistence = plscan.total_persistence_[0]
-        layers.append(_layer(finite, labels, strengths, float(persistence)))
-    return layers[::-1]
+    for at in sorted(chosen, reverse=True):  # from the largest smallest cluster
+        alive = np.flatnonzero((births <= sizes[at]) & (deaths > sizes[at])) + count
+        labels, strengths = layer_clusters.extract_clusters_by_id(tree, alive)
+        layers.append(_layer(finite, labels, strengths, float(persistence[at])))
+    return layers or [_all_noise(len(points))]
 
 
 def flat_layer(points: Floats, min_cluster_size: int, min_samples: int) -> ClusterLayer:
@@ -137,58 +142,73 @@ def embedding_layer(graph: NeighbourGraph, min_cluster_size: int, min_samples: i
 def choose_layers(layers: Sequence[ClusterLayer], weights: Ints) -> Choice:
     """Which of the layers (at least one, coarse to fine) to keep and which to show first.
 
-    First the most persistent with a readable number of clusters; beside it coarser ones of at
-    most half the clusters of the next, and finer ones of at least twice. `weights` (n,) int32 are
-    the records behind each point; coverage counts records.
+    First the one with the best `readable_persistence`; beside it coarser ones of at most half the
+    clusters of the next, and finer ones of at least twice, the nearest first, while they cover
+    half of what the first covers: what is finer is crumbs, and found by clustering one cluster
+    again. `weights` (n,) int32 are the records behind each point; coverage counts records.
     """
-    best = max(layers, key=lambda layer: readable_persistence(layer, weights))
-    at = layers.index(best)
+    at = max(range(len(layers)), key=lambda i: readable_persistence(layers[i], weights))
+    best = layers[at]
     kept = [best]
-    coarser, finer = list(layers[:at]), list(layers[at + 1 :])
+    coarser, finer = list(layers[:at]), list(layers[:at:-1])
     while len(kept) < MOST_LAYERS and (coarser or finer):
         if coarser and 2 <= (layer := coarser.pop()).clusters <= kept[0].clusters / 2:
             kept.insert(0, layer)
         if len(kept) < MOST_LAYERS and finer:
-            layer = finer.pop(0)
-            if layer.clusters >= 2 * kept[-1].clusters:
+            layer = finer.pop()
+            covers_enough = layer.coverage(weights) >= best.coverage(weights) / 2
+            if covers_enough and layer.clusters >= 2 * kept[-1].clusters:
                 kept.append(layer)
     return Choice(tuple(kept), kept.index(best), _reason(best, layers, weights))
 
 
 def readable_persistence(layer: ClusterLayer, weights: Ints) -> float:
-    """The score by which a layer is recommended: persistence, less for each octave too many.
+    """The score by which a layer is recommended: persistence times coverage, less beyond readable.
 
     The lower edge of `READABLE` falls to 2 for small data, which may hold only two themes.
     """
     if not layer.clusters:
-        return -1.0
+        return -1.0  # below any layer with clusters
     fewest = float(np.clip(np.sqrt(weights.sum()) / 10, 2, READABLE[0]))
     octaves = max(0.0, log2(fewest / layer.clusters), log2(layer.clusters / READABLE[1]))
-    return layer.persistence * float(PER_OCTAVE**octaves)
+    return layer.persistence * layer.coverage(weights) * float(PER_OCTAVE**octaves)
 
 
-def warm() -> None:
-    """Run every compiled step once on made points, so that the first real call does not wait."""
-    points = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
-    density_layers(points)
-    flat_layer(points, SMALLEST_CLUSTER, MIN_SAMPLES)
+def _condensed_tree(points: Floats, min_samples: int, smallest: int) -> Any:
+    """PLSCAN's tree of clusters over the minimum spanning tree of mutual reachability."""
+    from fast_hdbscan import cluster_trees
+    from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
+
+    edges, _neighbors, cores = compute_minimum_spanning_tree(
+        np.ascontiguousarray(points, dtype=np.float32), min_samples=min_samples, reproducible=True
+    )
+    lowest, mean = float(cores.min()), float(cores.mean())
+    if mean > lowest:
+        edges[:, 2] = (edges[:, 2] - lowest) / (mean - lowest)
+    linkage = cluster_trees.mst_to_linkage_tree(edges[np.argsort(edges[:, 2])])
+    return cluster_trees.condense_tree(linkage, smallest, lambda_method="plscan")
+
+
+def _peaks(curve: Floats) -> Any:
+    """Positions no lower than their neighbours, ends included, every one of a plateau."""
+    around = np.concatenate(([0.0], curve, [0.0]))
+    return np.flatnonzero((curve > 0) & (curve >= around[:-2]) & (curve >= around[2:]))
 
 
 def _reason(best: ClusterLayer, layers: Sequence[ClusterLayer], weights: Ints) -> str:
     if not best.clusters:
         return "No clusters: no group of texts is denser than what lies around it."
     name = "1 cluster" if best.clusters == 1 else f"{best.clusters} clusters"
-    covers = f"covers {best.coverage(weights):.0%}"
-    others = [layer.persistence for layer in layers if layer is not best]
-    if not others:
-        return f"{name}: the only resolution found; {covers}."
-    if best.persistence >= max(others):
-        why = f"the most persistent of the {len(layers)} resolutions found"
-        if best.clusters <= READABLE[1]:
-            why += ", and a number one can read"
-    else:
-        why = f"the most persistent of the {len(layers)} resolutions found that one can read"
-    return f"{name}: {why}; {covers}."
+    covers = f"covers {best.coverage(weights):.0%} of the records"
+    if len(layers) == 1:
+        only = "the texts do not fall into separate groups" if best.clusters == 1 else ""
+        return f"{name}: {only or 'the only resolution found'}; {covers}."
+    most = f"the most persistent of the {len(layers)} resolutions found"
+    if best.persistence < max(layer.persistence for layer in layers):
+        most = f"the best of {len(layers)} resolutions by persistence, coverage and readable number"
+    elif best.clusters <= READABLE[1]:
+        most += ", and a number one can read"
+    return f"{name}: {most}; {covers}."
 
 
 def _layer(finite: Any, labels: Any, strengths: Any, persistence: float) -> ClusterLayer:

@@ -3,10 +3,13 @@
 UMAP (McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is already there.
 """
 
+import warnings
+
 import numpy as np
+from numpy.typing import NDArray
 
 from corpuscope.tools.graph import NO_NEIGHBOUR, NeighbourGraph, principal_axes
-from corpuscope.tools.schema import Floats, Ints
+from corpuscope.tools.schema import Floats
 
 NEIGHBOURS = 15
 """UMAP's own default; more draws the themes together without changing which lie side by side."""
@@ -53,17 +56,20 @@ def map_points(
     return _fitted(places)
 
 
-def _has_neighbour(graph: NeighbourGraph) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _has_neighbour(graph: NeighbourGraph) -> NDArray[np.bool_]:
     """Whether each point is linked to another one, in either direction."""
     others = graph.indices[:, 1:]
-    linked = (others != NO_NEIGHBOUR).any(axis=1)
+    linked: NDArray[np.bool_] = (others != NO_NEIGHBOUR).any(axis=1)
     linked[others[others != NO_NEIGHBOUR]] = True
     return linked
 
 
-def _umap(graph: NeighbourGraph, linked: Ints, start: Floats, seed: int) -> Floats:
+def _umap(graph: NeighbourGraph, linked: NDArray[np.int64], start: Floats, seed: int) -> Floats:
     """UMAP's own steps, without its search for neighbours, which needs the vectors again."""
-    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
+    with warnings.catch_warnings():
+        # Said by umap-learn on import, of a part of it that is not used here.
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
 
     random = np.random.RandomState(seed)
     position = np.full(len(graph.indices) + 1, NO_NEIGHBOUR, np.int32)  # the last stands for -1
@@ -113,4 +119,5 @@ def _fitted(places: Floats) -> Floats:
     """Centred in its own frame and scaled to -1 to 1 on the longer side."""
     low, high = places.min(axis=0), places.max(axis=0)
     half = float((high - low).max()) / 2
-    return ((places - (low + high) / 2) / (half if half > 0 else 1.0)).astype(np.float32)
+    fitted: Floats = (places - (low + high) / 2) / (half if half > 0 else 1.0)
+    return fitted.astype(np.float32)

@@ -136,11 +136,14 @@ def _serve(home: Path) -> int:
 
     from concurrent.futures import ThreadPoolExecutor
 
-    limits = [
+    options = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
+        # pymilvus pings an idle connection every 10 s, which gRPC takes for an attack.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_ping_strikes", 0),
     ]
-    server = grpc.server(ThreadPoolExecutor(SERVER_THREADS), options=limits)
+    server = grpc.server(ThreadPoolExecutor(SERVER_THREADS), options=options)
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
     private = Path(tempfile.mkdtemp(prefix="corpuscope-"))
     address = _listen(server, private)

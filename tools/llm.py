@@ -82,6 +82,14 @@ class _Embeddings(BaseModel):
     data: list[_Vector]
 
 
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
 class _Answered(NamedTuple):
     text: str
     formats: list[Any]
@@ -153,6 +161,24 @@ def complete(endpoint: EndpointOptions, model: str, system: str, user: str, answ
             f"{model} at {endpoint.host} did not answer as asked, twice: {_faults(wrong)}. "
             f"Try again, or set {call.model_setting} to a more capable model."
         ) from wrong
+
+
+def list_models(endpoint: EndpointOptions) -> list[str]:
+    """The names of the models that the endpoint offers, sorted: a way to ask whether it is there.
+
+    Raises:
+        Unavailable: It cannot be reached, refuses, or answers with no list of models.
+    """
+    call = Call(endpoint, "(none)", f"{endpoint.setting}_MODEL")
+    with _open_client(endpoint) as client, _explained(call):
+        text = client.models.with_raw_response.list().text
+    try:
+        return sorted(model.id for model in _Models.model_validate_json(text).data)
+    except ValidationError:
+        raise Unavailable(
+            f"{endpoint.host} answered, but with no list of models: '{quote(text, endpoint)}'. "
+            f"Check {endpoint.setting}_BASE_URL: it mostly ends with /v1."
+        ) from None
 
 
 @contextmanager

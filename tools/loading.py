@@ -151,7 +151,7 @@ def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> 
         request.vector_column,
         request.metadata_columns,
     )
-    columns = plan_columns([row for row in head if isinstance(row, Row)], asked)
+    columns = plan_columns(head, asked)
     if old is not None:
         # A column keeps the type it has in the dataset; what does not fit is left empty.
         kinds = {

@@ -5,6 +5,7 @@ Nothing here draws. `figure` renders a view with plotly, `static_map` with matpl
 
 import textwrap
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -44,18 +45,24 @@ LABEL_LINES = 2
 SMALLEST_LABEL, LARGEST_LABEL = 11.0, 15.0
 """Font sizes in pixels for the smallest and the largest cluster."""
 
-LEADING = 1.2
+LEADING = 1.3
 """Height of a line of text in font sizes."""
 
 
 CELL = 4
 """Pixels a side of the cells in which it is counted what a label would hide."""
 
+HIGHEST_COST = 1.8
+"""Beyond, a label would confuse more than it tells. (For the unit see `_cost`.)"""
+
 SHORTEST_LEADER = 14
 """Pixels between a group's place and its label that need no line to connect them."""
 
 Pixels: TypeAlias = NDArray[np.float64]
 """Places, boxes or sums in pixels of the canvas, x to the right and y up."""
+
+Place: TypeAlias = tuple[float, float]
+"""x and y in data coordinates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,34 +135,32 @@ class MapLabel:
     """Its centre."""
     font: float
     """In pixels."""
-    leader: tuple[tuple[float, float], tuple[float, float]] | None
-    """The x and the y of a line from the group to a label that does not touch it."""
+    leader: tuple[Place, Place] | None
+    """The ends of a line from the group to a label that does not touch it."""
 
 
 def columns(text: str) -> float:
-    """Estimated width of a line of text, in lower-case Latin letters."""
-    if text.isascii() and text.islower():
-        return float(len(text))
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    capital = sum(c.isupper() for c in text)
-    return len(text) + wide + 0.3 * capital
+    """Estimated width of a line of text, in lower-case letters of a proportional sans."""
+    broad = sum(text.count(c) for c in "mMW@%")
+    wide = 0 if text.isascii() else sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + 0.3 * sum(map(str.isupper, text)) + 0.75 * broad + wide
 
 
-def plain(text: str, limit: int) -> str:
+def plain(text: str, limit: int, measure: Callable[[str], float] = columns) -> str:
     """One line of at most `limit` columns, cut between words, without what cannot be seen.
 
     Control, zero-width, bidirectional and tag characters and lone surrogates go; white space
-    becomes single spaces.
+    becomes single spaces. With `measure=len` the limit is in characters, and it is quicker.
     """
     # Four times the limit: enough to fill it, and a text of a megabyte costs nothing.
     head = text[: 4 * limit]
     if not head.isprintable():
         head = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in head)
     line = " ".join(head.split())
-    if len(text) <= 4 * limit and columns(line) <= limit:
+    if len(text) <= 4 * limit and measure(line) <= limit:
         return line
     cut = line[: limit - 1]
-    while columns(cut) > limit - 1:
+    while measure(cut) > limit - 1:
         cut = cut[:-1]
     spaced = cut.rfind(" ")
     # A text without spaces (Chinese, one long word) is cut where the room ends.
@@ -211,7 +216,7 @@ def _at_lightness(colour: str, lightness: float) -> str:
 def marker(points: int) -> tuple[float, float]:
     """Diameter in pixels and opacity (0 to 1) of a point on a map of so many points."""
     many = max(points, 1)
-    return float(np.clip(60 * many**-0.28, 2.2, 10)), float(np.clip(1.05 * many**-0.05, 0.6, 0.85))
+    return float(np.clip(60 * many**-0.28, 2.2, 10)), float(np.clip(1.0 * many**-0.03, 0.75, 0.85))
 
 
 def canvas_for(points: Floats, width: float, height: float) -> Canvas:
@@ -251,16 +256,25 @@ def density_labels(view: MapView, canvas: Canvas) -> list[MapLabel]:
         free = boxes[~_overlap(boxes, taken).any(axis=1)]
         if not len(free):
             continue
-        box = free[_cost(free, place, _cells(members, canvas), everything).argmin()]
+        cost = _cost(free, place, _cells(members, canvas), everything)
+        if cost.min() > HIGHEST_COST:
+            continue
+        box = free[cost.argmin()]
         taken = np.vstack([taken, box])
-        x, y = canvas.to_data((box[:2] + box[2:]) / 2)
+        x, y = canvas.to_data((box[:2] + box[2:]) / 2).tolist()
         leader = _leader(box, place, canvas)
-        labels.append(MapLabel(index, text, float(x), float(y), round(font, 1), leader))
+        labels.append(MapLabel(index, text, x, y, round(font, 1), leader))
     return labels
 
 
 def _lines(name: str) -> list[str]:
     lines = textwrap.wrap(name, LABEL_LINE, max_lines=LABEL_LINES, placeholder="…") or [name]
+    if len(lines) == LABEL_LINES and not lines[-1].endswith("…"):
+        # Lines of like length need the narrowest box.
+        for width in range(len(name) // LABEL_LINES, LABEL_LINE):
+            balanced = textwrap.wrap(name, width)
+            if len(balanced) == LABEL_LINES:
+                return balanced
     return [line.replace(",…", "…") for line in lines]
 
 
@@ -309,18 +323,16 @@ def _cost(boxes: Pixels, place: Pixels, own: Pixels, everything: Pixels) -> Pixe
     others_hidden = _sum_in(everything, boxes) - own_hidden
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / CELL**2
     far = np.hypot(*((boxes[:, :2] + boxes[:, 2:]) / 2 - place).T)
-    cost: Pixels = 2 * own_hidden / own[-1, -1] + 2 * others_hidden / area + far / 60
+    cost: Pixels = 2 * own_hidden / own[-1, -1] + 6 * others_hidden / area + far / 60
     return cost
 
 
-def _leader(
-    box: Pixels, place: Pixels, canvas: Canvas
-) -> tuple[tuple[float, float], tuple[float, float]] | None:
+def _leader(box: Pixels, place: Pixels, canvas: Canvas) -> tuple[Place, Place] | None:
     nearest = np.clip(place, box[:2], box[2:])
     if np.hypot(*(nearest - place)) < SHORTEST_LEADER:
         return None
-    (x0, y0), (x1, y1) = canvas.to_data(np.stack([place, nearest]))
-    return (float(x0), float(x1)), (float(y0), float(y1))
+    (x0, y0), (x1, y1) = canvas.to_data(np.stack([place, nearest])).tolist()
+    return (x0, y0), (x1, y1)
 
 
 def _cells(pixels: Pixels, canvas: Canvas) -> Pixels:

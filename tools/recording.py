@@ -21,7 +21,7 @@ def described_nodes(corpus: Corpus, found: Clustering) -> list[Node]:
     records = max(1, len(corpus.ids))
     nodes = []
     for node in found.tree.nodes:
-        shown = exemplars(corpus.vectors, node.members, found.tree.strengths[node.members])
+        shown = exemplars(corpus.vectors, node.members, found.tree.strengths)
         nodes.append(
             Node(
                 id=node.id,

@@ -28,6 +28,9 @@ MAX_METADATA_BYTES = 60_000
 MAX_DIM = 32_768
 """Milvus' limit on the numbers in a vector; its lower limit is 2."""
 
+ID_BYTES = 8
+"""Short enough to be quoted in a chat; two of a million ids meet once in 30 million datasets."""
+
 KEPT = 20
 """Examples kept of each kind of trouble: enough to find the cause."""
 
@@ -74,8 +77,8 @@ class RecordMaker:
     def __init__(self, columns: Columns, vectors: NDArray[Any] | None = None) -> None:
         self.tally = Tally()
         self._columns = columns
-        self._vectors = vectors
-        self._parsers = [(name, PARSERS[kind]) for name, kind in columns.metadata.items()]
+        # A plain view of the same pages: numpy's memmap class makes each row many times slower.
+        self._vectors = None if vectors is None else np.asarray(vectors)
         self._texts: dict[bytes, int] = {}
         self._ids: set[bytes] = set()
         self._dim = 0
@@ -119,7 +122,7 @@ class RecordMaker:
                 "name fewer metadata_columns"
             )
         # From here on the row is good: only now may it leave traces.
-        key = blake2b(data, digest_size=16, person=b"text").digest()
+        key = blake2b(data, digest_size=ID_BYTES, person=b"text").digest()
         seen = self._texts.get(key, 0)
         self._texts[key] = seen + 1
         self.tally.repeated_texts += seen > 0
@@ -131,34 +134,24 @@ class RecordMaker:
             self._ids.add(given)
             key = given
         elif seen:
-            key = blake2b(b"%b\0%d" % (data, seen), digest_size=16, person=b"text").digest()
+            key = blake2b(b"%b\0%d" % (data, seen), digest_size=ID_BYTES, person=b"text").digest()
         digest = blake2b(b"%b\0%b\0" % (data, written), digest_size=16)
         if vector is not None:
             digest.update(vector.tobytes())
         return Record(key.hex(), text, digest.hexdigest(), metadata, vector)
 
     def _text(self, row: Row) -> str:
-        parts = []
-        for name in self._columns.text:
-            value = row.values.get(name)
-            if is_missing(value):
-                continue
-            try:
-                part = PARSERS["string"](value)
-            except ValueError as error:
-                raise _Fault(f"text column {name!r} holds a {type(value).__name__}") from error
-            parts.append(str(part).strip())
-        return "\n".join(filter(None, parts))
+        parts = (_words(row, name) for name in self._columns.text)
+        return "\n".join(part for part in parts if part)
 
     def _given_id(self, row: Row) -> bytes | None:
         """The hash of the id column's value; None where the file has no such column."""
         if self._columns.id is None:
             return None
-        value = row.values.get(self._columns.id)
-        if is_missing(value):
+        given = _words(row, self._columns.id)
+        if not given:
             raise _Fault(f"id column {self._columns.id!r} is empty")
-        given = str(value).strip()
-        key = blake2b(clean(given).encode(), digest_size=16, person=b"id").digest()
+        key = blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
         if key in self._ids:
             raise _Fault(f"id {given[:80]!r} stands in an earlier row, which was kept")
         return key
@@ -167,13 +160,15 @@ class RecordMaker:
         """The values by column, and how many strings were cut."""
         metadata: dict[str, Scalar] = {}
         cut = 0
-        for name, parse in self._parsers:
+        for name, kind in self._columns.metadata.items():
             value = row.values.get(name)
             parsed: Scalar = None
-            # An empty string is a value of a string column and of no other.
-            if not is_missing(value) or (isinstance(value, str) and parse is PARSERS["string"]):
+            if kind == "string" and isinstance(value, str):
+                # The usual case; and an empty string is a value here, and of no other type.
+                parsed = clean(value)
+            elif not is_missing(value):
                 try:
-                    parsed = parse(value)
+                    parsed = PARSERS[kind](value)
                 except (ValueError, OverflowError):
                     self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
             if isinstance(parsed, str) and len(parsed) > MAX_VALUE_CHARS:
@@ -199,6 +194,19 @@ class RecordMaker:
             raise _Fault(f"its vector has {len(vector)} numbers, those before have {self._dim}")
         self._dim = len(vector)
         return vector
+
+
+def _words(row: Row, name: str) -> str:
+    """A single value as cleaned, stripped text; empty where it is missing."""
+    value = row.values.get(name)
+    if isinstance(value, str):
+        return clean(value).strip()
+    if is_missing(value):
+        return ""
+    try:
+        return str(PARSERS["string"](value))
+    except ValueError as error:
+        raise _Fault(f"column {name!r} holds a {type(value).__name__}, not a text") from error
 
 
 def _unit(value: object) -> Floats:

@@ -72,7 +72,7 @@ class Watch:
 class Record:
     """One text with what came with it.
 
-    `id` is 32 hex digits; `digest` changes when text, metadata or vector change;
+    `id` is 16 hex digits; `digest` changes when text, metadata or vector change;
     `vector` is (dim,) float32 of unit length, or None until it is embedded.
     """
 

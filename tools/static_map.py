@@ -34,8 +34,8 @@ LEGEND_WIDTH = 330
 LEGEND_FONT = 13.0
 LEGEND_PITCH = 34.0
 """Pixels from one entry to the next where there is room."""
-LEGEND_NAME = 36
-"""Columns of a name that fit the legend's width beside its dot and its number."""
+LEGEND_DOT, LEGEND_NUMBER = 24, 64
+"""Pixels of the legend's width that are for the dots and for the numbers."""
 
 MARGIN, HEADER = 24, 84
 """Pixels around the map, and above it for title and subtitle."""
@@ -121,17 +121,18 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
 
 
 def within_limit(png: bytes) -> bytes:
-    """`png` itself, or the same picture in 256 colours where it is larger than `MAX_BYTES`."""
-    if len(png) <= MAX_BYTES:
-        return png
+    """`png` itself, or where it is larger than `MAX_BYTES` the same picture in 256 or 16 colours."""
     from PIL import Image
 
-    smaller = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as picture:
-        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-            smaller, format="png", optimize=True
-        )
-    return smaller.getvalue()
+    for number in (256, 16):
+        if len(png) <= MAX_BYTES:
+            break
+        smaller = io.BytesIO()
+        with Image.open(io.BytesIO(png)) as picture:
+            few = picture.convert("RGB").quantize(number, dither=Image.Dither.NONE)
+        few.save(smaller, format="png", optimize=True)
+        png = smaller.getvalue()
+    return png
 
 
 def _pen() -> _Pen:
@@ -174,7 +175,8 @@ def _draw_labels(
     labels = density_labels(view, canvas)
     for label in labels:
         if label.leader:
-            axes.plot(*label.leader, color=ink(palette[label.group]), linewidth=0.7)
+            x, y = zip(*label.leader, strict=True)
+            axes.plot(x, y, color=ink(palette[label.group]), linewidth=0.7)
     for label in labels:
         text = axes.text(
             label.x,
@@ -215,24 +217,25 @@ def _draw_header(figure: "Figure", view: MapView, pen: _Pen) -> None:
 
 def _draw_legend(axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen) -> None:
     """Dot, name and number of the largest groups, how many more there are, and noise."""
+    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
+    room = max(int((right - LEGEND_DOT - LEGEND_NUMBER) / (0.55 * LEGEND_FONT)), 6)
     shown = view.groups[:LEGEND_ENTRIES]
     rows = [
-        (colour, pen.legible(name_of(group, LEGEND_NAME), group.id), f"{group.size:,}")
+        (colour, pen.legible(name_of(group, room), group.id), f"{group.size:,}")
         for group, colour in zip(shown, palette, strict=False)
     ]
     if more := view.groups[LEGEND_ENTRIES:]:
         rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
     if view.noise:
-        name = pen.legible(plain(view.noise_label, LEGEND_NAME), NOISE)
+        name = pen.legible(plain(view.noise_label, room), NOISE)
         rows.append((NOISE_COLOUR, name, f"{view.noise:,}"))
-    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
     pitch = min(LEGEND_PITCH, (bottom - MARGIN) / max(len(rows), 1))
     for row, (colour, name, number) in enumerate(rows):
         y = (row + 0.5) * pitch
         if colour is not None:
             axes.plot([8], [y], marker="o", markersize=9, markeredgewidth=0, color=colour)
         for x, text, align, shade in (
-            (24, name, "left", INK if colour else FAINT_INK),
+            (LEGEND_DOT, name, "left", INK if colour else FAINT_INK),
             (right, number, "right", FAINT_INK),
         ):
             axes.text(

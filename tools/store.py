@@ -6,12 +6,13 @@ a Milvus server and Zilliz Cloud differ only in how they are reached.
 """
 
 import contextlib
+import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from corpuscope.tools import lite
 from corpuscope.tools.errors import BadInput, NotFound, Unavailable
@@ -41,7 +42,7 @@ CONNECT_SECONDS = 10.0
 UNREACHABLE = 2
 NOT_LOADED = 101
 
-T = TypeVar("T")
+NEEDS_LOADED = frozenset({"query", "query_iterator", "search", "delete"})
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,14 @@ class Store:
         self._lite: lite.LiteServer | None = None
         self._lock = threading.RLock()
 
+    def connect(self) -> None:
+        """Reach Milvus now, so that the first call does not wait for it.
+
+        Raises:
+            Unavailable: Milvus cannot be reached.
+        """
+        self._connected()
+
     def close(self) -> None:
         """Let go of the connection, and of Milvus Lite where this process started it."""
         with self._lock:
@@ -94,13 +103,10 @@ class Store:
         Raises:
             Unavailable: Milvus cannot be reached.
         """
-        if not self._call(lambda client: client.has_collection(CATALOGUE)):
+        if not self._call("has_collection", CATALOGUE):
             return []
         rows = self._call(
-            lambda client: client.query(
-                CATALOGUE, filter='id != ""', output_fields=["card"], limit=MOST_HITS
-            ),
-            CATALOGUE,
+            "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MOST_HITS
         )
         cards = [DatasetCard.model_validate_json(row["card"]) for row in rows]
         return sorted(cards, key=lambda card: card.name)
@@ -131,39 +137,39 @@ class Store:
 
     def create(self, card: DatasetCard) -> None:
         """Make the card's collection; it becomes the dataset's with `save_card`."""
-        self._call(lambda client: _create_collection(client, card))
+        if not self._call("has_collection", card.collection):
+            _create_collection(self._connected(), card)
 
     def save_card(self, card: DatasetCard) -> None:
         """Write the card into the catalogue: from now on it is the dataset's."""
-        row = {"id": card.name, "card": card.model_dump_json(), "vector": [1.0, 0.0]}
-        if len(row["card"].encode()) > CARD_BYTES:
+        written = card.model_dump_json()
+        if len(written.encode()) > CARD_BYTES:
             raise BadInput(
                 f"{len(card.metadata_columns)} metadata columns are too many to describe; "
                 "name those you need with `metadata_columns`."
             )
-        self._call(_create_catalogue)
-        self._call(lambda client: client.upsert(CATALOGUE, [row]))
+        if not self._call("has_collection", CATALOGUE):
+            _create_catalogue(self._connected())
+        row = {"id": card.name, "card": written, "vector": [1.0, 0.0]}
+        self._call("upsert", CATALOGUE, [row])
 
     def drop(self, card: DatasetCard) -> None:
         """Forget the dataset: its catalogue row first, then its records."""
-        self._call(lambda client: client.delete(CATALOGUE, ids=[card.name]), CATALOGUE)
+        self._call("delete", CATALOGUE, ids=[card.name])
         self.drop_strays(card.name, keep="")
 
     def drop_strays(self, name: str, keep: str) -> None:
         """Drop the collections that a killed ingest of the dataset left behind, but for `keep`."""
         stray = re.compile(re.escape(PREFIX + name) + r"__\d+")
-        for collection in self._call(lambda client: client.list_collections()):
+        for collection in self._call("list_collections"):
             if stray.fullmatch(collection) and collection != keep:
-                self._call(lambda client, c=collection: client.drop_collection(c))
+                self._call("drop_collection", collection)
 
     # Records
 
     def count(self, card: DatasetCard) -> int:
         """How many records the dataset has."""
-        rows = self._call(
-            lambda client: client.query(card.collection, filter="", output_fields=["count(*)"]),
-            card.collection,
-        )
+        rows = self._call("query", card.collection, filter="", output_fields=["count(*)"])
         return int(rows[0]["count(*)"])
 
     def upsert(self, card: DatasetCard, records: Sequence[Record]) -> None:
@@ -179,7 +185,7 @@ class Store:
                 }
                 for record in batch
             ]
-            self._call(lambda client, rows=rows: client.upsert(card.collection, rows))
+            self._call("upsert", card.collection, rows)
 
     def digests(self, card: DatasetCard) -> dict[str, str]:
         """The digest of every record, by id."""
@@ -197,10 +203,7 @@ class Store:
         for start in range(0, len(ids), BATCH_ROWS):
             chosen = ids_expression(list(ids[start : start + BATCH_ROWS]))
             rows = self._call(
-                lambda client, chosen=chosen: client.query(
-                    card.collection, filter=chosen, output_fields=fields, limit=BATCH_ROWS
-                ),
-                card.collection,
+                "query", card.collection, filter=chosen, output_fields=fields, limit=BATCH_ROWS
             )
             found |= {row["id"]: _record(row) for row in rows}
         return found
@@ -214,22 +217,28 @@ class Store:
         self, card: DatasetCard, fields: Sequence[str], chosen: str = ""
     ) -> Iterator[list[dict[str, Any]]]:
         """All records in the order of their ids, in batches of rows with these fields."""
+        from pymilvus.exceptions import MilvusException
+
         iterator = self._call(
-            lambda client: client.query_iterator(
-                card.collection, batch_size=SCAN_ROWS, filter=chosen, output_fields=list(fields)
-            ),
+            "query_iterator",
             card.collection,
+            batch_size=SCAN_ROWS,
+            filter=chosen,
+            output_fields=list(fields),
         )
-        seen = 0
         last = ""
         try:
-            while rows := self._call(lambda client: iterator.next()):
+            while rows := iterator.next():
+                ordered = sorted(rows, key=lambda row: str(row["id"]))
                 # Milvus Lite before 3.2.1 dropped and repeated rows here: never believe it blindly.
-                if min(row["id"] for row in rows) <= last:
-                    raise RuntimeError(f"{card.collection}: the scan repeats rows after {seen}")
-                last = max(row["id"] for row in rows)
-                seen += len(rows)
-                yield sorted(rows, key=lambda row: str(row["id"]))
+                if ordered[0]["id"] <= last:
+                    raise RuntimeError(f"{card.collection}: the scan repeats rows after {last}")
+                last = ordered[-1]["id"]
+                yield ordered
+        except MilvusException as error:
+            if error.code == UNREACHABLE:
+                raise self._unreachable() from error
+            raise
         finally:
             iterator.close()
 
@@ -257,15 +266,13 @@ class Store:
         limit, where = bounds
         chosen = expression(where, card.metadata_columns)
         found = self._call(
-            lambda client: client.search(
-                card.collection,
-                [query],
-                anns_field=field,
-                filter=chosen,
-                limit=min(limit, MOST_HITS),
-                output_fields=["digest", "text", "metadata"],
-            ),
+            "search",
             card.collection,
+            [query],
+            anns_field=field,
+            filter=chosen,
+            limit=min(limit, MOST_HITS),
+            output_fields=["digest", "text", "metadata"],
         )
         sign = 1.0 if field == "vector" else -1.0  # Lite gives BM25 as a negative distance
         return [
@@ -275,23 +282,22 @@ class Store:
 
     # The connection
 
-    def _call(self, work: Callable[["MilvusClient"], T], collection: str | None = None) -> T:
-        """Do `work` with the client; reach Milvus again once where its server is gone."""
+    def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of the client; reach Milvus again once where its server is gone."""
         from pymilvus.exceptions import MilvusException
 
         try:
-            return work(self._connected())
+            return getattr(self._connected(), method)(*arguments, **options)
         except MilvusException as error:
-            if error.code == NOT_LOADED and collection is not None:
-                self._connected().load_collection(collection)
-            elif error.code == UNREACHABLE:
+            if error.code == UNREACHABLE:
                 self.close()
-                if collection is not None:
-                    self._connected().load_collection(collection)
-            else:
+            elif error.code != NOT_LOADED:
                 raise
         try:
-            return work(self._connected())
+            # Whoever opens the folder anew finds its collections not loaded.
+            if arguments and method in NEEDS_LOADED:
+                self._connected().load_collection(arguments[0])
+            return getattr(self._connected(), method)(*arguments, **options)
         except MilvusException as error:
             if error.code == UNREACHABLE:
                 raise self._unreachable() from error
@@ -301,16 +307,20 @@ class Store:
         from pymilvus import MilvusClient
         from pymilvus.exceptions import MilvusException
 
-        if self._client is None:
-            uri = self.location.uri
-            if uri is None:
-                self._lite = lite.connect(self.location.home)
-                uri = self._lite.address
-            try:
-                self._client = MilvusClient(uri, token=self.location.token, timeout=CONNECT_SECONDS)
-            except MilvusException as error:
-                raise self._unreachable() from error
-        return self._client
+        with self._lock:
+            if self._client is None:
+                # It logs, with a traceback, even what this module expects and handles.
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+                uri = self.location.uri
+                if uri is None:
+                    self._lite = lite.connect(self.location.home)
+                    uri = self._lite.address
+                token = self.location.token
+                try:
+                    self._client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
+                except MilvusException as error:
+                    raise self._unreachable() from error
+            return self._client
 
     def _unreachable(self) -> Unavailable:
         where = self.location.uri or str(self.location.home / lite.FOLDER)
@@ -341,8 +351,6 @@ def _record(row: dict[str, Any]) -> Record:
 def _create_catalogue(client: "MilvusClient") -> None:
     from pymilvus import DataType
 
-    if client.has_collection(CATALOGUE):
-        return
     schema = client.create_schema(description="The datasets of corpuscope")
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field("card", DataType.VARCHAR, max_length=TEXT_BYTES)
@@ -357,8 +365,6 @@ def _create_catalogue(client: "MilvusClient") -> None:
 def _create_collection(client: "MilvusClient", card: DatasetCard) -> None:
     from pymilvus import DataType, Function, FunctionType
 
-    if client.has_collection(card.collection):
-        return
     schema = client.create_schema(description=f"corpuscope: {card.embedding}")
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field("digest", DataType.VARCHAR, max_length=64)

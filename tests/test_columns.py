@@ -1,0 +1,193 @@
+"""Which column is taken for what, and how values are read."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from corpuscope.tools.columns import PARSERS, ColumnRequest, Columns, clean, plan_columns
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.readers import BadRow, Row, inline_rows
+from corpuscope.tools.schema import ColumnType, Scalar
+
+
+def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> Columns:
+    return plan_columns(list(inline_rows(rows)), request or ColumnRequest())
+
+
+def type_of(*values: object) -> ColumnType | None:
+    """The type of a metadata column with these values; None where it is left out."""
+    rows: list[dict[str, object]] = [{"text": "x", "column": value} for value in values]
+    return plan(rows).metadata.get("column")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["id", "title", "description", "venue"], ("title", "description")),
+        (["Body", "Subject"], ("Subject", "Body")),
+        (["title", "abstract", "text"], ("text",)),
+        (["headline", "author"], ("headline",)),
+        (["comment", "review"], ("comment",)),
+    ],
+)
+def test_text_columns_are_guessed_by_name(names: list[str], text: tuple[str, ...]) -> None:
+    columns = plan([dict.fromkeys(names, "some words")])
+    assert columns.text == text
+    assert columns.guessed is not None and "by name" in columns.guessed
+
+
+def test_without_a_known_name_the_longest_strings_are_the_text() -> None:
+    row: dict[str, object] = {
+        "ref": "a-very-long-reference-number-000000000001",
+        "link": "https://example.org/a/very/long/address/of/a/page?with=query",
+        "source": "https://example.org/another/very/long/address/of/a/page",
+        "when": "2024-04-25 18:24:04.123456+00",
+        "notes": "what was said",
+        "venue": "BBC",
+    }
+    columns = plan([row])
+    assert columns.text == ("notes",)
+    assert columns.guessed is not None and "mean 13 characters" in columns.guessed
+
+
+def test_a_text_name_without_any_string_in_it_is_passed_over() -> None:
+    assert plan([{"text": "", "body": 3, "notes": "what was said"}]).text == ("notes",)
+
+
+def test_no_text_column_is_an_error_that_names_the_columns() -> None:
+    with pytest.raises(BadInput, match=r"no column looks like text.*'id', 'n'"):
+        plan([{"id": "a1", "n": 2}])
+
+
+def test_given_columns_are_taken_and_nothing_is_guessed() -> None:
+    request = ColumnRequest(text_columns=["b", "a"], id_column="id", metadata_columns=["n"])
+    assert plan([{"a": "x", "b": "y", "id": 1, "n": 2, "m": 3}], request) == Columns(
+        text=("b", "a"), id="id", vector=None, metadata={"n": "number"}, guessed=None
+    )
+
+
+def test_metadata_is_every_other_column_of_single_values() -> None:
+    row = {"id": 7, "text": "x", "v": [1.0], "tags": ["a"], "more": {"a": 1}, "n": 1, "raw": b"x"}
+    columns = plan([row], ColumnRequest(id_column="id", vector_column="v"))
+    assert columns.metadata == {"n": "number"}
+    assert (columns.id, columns.vector) == ("id", "v")
+
+
+def test_columns_that_only_some_rows_have_are_found() -> None:
+    assert plan([{"text": "x"}, {"text": "y", "n": 1}]).metadata == {"n": "number"}
+
+
+def test_a_missing_column_is_an_error_with_the_columns_and_the_nearest_name() -> None:
+    with pytest.raises(
+        BadInput, match=r"no column 'titel'; the columns are 'Title', 'n'; did you mean 'Title'\?"
+    ):
+        plan([{"Title": "x", "n": 1}], ColumnRequest(text_columns=["titel"]))
+    with pytest.raises(BadInput, match=r"no column 'qqq'; the columns are 'Title'$"):
+        plan([{"Title": "x"}], ColumnRequest(vector_column="qqq"))
+
+
+def test_lists_cannot_be_text_id_or_metadata() -> None:
+    for request in (
+        ColumnRequest(text_columns=["tags"]),
+        ColumnRequest(id_column="tags"),
+        ColumnRequest(metadata_columns=["tags"]),
+    ):
+        with pytest.raises(BadInput, match="'tags' holds lists or objects"):
+            plan([{"text": "x", "tags": ["a"]}], request)
+
+
+def test_no_readable_rows_is_an_error_that_names_the_first_bad_one() -> None:
+    with pytest.raises(BadInput, match="no readable rows; the file holds none"):
+        plan_columns([], ColumnRequest())
+    with pytest.raises(BadInput, match="all 1 read are bad, row 3: 1 fields, the header has 2"):
+        plan_columns([BadRow(3, "1 fields, the header has 2")], ColumnRequest())
+
+
+def test_bad_rows_in_the_sample_are_passed_over() -> None:
+    assert plan_columns([BadRow(1, "x"), Row(2, {"text": "y"})], ColumnRequest()).text == ("text",)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\x00b", "half \ud800"])
+def test_a_column_name_that_cannot_be_kept_is_refused_unless_left_out(name: str) -> None:
+    rows: list[dict[str, object]] = [{"text": "x", name: 1}]
+    with pytest.raises(BadInput, match="column name"):
+        plan(rows)
+    assert plan(rows, ColumnRequest(metadata_columns=[])).metadata == {}
+
+
+def test_a_strange_column_name_is_kept_as_it_is() -> None:
+    assert plan([{"text": "x", "größe in m² (\"net\") -- 'x'": 1}]).metadata == {
+        "größe in m² (\"net\") -- 'x'": "number"
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, 2.5, None], "number"),
+        (["1", "-2.50", "3e5", ""], "number"),
+        (["20030219"], "number"),
+        ([Decimal("1.5"), float("nan"), float("inf")], "number"),
+        (["007"], "string"),
+        (["+1"], "string"),
+        ([" 1"], "string"),
+        (["1e400"], "string"),
+        (["١٢"], "string"),
+        (["99999999999999999999"], "string"),
+        ([2**63], "string"),
+        (["1", "n/a"], "string"),
+        ([True, "false", "TRUE"], "boolean"),
+        (["yes"], "string"),
+        ([True, 1], "string"),
+        ([datetime.date(2024, 4, 25), datetime.datetime(2024, 4, 25, 1)], "date"),
+        (["2024-04-25", "2024-04-25T18:24Z", "2024-04-25 18:24:04+00", " "], "date"),
+        (["2024-02-30"], "string"),
+        (["9999-12-31 23:59:59-05"], "string"),
+        (["25.04.2024"], "string"),
+        ([datetime.time(3)], "string"),
+        ([None, ""], "string"),
+        (["x", ["y"]], None),
+    ],
+)
+def test_the_type_of_a_column_is_that_of_every_value(
+    values: list[object], kind: ColumnType | None
+) -> None:
+    assert type_of(*values) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        ("number", "12", 12),
+        ("number", "-0.5", -0.5),
+        ("number", Decimal("1.5"), 1.5),
+        ("boolean", " True", True),
+        ("string", 12, "12"),
+        ("date", "2024-04-25", "2024-04-25"),
+        ("date", "2024-04-25 18:24:04+00", "2024-04-25T18:24:04+00:00"),
+        ("date", "2024-04-25 20:24:04.5 +0200", "2024-04-25T18:24:04.500000+00:00"),
+        ("date", "2024-04-25 18:24 UTC", "2024-04-25T18:24:00+00:00"),
+        ("date", "2024-04-25T18:24:04.123456789Z", "2024-04-25T18:24:04.123456+00:00"),
+        ("date", datetime.datetime(2024, 4, 25), "2024-04-25"),
+        ("date", datetime.datetime(2024, 4, 25, 1, 2), "2024-04-25T01:02:00"),
+        ("date", datetime.date(2024, 4, 25), "2024-04-25"),
+    ],
+)
+def test_values_are_read_by_the_type_of_their_column(
+    kind: ColumnType, value: object, read: Scalar
+) -> None:
+    parsed = PARSERS[kind](value)
+    assert parsed == read and type(parsed) is type(read)
+
+
+def test_moments_in_one_zone_sort_as_strings() -> None:
+    moments = ["2024-04-25", "2024-04-25 00:00:01Z", "2024-04-25 00:00:01.5Z", "2024-04-25 02:00Z"]
+    parsed = [str(PARSERS["date"](moment)) for moment in moments]
+    assert parsed == sorted(parsed)
+
+
+def test_control_characters_and_half_characters_are_cleaned() -> None:
+    assert clean("a\x00b\r\nc\rd\te\x85\x9f\x1b") == "ab\nc\nd\te"
+    assert clean("\ud83d\ude00 \ud800x") == "😀 \ufffdx"
+    assert clean("naïve\u00a0文字 😀") == "naïve\u00a0文字 😀"

@@ -1,0 +1,78 @@
+import ast
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("server", "tools", "prompts")
+
+
+def test_every_folder_with_code_is_listed_as_a_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {"corpuscope"}
+    for top in FOLDERS:
+        for file in (ROOT / top).rglob("*.py"):
+            found.add("corpuscope." + ".".join(file.parent.relative_to(ROOT).parts))
+    assert found == set(project["tool"]["setuptools"]["packages"])
+
+
+def test_imports_run_from_server_to_tools_to_prompts_and_never_back() -> None:
+    allowed = {"prompts": ("prompts",), "tools": ("tools", "prompts"), "server": FOLDERS}
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for top, below in allowed.items()
+        for file in (ROOT / top).rglob("*.py")
+        for module in imported(file)
+        if module.startswith("corpuscope.") and module.split(".")[1] not in below
+    ]
+    assert wrong == []
+
+
+def test_one_module_owns_each_library() -> None:
+    owners = {
+        "pymilvus": {"tools/store.py", "tools/lite.py"},  # lite serves with its wire format
+        "openai": {"tools/llm.py"},
+        "plotly": {"tools/figure.py"},
+        "umap": {"tools/layout.py"},
+        "hdbscan": {"tools/layers.py"},
+        "fast_hdbscan": {"tools/layers.py"},
+    }
+    for library, modules in owners.items():
+        importing = {
+            str(file.relative_to(ROOT))
+            for top in FOLDERS
+            for file in (ROOT / top).rglob("*.py")
+            if any(name.split(".")[0] == library for name in imported(file))
+        }
+        assert importing == modules, library
+
+
+def test_modules_and_functions_stay_small() -> None:
+    large = []
+    for top in FOLDERS:
+        for file in (ROOT / top).rglob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            if text.count("\n") > 400:
+                large.append(f"{file.relative_to(ROOT)} has {text.count(chr(10))} lines")
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    lines = (node.end_lineno or 0) - node.lineno + 1
+                    if lines > 60 and not is_tool(file, node):
+                        large.append(f"{file.relative_to(ROOT)} {node.name} has {lines} lines")
+    assert large == []
+
+
+def is_tool(file: Path, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether this is the public function of a tool, whose many described parameters are flat."""
+    return file.stem == node.name
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports, at its top or inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {name for name in names if name}
