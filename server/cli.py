@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         case "demo":
             from corpuscope.server.demo import run_demo
 
-            return run_demo(settings)
+            return run_demo()
         case "doctor":
             from corpuscope.server.doctor import run_doctor
 

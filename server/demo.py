@@ -6,19 +6,20 @@ The texts are the docstrings of the Python standard library on this machine.
 import ast
 import json
 import os
+import platform
 import sys
 import sysconfig
+import textwrap
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import anyio
 from mcp import StdioServerParameters
 from mcp.client import Client
-from mcp.types import CallToolResult, TextContent
-
-from corpuscope.server.settings import Settings
+from mcp.types import TextContent
 
 FOLDER = "corpuscope-demo"
 DATASET = "python_docs"
@@ -29,13 +30,20 @@ SKIPPED = frozenset(
 # Shorter docstrings ("Return self.") say nothing that could be a theme.
 SHORTEST = 40
 LONGEST = 1_500
-THEMES_SHOWN = 12
-WIDTH = 96
+THEMES_SHOWN = 20
+PARTS_SHOWN = 8
+QUOTED = 4
+QUOTE_LINES = 2
+WIDTH = 100
 
 Node: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def run_demo(settings: Settings) -> int:
+class DemoFailed(Exception):
+    """A tool refused; its message says why."""
+
+
+def run_demo() -> int:
     """Print the account of the whole way and return the exit code.
 
     Works in a folder of its own below the current one, so that it meets nobody's datasets.
@@ -54,9 +62,8 @@ def run_demo(settings: Settings) -> int:
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "corpuscope"], env=environment, cwd=str(folder)
     )
-    print(f"corpuscope demo: {count:,} docstrings of Python {sys.version.split()[0]}'s library\n")
-    anyio.run(_tour, server, file, settings.llm_model)
-    return 0
+    print(f"corpuscope, tried on {count:,} docstrings of Python {platform.python_version()}.")
+    return anyio.run(_run, server, file)
 
 
 def write_docstrings(file: Path) -> int:
@@ -94,62 +101,125 @@ def _documented(node: Node, module: str, name: str) -> Iterator[dict[str, str]]:
             yield from _documented(child, module, f"{name}.{child.name}")
 
 
-async def _tour(parameters: StdioServerParameters, file: Path, model: str | None) -> None:
+@dataclass
+class _Tour:
+    """The client, and how long each step took."""
+
+    client: Client
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    async def call(self, title: str, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool, wait for the job that it may become, and return its structured result."""
+        begun = time.monotonic()
+        print(f"\n{title}\n  {tool}({_listed(arguments)})")
+        data = await self._ask(tool, arguments)
+        if (goes_on := data.get("job_id")) is None and data.get("map") == "being drawn":
+            # The clusters are there; the seconds of the map are counted where it is waited for.
+            self.seconds[title] = time.monotonic() - begun
+            return data
+        while data.get("state") in ("queued", "running"):
+            data = await self._ask("get-job", {"job_id": goes_on, "wait_seconds": 45})
+        self.seconds[title] = time.monotonic() - begun
+        result: dict[str, Any] = data.get("result") or data
+        return result
+
+    async def _ask(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer = await self.client.call_tool(tool, arguments)
+        if answer.is_error or answer.structured_content is None:
+            texts = [block.text for block in answer.content if isinstance(block, TextContent)]
+            raise DemoFailed("\n".join(texts))
+        return dict(answer.structured_content)
+
+
+async def _run(parameters: StdioServerParameters, file: Path) -> int:
     begun = time.monotonic()
     async with Client(parameters) as client:
-        print(f"Server started over stdio in {time.monotonic() - begun:.1f} s.")
-        await _step(
-            client,
-            "ingest",
-            {
-                "dataset": DATASET,
-                "path": str(file),
-                "text_columns": ["text"],
-                "id_column": "name",
-                "mode": "append",
-            },
-        )
-        found = await _step(client, "cluster", {"dataset": DATASET})
-        await _step(client, "list-clusters", {"dataset": DATASET, "limit": THEMES_SHOWN})
-        largest = found["clusters"][0]["id"] if found["clusters"] else None
-        if largest is not None:
-            chosen = "all" if model else largest
-            await _step(client, "describe-cluster", {"dataset": DATASET, "cluster": chosen})
-            await _step(client, "get-members", {"dataset": DATASET, "cluster": largest, "limit": 3})
-        await _step(client, "search", {"dataset": DATASET, "query": "read a compressed file"})
-        await _step(client, "plot", {"dataset": DATASET})
-    print(f"\nThe whole way took {time.monotonic() - begun:.0f} s.")
+        started = time.monotonic() - begun
+        print(f"Its server answered over stdio after {started:.1f} s.")
+        tour = _Tour(client)
+        try:
+            await _read(tour, file)
+            largest = await _find(tour)
+            if largest is not None:
+                await _look_into(tour, largest)
+            await _draw(tour)
+        except DemoFailed as failure:
+            print(failure, file=sys.stderr)
+            return 1
+    print("\nSeconds")
+    for title, seconds in tour.seconds.items():
+        print(f"  {title:<36} {seconds:6.1f}")
+    print(f"  {'The whole way':<36} {time.monotonic() - begun:6.1f}")
+    return 0
 
 
-async def _step(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Call a tool to its end, print what it says, and return its structured result."""
-    said = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
-    print(f"\n{'-' * WIDTH}\n{tool}({said})")
-    begun = time.monotonic()
-    answer = await client.call_tool(tool, arguments)
-    data = _checked(answer)
-    while data.get("job_id") and data["state"] in ("queued", "running"):
-        print(f"  … {data['progress']:.0%} {data['message']}")
-        answer = await client.call_tool("get-job", {"job_id": data["job_id"]})
-        data = _checked(answer)
-    print(f"  [{time.monotonic() - begun:.1f} s]")
-    print("\n".join(_shown(answer)))
-    result: dict[str, Any] = data.get("result") or data
-    return result
+async def _read(tour: _Tour, file: Path) -> None:
+    done = await tour.call(
+        "Read the texts",
+        "ingest",
+        dataset=DATASET,
+        path=str(file),
+        text_columns=["name", "text"],
+        id_column="name",
+        metadata_columns=["module", "kind"],
+    )
+    print(
+        f"  {done['records']:,} records ({done['added']:,} new, {done['repeated_texts']:,} repeat "
+        f"a text, {done['empty'] + done['bad']} unusable), vectors: {done['embedding']}."
+    )
+    print(_wrapped(done["embedding_note"]))
 
 
-def _checked(answer: CallToolResult) -> dict[str, Any]:
-    if answer.is_error or answer.structured_content is None:
-        raise SystemExit("\n".join(_shown(answer)))
-    return dict(answer.structured_content)
+async def _find(tour: _Tour) -> str | None:
+    found = await tour.call("Find the themes", "cluster", dataset=DATASET)
+    print(_wrapped(found["reason"]))
+    print(f"  {found['noise']:,} records ({found['noise_share']:.0%}) are noise: in no theme.")
+    page = await tour.call("List them", "list-clusters", dataset=DATASET, limit=THEMES_SHOWN)
+    print(f"  {'id':<8}{'records':>8}  keywords")
+    for line in page["clusters"]:
+        words = ", ".join(line["keywords"])[: WIDTH - 20]
+        print(f"  {line['id']:<8}{line['size']:>8,}  {words}")
+    if page["total"] > THEMES_SHOWN:
+        print(f"  … and {page['total'] - THEMES_SHOWN} more.")
+    return str(page["clusters"][0]["id"]) if page["clusters"] else None
 
 
-def _shown(answer: CallToolResult) -> list[str]:
-    texts = [block.text for block in answer.content if isinstance(block, TextContent)]
-    lines = [line for text in texts for line in text.splitlines()]
-    return ["  " + (line if len(line) <= WIDTH else line[: WIDTH - 1] + "…") for line in lines]
+async def _look_into(tour: _Tour, largest: str) -> None:
+    said = await tour.call("Say what the largest one is", "describe-cluster", cluster=largest)
+    for one in said["descriptions"]:
+        print(_wrapped(f"{one['title']}: " + " ".join(part["text"] for part in one["summary"])))
+    if said["evidence"]:
+        print(_wrapped("No model is set, so the assistant in the chat would write this one, from:"))
+        excerpts = [line for line in said["evidence"].splitlines() if "(central)" in line]
+        for excerpt in excerpts[:QUOTED]:
+            print(_wrapped(f"- {excerpt.partition(': ')[2]}", QUOTE_LINES))
+    parts = await tour.call("Split it further", "cluster", within=largest)
+    for part in parts["top"][:PARTS_SHOWN]:
+        print(f"  {part['id']:<10}{part['size']:>6,}  {', '.join(part['keywords'])[: WIDTH - 20]}")
+    if parts["hint"]:
+        print(_wrapped(parts["hint"]))
+    hits = await tour.call("Search", "search", query="read a compressed file", limit=QUOTED)
+    for hit in hits["hits"]:
+        print(_wrapped(f"- in {hit['cluster']}: {hit['text']}", 1))
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f'"…{text[-30:]}'
+async def _draw(tour: _Tour) -> None:
+    drawn = await tour.call("Draw the map", "plot", dataset=DATASET)
+    print(f"  {drawn['points']:,} points, {drawn['groups']} colours. Open it in a browser:")
+    print(f"  {drawn['html']}")
+    print(f"  {drawn['png']}")
+
+
+def _wrapped(text: str, lines: int = 9) -> str:
+    """The text in indented lines, at most so many."""
+    wrapped = textwrap.wrap(text, WIDTH - 2, max_lines=lines, placeholder=" …")
+    return textwrap.indent("\n".join(wrapped), "  ")
+
+
+def _listed(arguments: dict[str, Any]) -> str:
+    """The arguments of a call; of a path its end."""
+    texts = {name: json.dumps(value) for name, value in arguments.items()}
+    return ", ".join(
+        f"{name}={text if len(text) <= 48 else chr(34) + '…' + text[-36:]}"
+        for name, text in texts.items()
+    )

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
         (),
         description=f"Folders whose files may be read and written, separated by '{os.pathsep}'; "
-        "unset: the home's inbox and the current folder.",
+        "unset: the current folder. The home's inbox always is one.",
     )
     max_file_mb: int = Field(
         2048, ge=1, description="Largest file that ingest reads, unpacked, in MB."
@@ -108,22 +108,20 @@ def read_settings(**overrides: Any) -> Settings:
         pydantic.ValidationError: A value is not what it should be.
     """
     settings = Settings(**overrides)
-    updates: dict[str, Any] = {}
-    if not settings.allowed_dirs:
-        updates["allowed_dirs"] = _default_folders(settings.home)
+    folders = settings.allowed_dirs or _default_folders()
+    updates: dict[str, Any] = {"allowed_dirs": (*folders, settings.home / "inbox")}
     if not settings.llm_api_key.get_secret_value() and _is_openai(settings.llm_base_url):
         updates["llm_api_key"] = SecretStr(os.environ.get("OPENAI_API_KEY", ""))
     return settings.model_copy(update=updates)
 
 
-def _default_folders(home: Path) -> tuple[Path, ...]:
-    """The inbox and the current folder, unless that is the root or the user's bare home folder,
-    where desktop hosts start their servers."""
-    inbox = home / "inbox"
+def _default_folders() -> tuple[Path, ...]:
+    """The current folder, unless that is the root or the user's bare home folder, where desktop
+    hosts start their servers."""
     current = Path(os.path.realpath(Path.cwd()))
     if current in (Path(current.anchor), Path(os.path.realpath(Path.home()))):
-        return (inbox,)
-    return (inbox, current)
+        return ()
+    return (current,)
 
 
 def _is_openai(base_url: str | None) -> bool:

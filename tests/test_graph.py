@@ -34,7 +34,10 @@ def blobs(count: int, each: int, dim: int = 16) -> Floats:
 def test_each_vector_is_its_own_first_neighbour_and_similarity_falls() -> None:
     graph = neighbour_graph(cloud(200), k=10)
     assert graph.indices.shape == graph.similarities.shape == (200, 10)
-    assert (graph.indices.dtype, graph.similarities.dtype) == (np.int32, np.float32)
+    assert [graph.indices.dtype, graph.similarities.dtype] == [
+        np.dtype(np.int32),
+        np.dtype(np.float32),
+    ]
     assert (graph.indices[:, 0] == np.arange(200)).all()
     assert (graph.similarities[:, 0] == 1).all()
     assert (np.diff(graph.similarities, axis=1) <= 0).all()

@@ -86,7 +86,9 @@ def test_a_handful_of_points_is_one_layer_of_noise(count: int) -> None:
 def test_equal_points_are_one_cluster_not_an_error() -> None:
     points = np.ones((60, 5), np.float32)
     choice = choose_layers(density_layers(points), ones(60))
-    assert choice.reason == "1 cluster: the only resolution found; covers 100% of the records."
+    assert choice.reason == (
+        "1 cluster: the texts do not fall into separate groups; covers 100% of the records."
+    )
     assert flat_layer(points, 5, 5).clusters <= 1
 
 

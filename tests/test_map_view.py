@@ -50,7 +50,7 @@ def boxes(labels: list[MapLabel], canvas: Canvas) -> NDArray[np.float64]:
     half = np.array(
         [
             (
-                max(map(columns, label.text.split("\n"))) * 0.31 * label.font,
+                max(map(columns, label.text.split("\n"))) * 0.35 * label.font,
                 len(label.text.split("\n")) * LEADING * label.font / 2,
             )
             for label in labels

@@ -76,8 +76,8 @@ class ClusterResult(Result):
         """Counts, the top clusters and the next step."""
         where = f"cluster {self.within} of '{self.dataset}'" if self.within else f"'{self.dataset}'"
         lines = [
-            f"Run {self.run} of {where}: {self.clusters} clusters in {self.records:,} records, "
-            f"{self.noise:,} noise ({self.noise_share:.1%}). {self.reason}"
+            f"Run {self.run} of {where}: {self.records:,} records, {self.noise:,} of them noise "
+            f"({self.noise_share:.1%}). {self.reason}"
         ]
         if len(self.layers) > 1 and not self.within:
             counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
@@ -89,8 +89,9 @@ class ClusterResult(Result):
             lines.append(self.hint)
         if self.top:
             first = self.top[0].id
+            words = [one.id for one in self.top] if self.within else "all"
             lines.append(
-                f"Next: describe-cluster (cluster='all'), plot, or cluster(within='{first}')."
+                f"Next: describe-cluster(cluster={words!r}), plot, or cluster(within='{first}')."
             )
         return "\n".join(lines)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NEIGHBOURS = 30
-"""Neighbours of each text, itself included. 15 scores lower on every labelled set, 45 no higher."""
+"""Neighbours of each text, itself included. 15 scored 0.01 AMI lower over 8 labelled sets, 45 the same."""
 
 EXACT_UP_TO = 25_000
 """Vectors up to which exact search is no slower than NN-descent (2 cores, 384-d: 3 s each)."""
@@ -137,6 +137,14 @@ def distance_matrix(graph: NeighbourGraph) -> "csr_array":
     return csr_array((lengths, ids[real], ends), shape=(count, count))
 
 
+def fuzzy_graph(graph: NeighbourGraph) -> Any:
+    """The graph as UMAP and EVoC weigh it: (n, n) sparse, symmetric, weights 0 to 1, in rows."""
+    from evoc.graph_construction import neighbor_graph_matrix
+
+    lengths = distances(graph.similarities)
+    return neighbor_graph_matrix(graph.indices.shape[1], graph.indices, lengths, True).tocsr()
+
+
 def node_embedding(
     graph: NeighbourGraph,
     vectors: Floats,
@@ -154,7 +162,7 @@ def node_embedding(
     from evoc.node_embedding import node_embedding as embed
 
     points = np.full((len(graph.indices), dimensions), np.nan, np.float32)
-    fuzzy = _fuzzy_graph(graph)
+    fuzzy = fuzzy_graph(graph)
     linked = np.flatnonzero(np.diff(fuzzy.indptr))
     if not linked.size:
         return points
@@ -207,14 +215,6 @@ def _self_first(ids: Ints, similarities: Floats) -> tuple[Ints, Floats]:
     none = (ids < 0) | (similarities < SMALLEST_COSINE)
     ids[none], similarities[none] = NO_NEIGHBOUR, 0.0
     return ids, similarities
-
-
-def _fuzzy_graph(graph: NeighbourGraph) -> Any:
-    """EVoC's weighted, symmetric graph: (n, n) sparse, weights 0 to 1, rows ending at indptr."""
-    from evoc.graph_construction import neighbor_graph_matrix
-
-    lengths = distances(graph.similarities)
-    return neighbor_graph_matrix(graph.indices.shape[1], graph.indices, lengths, True).tocsr()
 
 
 def _start(

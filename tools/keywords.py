@@ -59,6 +59,21 @@ TOKEN = re.compile(r"[^\W_]+(?:['.\-][^\W_]+)*[+#]*|[^\w\s]|\n")
 
 
 @dataclass(frozen=True, slots=True)
+class _Shares:
+    """The terms that a cluster's texts hold, and the share of the texts that hold each."""
+
+    terms: NDArray[np.int32]
+    share: NDArray[np.float64]
+    texts: int
+
+    def over(self, vocabulary: int) -> NDArray[np.float64]:
+        """The share of every term of the vocabulary."""
+        every = np.zeros(vocabulary)
+        every[self.terms] = self.share
+        return every
+
+
+@dataclass(frozen=True, slots=True)
 class _Term:
     """A term as a candidate in one cluster."""
 
@@ -76,50 +91,50 @@ def keywords(
     included; siblings are ids of the same parent. An only cluster is held against the texts
     outside it. Large clusters are read in an even sample, long texts at their beginning.
     """
-    samples = _samples(clusters, len(texts))
+    families: dict[str | None, list[str]] = {}
+    for id in clusters:
+        families.setdefault(parent_of(id), []).append(id)
+    samples = _samples(clusters, families, len(texts))
     read = np.unique(np.concatenate([*samples.values(), np.empty(0, np.int32)]))
     characters = int(np.clip(CHARACTER_BUDGET // max(1, len(read)), 200, MOST_CHARACTERS))
     vocabulary, held = _held([texts[index][:characters] for index in read])
     if not vocabulary:
         return {id: [] for id in clusters}
-    shares = {id: _share(held, np.searchsorted(read, sample)) for id, sample in samples.items()}
-    common = _common([shares[id] for id in clusters if "." not in id], vocabulary)
-    groups: dict[str | None, list[str]] = {}
-    for id in clusters:
-        groups.setdefault(parent_of(id), []).append(id)
+    shares = {id: _shares(held, np.searchsorted(read, rows)) for id, rows in samples.items()}
+    tops = [shares[id] for id in clusters if parent_of(id) not in clusters]
+    common = _common(tops, vocabulary)
     found: dict[str, list[str]] = {}
-    for siblings in groups.values():
-        total = np.zeros(len(vocabulary))
+    for siblings in families.values():
+        total = sum(shares[id].over(len(vocabulary)) for id in siblings)
         for id in siblings:
-            terms, share = shares[id]
-            total[terms] += share
-        for id in siblings:
-            terms, share = shares[id]
-            if len(siblings) > 1:
-                elsewhere = (total[terms] - share) / (len(siblings) - 1)
+            own = shares[id]
+            if _outside(id) in shares:
+                elsewhere = shares[_outside(id)].over(len(vocabulary))[own.terms]
             else:
-                elsewhere = _dense(shares.get(_outside(id)), len(vocabulary))[terms]
-            texts_read = len(samples[id])
-            ranked = _ranked(share, elsewhere, texts_read)
+                elsewhere = (total[own.terms] - own.share) / max(1, len(siblings) - 1)
+            ranked = _ranked(own, elsewhere)
+            terms = (vocabulary[own.terms[at]] for at in ranked)
+            counts = (round(own.share[at] * own.texts) for at in ranked)
             candidates = (
-                _Term(term, round(share[at] * texts_read), _stems(term))
-                for at in ranked
-                if not common.intersection((term := vocabulary[terms[at]]).split())
+                _Term(term, count, _stems(term))
+                for term, count in zip(terms, counts, strict=True)
+                if not common.intersection(term.split())
             )
             found[id] = _distinct(candidates, count)
     return {id: found[id] for id in clusters}
 
 
-def _samples(clusters: Mapping[str, Ints], texts: int) -> dict[str, Ints]:
+def _samples(
+    clusters: Mapping[str, Ints], families: Mapping[str | None, list[str]], texts: int
+) -> dict[str, Ints]:
     """The texts read for each cluster, and for one without siblings those outside it."""
     each = int(np.clip(MOST_TEXTS // max(1, len(clusters)), 100, 2_000))
     samples = {id: _evenly(members, each) for id, members in clusters.items()}
-    parents = [parent_of(id) for id in clusters]
-    for id, members in clusters.items():
-        parent = parent_of(id)
-        if parents.count(parent) == 1:
+    for parent, siblings in families.items():
+        if len(siblings) == 1:
             around = clusters.get(parent or "", np.arange(texts, dtype=np.int32))
-            samples[_outside(id)] = _evenly(np.setdiff1d(around, members), each)
+            outside = np.setdiff1d(around, clusters[siblings[0]])
+            samples[_outside(siblings[0])] = _evenly(outside, each)
     return samples
 
 
@@ -167,42 +182,31 @@ def _terms(text: str, stop: frozenset[str]) -> Iterator[str]:
             yield f"{first} {second}"
 
 
-def _share(held: Any, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """The terms that some of the texts hold, and the share of the texts that hold them."""
+def _shares(held: Any, rows: NDArray[np.int64]) -> _Shares:
     counts = np.asarray(held[rows].sum(axis=0)).ravel()
     terms = np.flatnonzero(counts).astype(np.int32)
-    return terms, counts[terms] / max(1, len(rows))
+    return _Shares(terms, counts[terms] / max(1, len(rows)), len(rows))
 
 
-def _dense(
-    shares: tuple[NDArray[np.int32], NDArray[np.float64]] | None, terms: int
-) -> NDArray[np.float64]:
-    every = np.zeros(terms)
-    if shares:
-        every[shares[0]] = shares[1]
-    return every
-
-
-def _common(
-    shares: list[tuple[NDArray[np.int32], NDArray[np.float64]]], vocabulary: list[str]
-) -> frozenset[str]:
+def _common(clusters: list[_Shares], vocabulary: list[str]) -> frozenset[str]:
     """The corpus's own stop words: common in nearly every one of at least four clusters."""
-    if len(shares) < 4:
+    if len(clusters) < 4:
         return frozenset()
-    clusters = np.zeros(len(vocabulary))
-    for terms, share in shares:
-        clusters[terms[share >= EVERYWHERE[0]]] += 1
-    return frozenset(vocabulary[i] for i in np.flatnonzero(clusters >= EVERYWHERE[1] * len(shares)))
+    of_texts, of_clusters = EVERYWHERE
+    common_in = np.zeros(len(vocabulary))
+    for one in clusters:
+        common_in[one.terms[one.share >= of_texts]] += 1
+    return frozenset(
+        vocabulary[at] for at in np.flatnonzero(common_in >= of_clusters * len(clusters))
+    )
 
 
-def _ranked(
-    share: NDArray[np.float64], elsewhere: NDArray[np.float64], texts: int
-) -> NDArray[np.int64]:
+def _ranked(own: _Shares, elsewhere: NDArray[np.float64]) -> NDArray[np.int64]:
     """Positions of the terms that tell, the most telling first."""
-    fewest = 1 if texts < 5 else max(2.0, 0.01 * texts)
-    lift = share / np.maximum(elsewhere, RARE)
-    telling = np.flatnonzero((lift >= LIFT) & (share * texts > fewest - 0.5))
-    score = share[telling] * np.log(lift[telling])
+    fewest = 1 if own.texts < 5 else max(2.0, 0.01 * own.texts)
+    lift = own.share / np.maximum(elsewhere, RARE)
+    telling = np.flatnonzero((lift >= LIFT) & (own.share * own.texts > fewest - 0.5))
+    score = own.share[telling] * np.log(lift[telling])
     return telling[np.argsort(-score, kind="stable")]
 
 

@@ -15,13 +15,13 @@ from corpuscope.tools.graph import NeighbourGraph, distance_matrix
 from corpuscope.tools.schema import Floats, Ints
 
 MIN_SAMPLES = 5
-"""Neighbours that make a point dense. 3 to 15 gave the same quality on every labelled set."""
+"""Neighbours that make a point dense. Between 3 and 15 the AMI moves by less than 0.01."""
 
 SMALLEST_CLUSTER = 5
 """Fewer distinct texts are an anecdote, and the finest layer would be mostly these."""
 
-READABLE = (5, 60)
-"""Clusters that a person can take in at a glance: at least some, at most a page."""
+READABLE = (8, 60)
+"""Clusters that a person can read and that say something: fewer are headings, more a list."""
 
 PER_OCTAVE = 0.5
 """What a layer's score is multiplied by for each doubling beyond `READABLE`: a soft edge."""
@@ -84,8 +84,9 @@ def density_layers(
 
     tree = _condensed_tree(points[finite], min_samples, base_min_cluster_size)
     splits = mask_condensed_tree(tree, tree.child >= count)
+    whole = [_layer(finite, 0, 1.0, 0.0)]
     if not len(splits.child):
-        return [_layer(finite, 0, 1.0, 0.0)]
+        return whole
     births, deaths, _parents, densities = layer_clusters.min_cluster_size_barcode(
         splits, count, base_min_cluster_size
     )
@@ -98,7 +99,7 @@ def density_layers(
         alive = np.flatnonzero((births <= sizes[at]) & (deaths > sizes[at])) + count
         labels, strengths = layer_clusters.extract_clusters_by_id(tree, alive)
         layers.append(_layer(finite, labels, strengths, float(persistence[at])))
-    return layers or [_all_noise(len(points))]
+    return layers or whole
 
 
 def flat_layer(points: Floats, min_cluster_size: int, min_samples: int) -> ClusterLayer:

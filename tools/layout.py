@@ -4,11 +4,11 @@ UMAP (McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is 
 """
 
 import warnings
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from corpuscope.tools.graph import NO_NEIGHBOUR, NeighbourGraph, principal_axes
+from corpuscope.tools.graph import NeighbourGraph, fuzzy_graph, principal_axes
 from corpuscope.tools.schema import Floats
 
 NEIGHBOURS = 15
@@ -36,7 +36,11 @@ def map_points(
     Points without neighbours stand on a ring around the rest. The same input and seed give the
     same map.
     """
-    linked = np.flatnonzero(_has_neighbour(graph))
+    near = np.ascontiguousarray(graph.indices[:, :NEIGHBOURS])
+    fuzzy = fuzzy_graph(
+        NeighbourGraph(near, graph.similarities[:, :NEIGHBOURS], provider=graph.provider)
+    )
+    linked = np.flatnonzero(np.diff(fuzzy.indptr))
     start = vectors if init is None else init
     places = np.zeros((len(vectors), 2), np.float32)
     if not linked.size:
@@ -44,7 +48,7 @@ def map_points(
         return _fitted(places)
     flat = principal_axes(np.nan_to_num(start[linked]), 2)
     if len(linked) >= FEWEST_FOR_UMAP:
-        flat = _umap(graph, linked, flat, seed)
+        flat = _umap(fuzzy[linked][:, linked], flat, seed)
     elif not np.ptp(flat):
         flat = _disc(len(linked))
     places[linked] = _fitted(flat)
@@ -56,33 +60,14 @@ def map_points(
     return _fitted(places)
 
 
-def _has_neighbour(graph: NeighbourGraph) -> NDArray[np.bool_]:
-    """Whether each point is linked to another one, in either direction."""
-    others = graph.indices[:, 1:]
-    linked: NDArray[np.bool_] = (others != NO_NEIGHBOUR).any(axis=1)
-    linked[others[others != NO_NEIGHBOUR]] = True
-    return linked
-
-
-def _umap(graph: NeighbourGraph, linked: NDArray[np.int64], start: Floats, seed: int) -> Floats:
-    """UMAP's own steps, without its search for neighbours, which needs the vectors again."""
+def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
+    """UMAP's optimisation of n points for their fuzzy graph: (n, 2)."""
     with warnings.catch_warnings():
         # Said by umap-learn on import, of a part of it that is not used here.
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
-        from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
 
     random = np.random.RandomState(seed)
-    position = np.full(len(graph.indices) + 1, NO_NEIGHBOUR, np.int32)  # the last stands for -1
-    position[linked] = np.arange(len(linked))
-    indices = position[graph.indices[linked, :NEIGHBOURS]]
-    fuzzy, _sigmas, _rhos = fuzzy_simplicial_set(
-        start,
-        indices.shape[1],
-        random,
-        "cosine",
-        knn_indices=indices,
-        knn_dists=1.0 - graph.similarities[linked, :NEIGHBOURS],
-    )
     # UMAP stretches the start to a square; jitter keeps points apart that start in one place.
     start = start + random.normal(scale=1e-3, size=start.shape).astype(np.float32)
     a, b = find_ab_params(spread=1.0, min_dist=0.0)
@@ -95,7 +80,7 @@ def _umap(graph: NeighbourGraph, linked: NDArray[np.int64], start: Floats, seed:
         b=b,
         gamma=1.0,
         negative_sample_rate=5,
-        n_epochs=EPOCHS[len(linked) > MANY_POINTS],
+        n_epochs=EPOCHS[len(start) > MANY_POINTS],
         init=start,
         random_state=random,
         metric="cosine",

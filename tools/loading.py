@@ -118,7 +118,8 @@ def load(
     if present is None:
         store.save_card(card)
     writer = _Writer(workspace, card, embedder, grows=old is not None)
-    tally = writer.write(_maker(request, survey.columns), _rows(workspace, request), watch, survey)
+    maker = RecordMaker(survey.columns, request.vectors)
+    tally = writer.write(maker, _rows(workspace, request), watch, survey)
     card = writer.card
     if present is not None and old is None:
         # Only now, when all is there, the new collection takes the old one's place.
@@ -138,10 +139,6 @@ def _rows(workspace: Workspace, request: Request) -> Iterator[Row | BadRow]:
     return islice(rows, request.limit)
 
 
-def _maker(request: Request, columns: Columns) -> RecordMaker:
-    return RecordMaker(columns, request.vectors)
-
-
 def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> _Survey:
     rows = _rows(workspace, request)
     head = list(islice(rows, SAMPLE_ROWS))
@@ -158,10 +155,10 @@ def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> 
             name: old.metadata_columns.get(name, kind) for name, kind in columns.metadata.items()
         }
         columns = replace(columns, metadata=kinds)
-    maker = _maker(request, columns)
+    maker = RecordMaker(columns)
     chooser = random.Random(0)
     texts: list[str] = []
-    dim = 0
+    dim = 0 if request.vectors is None else request.vectors.shape[1]
     for number, record in enumerate(maker.make(chain(head, rows))):
         if record.vector is not None:
             dim = len(record.vector)

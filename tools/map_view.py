@@ -140,10 +140,12 @@ class MapLabel:
 
 
 def columns(text: str) -> float:
-    """Estimated width of a line of text, in lower-case letters of a proportional sans."""
+    """Estimated width of a line of text, in letters `a` of a proportional sans."""
+    narrow = sum(text.count(c) for c in "ijltf ,.;:'|")
     broad = sum(text.count(c) for c in "mMW@%")
     wide = 0 if text.isascii() else sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + 0.3 * sum(map(str.isupper, text)) + 0.75 * broad + wide
+    capital = sum(map(str.isupper, text))
+    return len(text) - 0.4 * narrow + 0.3 * capital + 0.75 * broad + wide
 
 
 def plain(text: str, limit: int, measure: Callable[[str], float] = columns) -> str:
@@ -159,9 +161,10 @@ def plain(text: str, limit: int, measure: Callable[[str], float] = columns) -> s
     line = " ".join(head.split())
     if len(text) <= 4 * limit and measure(line) <= limit:
         return line
-    cut = line[: limit - 1]
-    while measure(cut) > limit - 1:
-        cut = cut[:-1]
+    cut = line[: 2 * limit]
+    while (over := measure(cut) - (limit - 1)) > 0:
+        # No letter is wider than 2.1 columns: this many at least are too many.
+        cut = cut[: -max(int(over / 2.1), 1)]
     spaced = cut.rfind(" ")
     # A text without spaces (Chinese, one long word) is cut where the room ends.
     return (cut[:spaced] if spaced > len(cut) // 2 else cut).rstrip(" ,.;:") + "…"
@@ -279,9 +282,9 @@ def _lines(name: str) -> list[str]:
 
 
 def _text_size(text: str, font: float) -> Pixels:
-    """Width and height in pixels; a bold sans is about 0.62 em a column."""
+    """Width and height in pixels; a bold sans is about 0.7 em a column."""
     lines = text.split("\n")
-    return np.array([max(map(columns, lines)) * 0.62 * font, len(lines) * LEADING * font])
+    return np.array([max(map(columns, lines)) * 0.7 * font, len(lines) * LEADING * font])
 
 
 def _densest_place(points: Pixels) -> Pixels:
@@ -349,11 +352,11 @@ def _sum_in(table: Pixels, boxes: Pixels) -> Pixels:
     left, bottom = np.clip((boxes[:, :2] // CELL).astype(int), 0, last).T
     right, top = np.clip((boxes[:, 2:] // CELL).astype(int) + 1, 0, last).T
     inside: Pixels = table[right, top] - table[left, top] - table[right, bottom]
-    return inside + table[left, bottom]
+    inside += table[left, bottom]
+    return inside
 
 
 def _overlap(a: Pixels, b: Pixels) -> NDArray[np.bool_]:
     """(m, k): which boxes of `a` (m, 4) share area with which of `b` (k, 4)."""
     apart = (a[:, None, :2] >= b[:, 2:]) | (b[:, :2] >= a[:, None, 2:])
-    shared: NDArray[np.bool_] = ~apart.any(axis=-1)
-    return shared
+    return ~(apart[..., 0] | apart[..., 1])

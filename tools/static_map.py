@@ -121,7 +121,7 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
 
 
 def within_limit(png: bytes) -> bytes:
-    """`png` itself, or where it is larger than `MAX_BYTES` the same picture in 256 or 16 colours."""
+    """`png` itself; where it is larger than `MAX_BYTES`, the same in 256 or in 16 colours."""
     from PIL import Image
 
     for number in (256, 16):
@@ -218,9 +218,9 @@ def _draw_header(figure: "Figure", view: MapView, pen: _Pen) -> None:
 def _draw_legend(axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen) -> None:
     """Dot, name and number of the largest groups, how many more there are, and noise."""
     right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
-    room = max(int((right - LEGEND_DOT - LEGEND_NUMBER) / (0.55 * LEGEND_FONT)), 6)
+    room = max(int((right - LEGEND_DOT - LEGEND_NUMBER) / (0.61 * LEGEND_FONT)), 6)
     shown = view.groups[:LEGEND_ENTRIES]
-    rows = [
+    rows: list[tuple[str | None, str, str]] = [
         (colour, pen.legible(name_of(group, room), group.id), f"{group.size:,}")
         for group, colour in zip(shown, palette, strict=False)
     ]

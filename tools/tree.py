@@ -73,8 +73,8 @@ def build_tree(layers: Sequence[ClusterLayer], weights: Ints) -> ClusterTree:
 
     A cluster hangs under the node that so far holds most of its points, and stands on top where
     none holds more than half. An only child is its parent again, standing in one layer more with
-    the parent's members: a theme does not become another by losing its edge. That lifts the
-    finer layer's coverage and leaves its AMI where it was or higher (BANKING77, StackOverflow).
+    the parent's members: a theme does not become another by losing its edge. In PLSCAN's layers an
+    only child has exactly its parent's members, so that nothing is changed there.
     """
     count = len(weights)
     holder = np.full(count, -1, np.int32)

@@ -1,0 +1,139 @@
+"""The cluster tree: nested paths from layers, and what is read off a path."""
+
+import numpy as np
+import pytest
+
+from corpuscope.tools.layers import ClusterLayer
+from corpuscope.tools.schema import NOISE
+from corpuscope.tools.tree import (
+    ClusterTree,
+    build_tree,
+    children_of,
+    depth,
+    is_within,
+    layer_paths,
+    lineage,
+    order,
+    parent_of,
+)
+
+
+def layer(*labels: int) -> ClusterLayer:
+    return ClusterLayer(np.array(labels, np.int32), np.full(len(labels), 0.5, np.float32), 1.0)
+
+
+def tree_of(*layers: ClusterLayer, weights: list[int] | None = None) -> ClusterTree:
+    count = len(layers[0].labels)
+    return build_tree(layers, np.array(weights or [1] * count, np.int32))
+
+
+def test_clusters_are_numbered_by_size_within_their_parent() -> None:
+    tree = tree_of(layer(0, 0, 1, 1, 1, 1, -1), layer(0, 0, 1, 2, 2, 2, -1))
+    assert tree.paths.tolist() == ["2", "2", "1.2", "1.1", "1.1", "1.1", NOISE]
+    assert [node.id for node in tree.nodes] == ["1", "1.1", "1.2", "2"]
+    assert [node.size for node in tree.nodes] == [4, 3, 1, 2]
+
+
+def test_size_counts_records_and_ties_go_to_the_first_point() -> None:
+    assert tree_of(layer(0, 0, 1), weights=[1, 1, 5]).paths.tolist() == ["2", "2", "1"]
+    assert tree_of(layer(1, 1, 0, 0)).paths.tolist() == ["1", "1", "2", "2"]
+
+
+def test_an_only_child_is_its_parent_standing_in_both_layers() -> None:
+    tree = tree_of(layer(0, 0, 0, 0, 1, 1), layer(0, 0, 0, -1, 1, 2))
+    assert tree.paths.tolist() == ["1", "1", "1", "1", "2.1", "2.2"]
+    assert [(node.id, node.layers) for node in tree.nodes] == [
+        ("1", (0, 1)),
+        ("2", (0, 0)),
+        ("2.1", (1, 1)),
+        ("2.2", (1, 1)),
+    ]
+    names = [tree.nodes[i].id if i >= 0 else NOISE for i in tree.labels_at(1)]
+    assert names == ["1", "1", "1", "1", "2.1", "2.2"]
+
+
+def test_a_cluster_that_no_coarser_one_holds_stands_on_top() -> None:
+    tree = tree_of(layer(0, 0, 0, 0, -1, -1), layer(0, 0, 1, 1, 2, 2))
+    assert tree.paths.tolist() == ["1.1", "1.1", "1.2", "1.2", "2", "2"]
+    assert tree.nodes[-1].layers == (1, 1)
+
+
+def test_points_of_a_cluster_that_crosses_others_go_with_its_majority() -> None:
+    tree = tree_of(layer(0, 0, 0, 0, 1, 1, 1), layer(0, 0, 1, 1, 1, 2, 2))
+    assert tree.paths.tolist() == ["1.2", "1.2", "1.1", "1.1", "1.1", "2", "2"]
+
+
+def test_a_node_that_lost_all_its_points_is_gone() -> None:
+    tree = tree_of(layer(0, 1, 1), layer(0, 0, 0))
+    assert [node.id for node in tree.nodes] == ["1"]
+
+
+def test_layer_paths_name_the_ancestor_that_stands_in_the_layer() -> None:
+    tree = tree_of(layer(0, 0, 0, -1), layer(0, 0, 1, 2))
+    assert layer_paths(tree.paths, tree.nodes, 0) == ["1", "1", "1", NOISE]
+    assert layer_paths(tree.paths, tree.nodes, 1) == ["1.1", "1.1", "1.2", "2"]
+
+
+def test_all_noise_is_an_empty_tree() -> None:
+    tree = tree_of(layer(-1, -1))
+    assert tree.nodes == ()
+    assert tree.paths.tolist() == [NOISE, NOISE]
+    assert tree.labels_at(0).tolist() == [-1, -1]
+    assert tree_of(layer()).nodes == ()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_membership_is_nested_whatever_the_layers_are(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 80))
+    layers = [
+        ClusterLayer(
+            np.unique(random.integers(-1, clusters, count), return_inverse=True)[1].astype(np.int32)
+            - 1,
+            random.random(count).astype(np.float32),
+            1.0,
+        )
+        for clusters in (2, 5, 12, 30)
+    ]
+    weights = random.integers(1, 9, count).astype(np.int32)
+    tree = build_tree(layers, weights)
+    members = {node.id: set(node.members.tolist()) for node in tree.nodes}
+    assert [node.id for node in tree.nodes] == sorted(members, key=order)
+    for node in tree.nodes:
+        assert members[node.id], "no node is empty"
+        assert node.size == weights[node.members].sum()
+        assert depth(node.id) <= len(layers)
+        parent = parent_of(node.id)
+        assert parent is None or members[node.id] <= members[parent]
+        siblings = children_of(parent, members)
+        sizes = [weights[list(members[one])].sum() for one in siblings]
+        assert sizes == sorted(sizes, reverse=True)
+        assert siblings == [
+            f"{parent}.{n}" if parent else str(n) for n in range(1, len(siblings) + 1)
+        ]
+    for index, path in enumerate(tree.paths):
+        holders = {id for id, points in members.items() if index in points}
+        assert holders == (set() if path == NOISE else set(lineage(path)))
+    for level in range(len(layers)):
+        held = layer_paths(tree.paths, tree.nodes, level)
+        assert all(id == NOISE or is_within(p, id) for p, id in zip(tree.paths, held, strict=True))
+
+
+def test_paths_are_read_as_people_read_them() -> None:
+    assert parent_of("3.1.2") == "3.1"
+    assert parent_of("3") is parent_of(NOISE) is None
+    assert (depth("3.1.2"), depth("3"), depth(NOISE)) == (3, 1, 0)
+    assert lineage("3.1.2") == ["3", "3.1", "3.1.2"]
+    assert is_within("3.1", "3") and is_within("3", "3")
+    assert not is_within("31", "3") and not is_within("3", "3.1")
+    assert sorted(["10", NOISE, "2", "1.10", "1.9", "1"], key=order) == [
+        "1",
+        "1.9",
+        "1.10",
+        "2",
+        "10",
+        NOISE,
+    ]
+    ids = ["1", "1.2", "1.10", "1.2.1", "2", NOISE]
+    assert children_of("1", ids) == ["1.2", "1.10"]
+    assert children_of(None, ids) == ["1", "2"]

@@ -1,0 +1,123 @@
+"""What an embedder is, and the spec string that names one."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.errors import BadInput, Unavailable
+from corpuscope.tools.schema import Floats
+
+AUTO = "auto"
+LEXICAL = "lexical"
+BGE_M3 = "bge-m3"
+ONNX = "onnx"
+SENTENCE_TRANSFORMERS = "sentence-transformers"
+MODEL2VEC = "model2vec"
+OPENAI = "openai"
+
+NAMED = (ONNX, SENTENCE_TRANSFORMERS, MODEL2VEC, OPENAI)
+"""Kinds that say nothing without the name of a model."""
+
+FORMS = (
+    "auto, lexical, onnx:<hub id or folder>, sentence-transformers:<hub id or folder>, "
+    "bge-m3 or bge-m3:<folder>, model2vec:<hub id or folder>, openai:<model>"
+)
+
+
+class Embedder(Protocol):
+    """Makes vectors of texts, all by one model."""
+
+    @property
+    def spec(self) -> str:
+        """The resolved spec, written down with the dataset: never `auto`, folders absolute."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """Vectors of texts: (n, dim) float32, rows of unit length in the order of the texts.
+
+        `lexical` and `model2vec` give a zero row for a text in which they know nothing.
+        """
+
+    def embed_query(self, text: str) -> Floats:
+        """The vector (dim,) of a query, to compare with those of `embed`."""
+
+
+@dataclass(frozen=True)
+class EmbeddingOptions:
+    """What embedders may use of the machine and the network.
+
+    `models_dir` is where models lie and where fetched ones are put. `fetch_seconds` is how long
+    `auto` may take to look for its default model outside of that folder; 0: no `onnx` model is
+    ever fetched. `openai` is the endpoint of `openai:<model>`; None: there is none.
+    """
+
+    models_dir: Path
+    fetch_seconds: float = 5.0
+    openai: EndpointOptions | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An embedder for a new dataset, and one sentence on why it is this one."""
+
+    embedder: Embedder
+    note: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec string taken apart: `onnx:acme/small` has the kind `onnx` and the name `acme/small`.
+
+    `name` is empty for `auto` and `lexical`.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+
+def parse_spec(text: str) -> Spec:
+    """The parts of a spec string; raises BadInput for what names no embedder."""
+    kind, colon, name = text.strip().partition(":")
+    if kind in NAMED and name:
+        return Spec(kind, name)
+    if kind == BGE_M3 and bool(colon) == bool(name):
+        return Spec(kind, name)
+    if kind in (AUTO, LEXICAL) and not colon:
+        return Spec(kind, "")
+    raise BadInput(f"'{text[:80]}' names no embedder. Valid: {FORMS}.")
+
+
+def require(kind: str, needs: str, packages: Sequence[str]) -> None:
+    """Refuse to go on without the optional packages of a kind.
+
+    `packages` are import names, `needs` says in words what to have. Raises Unavailable.
+    """
+    if any(importlib.util.find_spec(package) is None for package in packages):
+        raise Unavailable(f'{kind} needs {needs}: pip install "corpuscope[{kind}]"')
+
+
+def missing_model(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
+    """The error for a model that its library found neither here nor on the hub."""
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return Unavailable(
+        f"{spec} is neither in {options.models_dir} nor to be had from the Hugging Face hub: "
+        f"{said}. Put the model into {options.models_dir / spec.name}, or give its folder."
+    )
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> Floats:
+    """The (n, dim) vectors as float32 rows of unit length; zero rows stay zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
