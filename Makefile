@@ -23,5 +23,22 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
+# The embedders that need torch, on tiny models that the tests make. The torch that PyPI has for
+# Linux brings gigabytes of CUDA, so a build for CPUs goes in before the extras ask for any:
+#   make test-extras TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+EXTRAS := .venv-extras
+
+test-extras: $(EXTRAS)/ready
+	HF_HUB_OFFLINE=1 $(EXTRAS)/bin/python -m pytest -q -m extras tests/extras
+
+$(EXTRAS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(EXTRAS)/bin/python -m pip install --quiet $(TORCH)
+	$(EXTRAS)/bin/python -m pip install --quiet --group dev \
+		--editable ".[bge-m3,sentence-transformers,model2vec]"
+	touch $@
+
 clean:
 	rm -rf $(VENV) .venv-extras build dist *.egg-info src/*.egg-info

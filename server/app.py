@@ -62,7 +62,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
         hello = {"settings": for_worker(settings), "warm": warm}
         try:
             async with serving_jobs(hello, settings.workers, workspace.store.connect) as jobs:
-                yield Serving(workspace, jobs)
+                yield Serving(workspace, jobs, TOOLS)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(workspace.store.close)

@@ -51,7 +51,7 @@ def run_demo() -> int:
     folder = Path.cwd() / FOLDER
     folder.mkdir(exist_ok=True)
     file = folder / "stdlib_docstrings.jsonl"
-    count = write_docstrings(file)
+    count = writedocstrings_of(file)
     if not count:
         print("This Python has no sources of its standard library to read.", file=sys.stderr)
         return 1
@@ -70,13 +70,14 @@ def write_docstrings(file: Path) -> int:
     """Write the standard library's docstrings as JSON lines, and return how many they are."""
     with file.open("w", encoding="utf-8") as out:
         count = 0
-        for row in _docstrings(Path(sysconfig.get_paths()["stdlib"])):
+        for row in docstrings_of(Path(sysconfig.get_paths()["stdlib"])):
             print(json.dumps(row), file=out)
             count += 1
     return count
 
 
-def _docstrings(library: Path) -> Iterator[dict[str, str]]:
+def docstrings_of(library: Path) -> Iterator[dict[str, str]]:
+    """A row per documented module, class and function below a folder of sources."""
     for source in sorted(library.rglob("*.py")):
         inside = source.relative_to(library)
         if SKIPPED.intersection(inside.parts):

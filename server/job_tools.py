@@ -7,7 +7,6 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from corpuscope.server.wrapping import (
-    LONGEST_WAIT,
     USUAL_WAIT,
     JobTicket,
     Serving,
@@ -30,15 +29,12 @@ async def get_job(
     at most wait_seconds; call it again while the state is queued or running. Finished results are
     kept with the dataset, so that nothing is lost when you do not ask.
     """
-    jobs = ctx.request_context.lifespan_context.jobs
-    job = jobs.job(job_id)
-    await jobs.wait_for_end(job, min(wait_seconds, LONGEST_WAIT))
-    from corpuscope.server.app import TOOLS
-
-    told = ticket(job)
-    answer = content(told)
+    held = ctx.request_context.lifespan_context
+    job = held.jobs.job(job_id)
+    await held.jobs.wait_for_end(job, wait_seconds)
+    answer = content(ticket(job))
     if job.state == "done":
-        answer.content += finished(TOOLS[job.tool], job).content
+        answer.content += finished(held.tools[job.tool], job).content
     return answer
 
 

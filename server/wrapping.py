@@ -51,6 +51,7 @@ class Serving:
 
     workspace: Workspace
     jobs: Jobs
+    tools: "dict[str, ToolSpec]"
 
 
 class JobTicket(Result):

@@ -1,4 +1,7 @@
 import ast
+import importlib.metadata
+import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -41,7 +44,7 @@ def test_one_module_owns_each_library() -> None:
             str(file.relative_to(ROOT))
             for top in FOLDERS
             for file in (ROOT / top).rglob("*.py")
-            if any(name.split(".")[0] == library for name in imported(file))
+            if any(belongs_to(name, library) for name in imported(file))
         }
         assert importing == modules, library
 
@@ -59,6 +62,33 @@ def test_modules_and_functions_stay_small() -> None:
                     if lines > 60 and not is_tool(file, node):
                         large.append(f"{file.relative_to(ROOT)} {node.name} has {lines} lines")
     assert large == []
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = {plain(re.split(r"[\[<>=]", line)[0]) for lines in required for line in lines}
+    providers = importlib.metadata.packages_distributions()
+    missing = {
+        library
+        for top in FOLDERS
+        for file in (ROOT / top).rglob("*.py")
+        for library in {name.split(".")[0] for name in imported(file)}
+        if library not in sys.stdlib_module_names and library != "corpuscope"
+        # An optional package that is not installed goes by the name under which it is imported.
+        if not declared & {plain(name) for name in providers.get(library, [library])}
+    }
+    assert missing == set()
+
+
+def plain(name: str) -> str:
+    """A distribution's name as one may also write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def belongs_to(name: str, library: str) -> bool:
+    """Whether a module is the library's; `pymilvus.model` is a distribution of its own."""
+    return name.split(".")[0] == library and not name.startswith("pymilvus.model")
 
 
 def is_tool(file: Path, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

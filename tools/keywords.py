@@ -20,13 +20,13 @@ from corpuscope.tools.tree import parent_of
 KEYWORDS = 8
 """As many as one takes in at a glance."""
 
-MOST_CHARACTERS = 2_000
-"""Read of one text: what a text is about is said at its beginning."""
+FEWEST_CHARACTERS, MOST_CHARACTERS = 100, 2_000
+"""Read of one text: what it is about is said at its beginning."""
 
-CHARACTER_BUDGET = 6_000_000
-"""Read of all texts together; bounds time and memory."""
+CHARACTER_BUDGET = 4_000_000
+"""Read of all texts together where there are many: bounds the time (about 5 s) and the memory."""
 
-MOST_TEXTS = 100_000
+MOST_TEXTS = 60_000
 """Read of all clusters together, shared evenly, and of one cluster at most 2,000."""
 
 MOST_TERMS = 60_000
@@ -96,7 +96,9 @@ def keywords(
         families.setdefault(parent_of(id), []).append(id)
     samples = _samples(clusters, families, len(texts))
     read = np.unique(np.concatenate([*samples.values(), np.empty(0, np.int32)]))
-    characters = int(np.clip(CHARACTER_BUDGET // max(1, len(read)), 200, MOST_CHARACTERS))
+    characters = int(
+        np.clip(CHARACTER_BUDGET // max(1, len(read)), FEWEST_CHARACTERS, MOST_CHARACTERS)
+    )
     vocabulary, held = _held([texts[index][:characters] for index in read])
     if not vocabulary:
         return {id: [] for id in clusters}
@@ -105,7 +107,9 @@ def keywords(
     common = _common(tops, vocabulary)
     found: dict[str, list[str]] = {}
     for siblings in families.values():
-        total = sum(shares[id].over(len(vocabulary)) for id in siblings)
+        total = sum(
+            (shares[id].over(len(vocabulary)) for id in siblings), np.zeros(len(vocabulary))
+        )
         for id in siblings:
             own = shares[id]
             if _outside(id) in shares:
@@ -114,10 +118,10 @@ def keywords(
                 elsewhere = (total[own.terms] - own.share) / max(1, len(siblings) - 1)
             ranked = _ranked(own, elsewhere)
             terms = (vocabulary[own.terms[at]] for at in ranked)
-            counts = (round(own.share[at] * own.texts) for at in ranked)
+            holders = (round(own.share[at] * own.texts) for at in ranked)
             candidates = (
-                _Term(term, count, _stems(term))
-                for term, count in zip(terms, counts, strict=True)
+                _Term(term, texts_with, _stems(term))
+                for term, texts_with in zip(terms, holders, strict=True)
                 if not common.intersection(term.split())
             )
             found[id] = _distinct(candidates, count)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corpuscope.tools.map_view import (
@@ -40,6 +40,9 @@ LEGEND_DOT, LEGEND_NUMBER = 24, 64
 MARGIN, HEADER = 24, 84
 """Pixels around the map, and above it for title and subtitle."""
 
+LONGEST_TEXT = 200
+"""Characters of a label that are looked at: more than any place here has room for."""
+
 MAX_BYTES = 700_000
 """Base64 adds a third, and hosts cut the result of a tool at 1 MB."""
 
@@ -69,21 +72,6 @@ FONTS = (
 Cyrillic, Arabic and Hebrew; the others serve where the machine has them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pen:
-    """Writes untrusted text in whatever fonts there are."""
-
-    families: tuple[str, ...]
-    known: frozenset[int]
-    """The code points that have a glyph in one of them."""
-
-    def legible(self, text: str, instead: str) -> str:
-        """`text` without the characters that no font has, or `instead` where most are lost."""
-        kept = "".join(c for c in text if ord(c) in self.known or c == "\n")
-        kept = "\n".join(" ".join(line.split()) for line in kept.split("\n"))
-        return kept if 2 * len(kept) > len(text) else instead
-
-
 def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
     """The map as a PNG of `width` x `height` pixels, below `MAX_BYTES`.
 
@@ -96,7 +84,8 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
 
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
-    pen = _pen()
+    families, known = _fonts()
+    view = _legible(view, known)
     palette = colours(len(view.groups))
     map_width = max(width - LEGEND_WIDTH - 3 * MARGIN, width // 2)
     map_height = height - HEADER - MARGIN
@@ -105,8 +94,8 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
     )
     axes.set_axis_off()
     _draw_points(axes, view, palette)
-    _draw_labels(axes, view, palette, pen, canvas_for(view.points, map_width, map_height))
-    _draw_header(figure, view, pen)
+    _draw_labels(axes, view, palette, families, canvas_for(view.points, map_width, map_height))
+    _draw_header(figure, view, families)
     left = map_width + 2 * MARGIN
     legend = figure.add_axes(
         (left / width, 0, (width - left - MARGIN) / width, (height - HEADER) / height)
@@ -114,7 +103,7 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
     legend.set_axis_off()
     legend.set_xlim(0, width - left - MARGIN)
     legend.set_ylim(height - HEADER, 0)
-    _draw_legend(legend, view, palette, pen)
+    _draw_legend(legend, view, palette, families)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=DPI)
     return within_limit(image.getvalue())
@@ -135,7 +124,8 @@ def within_limit(png: bytes) -> bytes:
     return png
 
 
-def _pen() -> _Pen:
+def _fonts() -> tuple[tuple[str, ...], frozenset[int]]:
+    """The families of `FONTS` that are installed, and the code points that they can write."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
     installed = set(fontManager.get_font_names())
@@ -146,7 +136,25 @@ def _pen() -> _Pen:
         faces = [FontProperties(family=name, weight=weight) for weight in ("normal", "bold")]
         normal, bold = (get_font(findfont(face)).get_charmap() for face in faces)
         known.update(normal.keys() & bold.keys())
-    return _Pen(families, frozenset(known))
+    return families, frozenset(known)
+
+
+def _legible(view: MapView, known: frozenset[int]) -> MapView:
+    """The view with texts that can be written; a label that loses most of itself becomes the id."""
+
+    def written(text: str, instead: str) -> str:
+        line = plain(text, LONGEST_TEXT, len)
+        kept = " ".join("".join(c for c in line if ord(c) in known).split())
+        return kept if 2 * len(kept) > len(line) else instead
+
+    groups = (replace(group, label=written(group.label, group.id)) for group in view.groups)
+    return replace(
+        view,
+        title=written(view.title, ""),
+        subtitle=written(view.subtitle, ""),
+        noise_label=written(view.noise_label, NOISE),
+        groups=tuple(groups),
+    )
 
 
 def _draw_points(axes: "Axes", view: MapView, palette: Sequence[str]) -> None:
@@ -166,7 +174,7 @@ def _draw_points(axes: "Axes", view: MapView, palette: Sequence[str]) -> None:
 
 
 def _draw_labels(
-    axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen, canvas: Canvas
+    axes: "Axes", view: MapView, palette: Sequence[str], families: Sequence[str], canvas: Canvas
 ) -> None:
     from matplotlib.patheffects import withStroke
 
@@ -181,8 +189,8 @@ def _draw_labels(
         text = axes.text(
             label.x,
             label.y,
-            pen.legible(label.text, view.groups[label.group].id),
-            fontfamily=pen.families,
+            label.text,
+            fontfamily=families,
             fontsize=label.font * 72 / DPI,
             fontweight="bold",
             color=ink(palette[label.group]),
@@ -194,7 +202,7 @@ def _draw_labels(
         text.set_path_effects([withStroke(linewidth=2.6, foreground=PAPER)])
 
 
-def _draw_header(figure: "Figure", view: MapView, pen: _Pen) -> None:
+def _draw_header(figure: "Figure", view: MapView, families: Sequence[str]) -> None:
     width, height = figure.get_size_inches() * DPI
     room = int((width - 2 * MARGIN) / 11)
     lines = (
@@ -205,8 +213,8 @@ def _draw_header(figure: "Figure", view: MapView, pen: _Pen) -> None:
         figure.text(
             MARGIN / width,
             1 - top / height,
-            pen.legible(plain(text, room), ""),
-            fontfamily=pen.families,
+            plain(text, room),
+            fontfamily=families,
             fontsize=size * 72 / DPI,
             fontweight=weight,
             color=colour,
@@ -215,20 +223,21 @@ def _draw_header(figure: "Figure", view: MapView, pen: _Pen) -> None:
         )
 
 
-def _draw_legend(axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen) -> None:
+def _draw_legend(
+    axes: "Axes", view: MapView, palette: Sequence[str], families: Sequence[str]
+) -> None:
     """Dot, name and number of the largest groups, how many more there are, and noise."""
     right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
     room = max(int((right - LEGEND_DOT - LEGEND_NUMBER) / (0.61 * LEGEND_FONT)), 6)
     shown = view.groups[:LEGEND_ENTRIES]
     rows: list[tuple[str | None, str, str]] = [
-        (colour, pen.legible(name_of(group, room), group.id), f"{group.size:,}")
+        (colour, name_of(group, room), f"{group.size:,}")
         for group, colour in zip(shown, palette, strict=False)
     ]
     if more := view.groups[LEGEND_ENTRIES:]:
         rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
     if view.noise:
-        name = pen.legible(plain(view.noise_label, room), NOISE)
-        rows.append((NOISE_COLOUR, name, f"{view.noise:,}"))
+        rows.append((NOISE_COLOUR, plain(view.noise_label, room), f"{view.noise:,}"))
     pitch = min(LEGEND_PITCH, (bottom - MARGIN) / max(len(rows), 1))
     for row, (colour, name, number) in enumerate(rows):
         y = (row + 0.5) * pitch
@@ -242,7 +251,7 @@ def _draw_legend(axes: "Axes", view: MapView, palette: Sequence[str], pen: _Pen)
                 x,
                 y,
                 text,
-                fontfamily=pen.families,
+                fontfamily=families,
                 fontsize=LEGEND_FONT * 72 / DPI,
                 color=shade,
                 ha=align,

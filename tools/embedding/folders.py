@@ -113,7 +113,7 @@ def _ask(request: dict[str, object]) -> Path:
         raise FetchFailed(f"it did not come within {request['seconds']} s") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["the download ended without a word"]
-        raise FetchFailed(lines[-1][:200])
+        raise FetchFailed(lines[-1].rstrip(".")[:200])
     folder = json.loads(done.stdout)
     if folder is None:
         raise FetchFailed("fetching is switched off")

@@ -99,7 +99,7 @@ def fit_lexical(texts: Sequence[str], saved: Path) -> LexicalEmbedder:
 
     The same texts give the same fit. Raises BadInput where no text has a visible character.
     """
-    sample = _sample(texts)
+    sample = sample_for_fit(texts)
     terms, matrices, arrays = {}, [], {}
     for kind in KINDS:
         vectorizer = _vectorizer(kind)
@@ -140,7 +140,7 @@ def open_lexical(saved: Path) -> LexicalEmbedder:
         return LexicalEmbedder(tuple(vectorizers), arrays["components"])
 
 
-def _sample(texts: Sequence[str]) -> list[str]:
+def sample_for_fit(texts: Sequence[str]) -> list[str]:
     rows = np.random.default_rng(SEED).permutation(len(texts))[:FIT_TEXTS]
     kept: list[str] = []
     room = FIT_CHARACTERS

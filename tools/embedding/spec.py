@@ -110,7 +110,7 @@ def require(kind: str, needs: str, packages: Sequence[str]) -> None:
 
 def missing_model(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
     """The error for a model that its library found neither here nor on the hub."""
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
     return Unavailable(
         f"{spec} is neither in {options.models_dir} nor to be had from the Hugging Face hub: "
         f"{said}. Put the model into {options.models_dir / spec.name}, or give its folder."

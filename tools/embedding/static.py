@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from corpuscope.tools.embedding.folders import find_folder, resolved
 from corpuscope.tools.embedding.spec import (
     EmbeddingOptions,
@@ -29,9 +31,10 @@ class StaticEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """(n, dim) float32, rows of unit length; a zero row for a text with no known token."""
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
         # Its own threads start above 10,000 texts and set a variable of the environment.
-        made = self.model.encode(list(texts), use_multiprocessing=False)
-        return unit_rows(made.reshape(len(texts), self.dim))
+        return unit_rows(self.model.encode(list(texts), use_multiprocessing=False))
 
     def embed_query(self, text: str) -> Floats:
         """(dim,) float32 of unit length, or zero where no token is known."""
