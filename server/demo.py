@@ -51,7 +51,7 @@ def run_demo() -> int:
     folder = Path.cwd() / FOLDER
     folder.mkdir(exist_ok=True)
     file = folder / "stdlib_docstrings.jsonl"
-    count = writedocstrings_of(file)
+    count = write_docstrings(file)
     if not count:
         print("This Python has no sources of its standard library to read.", file=sys.stderr)
         return 1
