@@ -23,8 +23,9 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
-# The embedders that need torch, on tiny models that the tests make. The torch that PyPI has for
-# Linux brings gigabytes of CUDA, so a build for CPUs goes in before the extras ask for any:
+# The embedders that need torch, on tiny models that the tests make. torch goes in first and by
+# itself, because the extras would take the newest, which on Linux brings gigabytes of CUDA. Where
+# pip finds no CPU build of this one, name the index that has them:
 #   make test-extras TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= torch==2.13.0
 EXTRAS := .venv-extras

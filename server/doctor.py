@@ -68,7 +68,9 @@ def _embedding(workspace: Workspace) -> str:
         from pathlib import Path
 
         texts = ["a text to try it with", "another text"]
-        fitted = fit_embedder(workspace.default_embedding, texts, workspace.embedding, Path(folder))
+        fitted = fit_embedder(
+            workspace.default_embedding, texts, workspace.embedders.options, Path(folder)
+        )
         dim = fitted.embedder.embed(texts).shape[1]
     spec = fitted.embedder.spec
     size = "sized by the texts" if spec == "lexical" else f"{dim} numbers"
@@ -76,8 +78,10 @@ def _embedding(workspace: Workspace) -> str:
 
 
 def _models(workspace: Workspace) -> str:
-    folder = workspace.embedding.models_dir
-    names = sorted(path.parent.name for path in folder.glob("*/tokenizer.json"))
+    folder = workspace.embedders.options.models_dir
+    names = sorted(
+        str(path.parent.relative_to(folder)) for path in folder.glob("**/tokenizer.json")
+    )
     return f"{', '.join(names[:MODELS_SHOWN]) or 'none'} in {folder}"
 
 

@@ -13,7 +13,7 @@ from corpuscope.tools.embedding import EmbeddingOptions
 from corpuscope.tools.endpoint import EndpointOptions
 from corpuscope.tools.runs import Runs
 from corpuscope.tools.store import MilvusLocation, Store
-from corpuscope.tools.workspace import Workspace, Writer
+from corpuscope.tools.workspace import Embedders, Workspace, Writer
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"
@@ -169,7 +169,9 @@ def open_workspace(settings: Settings) -> Workspace:
         store=Store(location),
         runs=Runs(settings.home / "runs"),
         files=FileAccess(settings.home, settings.allowed_dirs, settings.max_file_mb * 1024 * 1024),
-        embedding=EmbeddingOptions(models_dir=settings.home / "models", openai=embedding_endpoint),
+        embedders=Embedders(
+            EmbeddingOptions(models_dir=settings.home / "models", openai=embedding_endpoint)
+        ),
         default_embedding=settings.embedding,
         writer=Writer(endpoint, settings.llm_model) if settings.llm_model else None,
     )

@@ -64,7 +64,7 @@ def test_the_models_key_is_not_sent_to_another_embedding_endpoint() -> None:
     settings = read_settings(
         _env_file=None, llm_api_key="secret-key", embedding_base_url="http://localhost:1/v1"
     )
-    options = open_workspace(settings).embedding.openai
+    options = open_workspace(settings).embedders.options.openai
     assert options is not None
     assert options.api_key == ""
 

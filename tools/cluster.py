@@ -1,5 +1,6 @@
 """The tool `cluster`: a run is computed, saved, and readable before its map is drawn."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -152,7 +153,8 @@ def _drill(
     members = workspace.runs.members(selection.run)
     inside = drilling.inside(members, within)
     corpus = _read(workspace, selection.card, inside, watch.report)
-    found = find_clusters(corpus, parameters, _part(watch.report, READ_SHARE, FOUND_SHARE))
+    flat = replace(parameters, only_recommended=True)
+    found = find_clusters(corpus, flat, _part(watch.report, READ_SHARE, FOUND_SHARE))
     layer = found.choice.layers[found.choice.recommended]
     # One part is no part: the cluster stays as it is, and the answer says so.
     if layer.clusters < 2:

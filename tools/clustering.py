@@ -1,6 +1,6 @@
 """From a corpus in memory to a tree of clusters: the way of the engine, step by step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -36,6 +36,8 @@ class Parameters:
     min_cluster_size: int | None
     space: Space
     seed: int
+    only_recommended: bool = False
+    """Keep one layer: the parts of one cluster are its children, and each can be split again."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def find_clusters(corpus: Corpus, parameters: Parameters, report: Report) -> Clu
     report(0.8, "looking for clusters at every resolution")
     layers = _layers(graph, start if points is None else points, parameters)
     choice = choose_layers(layers, corpus.weights)
+    if parameters.only_recommended:
+        choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
     tree = build_tree(choice.layers, corpus.weights)
     return Clustering(tree, choice, _hint(choice, corpus), graph, start, points)
 

@@ -21,12 +21,11 @@ from corpuscope.tools.embedding import Embedder, fit_embedder, open_embedder
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.readers import BadRow, Row, inline_rows, read_rows
 from corpuscope.tools.records import RecordMaker, Tally, check_vector_count, open_vectors
-from corpuscope.tools.schema import DatasetCard, Floats, Record, Watch
+from corpuscope.tools.schema import COLUMN, DatasetCard, Floats, Record, Watch
 from corpuscope.tools.store import BATCH_ROWS, PREFIX
 from corpuscope.tools.workspace import Workspace
 
 AUTO = "auto"
-COLUMN = "column"
 
 # Enough texts to fit a vocabulary on; more cost time and memory and change little.
 FIT_TEXTS = 50_000
@@ -202,17 +201,19 @@ def _new_dataset(
     if not request.brings_vectors:
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
-        fitted = fit_embedder(spec, survey.texts, workspace.embedding, saved)
+        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, saved)
         made = {"embedding": fitted.embedder.spec, "dim": fitted.embedder.dim}
         card = card.model_copy(update=made)
         workspace.store.create(card)
         return card, fitted.embedder, fitted.note
     note = "They came with the file."
     if spec == COLUMN:
-        card = card.model_copy(update={"full_text": True})
-        note += " No model is named for them, so `search` matches words."
+        finds_words = workspace.store.finds_words()
+        card = card.model_copy(update={"full_text": finds_words})
+        means = "matches words" if finds_words else "cannot be used on this old Milvus server"
+        note += f" No model is named for them, so `search` {means}."
     else:
-        embedder = open_embedder(spec, workspace.embedding, saved)
+        embedder = open_embedder(spec, workspace.embedders.options, saved)
         _check_dim(embedder.dim, survey.dim, f"the model {spec} makes")
         card = card.model_copy(update={"embedding": embedder.spec})
         note += f" Queries are embedded by {embedder.spec}."
@@ -239,7 +240,7 @@ def _more_for(
             f"'{old.name}' has vectors that came with its file and no model is named for them: "
             "new rows need `vector_column` too."
         )
-    embedder = open_embedder(old.embedding, workspace.embedding, workspace.dataset_folder(old))
+    embedder = workspace.embedders.of(old, workspace.dataset_folder(old))
     return card, embedder, "The same as for the records that were there."
 
 

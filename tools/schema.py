@@ -27,6 +27,10 @@ NOISE = "noise"
 """The id of what belongs to no cluster. It is counted, and never described as if it were one."""
 
 
+COLUMN = "column"
+"""The embedding of vectors that came with the file and whose model nobody named."""
+
+
 def no_report(fraction: float, message: str) -> None:
     """The `Report` for callers that do not care."""
 

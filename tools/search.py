@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from corpuscope.tools.embedding import open_embedder
 from corpuscope.tools.errors import BadInput, NotFound
 from corpuscope.tools.get_members import WhereFilter, shortened
 from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import NOISE, DatasetCard, Result, Run, Scalar
+from corpuscope.tools.schema import COLUMN, NOISE, DatasetCard, Result, Run, Scalar
 from corpuscope.tools.selection import DatasetName, RunId, rows_of
 from corpuscope.tools.store import MOST_HITS, Hit
 from corpuscope.tools.workspace import Workspace
@@ -108,8 +107,12 @@ def _hits(
     if card.full_text:
         hits = workspace.store.matching_words(card, query, limit, where)
         return [hit for hit in hits if hit.score > 0]
-    saved = workspace.dataset_folder(card)
-    embedder = open_embedder(card.embedding, workspace.embedding, saved)
+    if card.embedding == COLUMN:
+        raise BadInput(
+            f"'{card.name}' has vectors without a model, and its Milvus server no search by words "
+            "(that came with 2.5). Ingest it again with `embedding` set to the vectors' model."
+        )
+    embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
     vector = embedder.embed_query(query)
     if not vector.any():
         raise BadInput(f"'{query[:60]}' has no word that the dataset knows. Use other words.")

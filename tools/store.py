@@ -31,7 +31,7 @@ CARD_BYTES = 60_000
 # A batch stays far below the 64 MiB that a Milvus server takes in one message.
 BATCH_ROWS = 1_000
 BATCH_BYTES = 8 * 1024 * 1024
-SCAN_ROWS = 4_000
+SCAN_ROWS = 16_384
 # Beyond this, reading everything once is faster than looking ids up: each look-up costs Milvus
 # Lite a pass over the collection.
 FETCHED_BY_ID = 4_000
@@ -42,6 +42,7 @@ CONNECT_SECONDS = 10.0
 UNREACHABLE = 2
 NOT_LOADED = 101
 
+FULL_TEXT_SINCE = (2, 5)
 NEEDS_LOADED = frozenset({"query", "query_iterator", "search", "delete"})
 
 
@@ -134,6 +135,13 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether there is a dataset of this name."""
         return any(card.name == name for card in self.cards())
+
+    def finds_words(self) -> bool:
+        """Whether this Milvus has full-text search (BM25): Milvus Lite and servers from 2.5 on."""
+        if self.location.is_lite:
+            return True
+        version = re.match(r"v?(\d+)\.(\d+)", self._call("get_server_version"))
+        return version is not None and (int(version[1]), int(version[2])) >= FULL_TEXT_SINCE
 
     def create(self, card: DatasetCard) -> None:
         """Make the card's collection; it becomes the dataset's with `save_card`."""

@@ -1,14 +1,18 @@
 """What every tool is given: store, runs, files and models, passed in and never reached for."""
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from corpuscope.tools.access import FileAccess
-from corpuscope.tools.embedding import EmbeddingOptions
+from corpuscope.tools.embedding import Embedder, EmbeddingOptions, open_embedder
 from corpuscope.tools.endpoint import EndpointOptions
 from corpuscope.tools.runs import Runs
 from corpuscope.tools.schema import DatasetCard
 from corpuscope.tools.store import Store
+
+# Datasets that a chat goes back and forth between; a model may take some 100 MB.
+MOST_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,30 @@ class Writer:
     model: str
 
 
+class Embedders:
+    """The embedders that were opened lately: loading a model for every query would take longer
+    than the search."""
+
+    def __init__(self, options: EmbeddingOptions) -> None:
+        self.options = options
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], Embedder] = {}
+
+    def of(self, card: DatasetCard, saved: Path) -> Embedder:
+        """The embedder that made the dataset's vectors; `saved` is the dataset's folder.
+
+        Raises:
+            Unavailable: Its package, model, endpoint or fit is missing.
+        """
+        key = (card.collection, card.embedding)
+        with self._lock:
+            if key not in self._kept:
+                if len(self._kept) >= MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = open_embedder(card.embedding, self.options, saved)
+            return self._kept[key]
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Everything outside a tool that it may use."""
@@ -27,7 +55,7 @@ class Workspace:
     store: Store
     runs: Runs
     files: FileAccess
-    embedding: EmbeddingOptions
+    embedders: Embedders
     default_embedding: str
     writer: Writer | None
 
