@@ -35,6 +35,7 @@ LONGEST_LINE = 64 * 1024 * 1024
 MOST_QUEUED = 16
 # Finished jobs are kept this many, so that `get-job` can still tell how they ended.
 MOST_FINISHED = 50
+NEWEST_NAMED = 5
 # A process whose output ended is about to end itself.
 EXIT_SECONDS = 5.0
 # How soon a change of progress reaches somebody who waits.
@@ -154,9 +155,10 @@ class Jobs:
         """
         if job_id in self._jobs:
             return self._jobs[job_id]
-        known = ", ".join(self._jobs) or "none yet"
+        newest = list(self._jobs.values())[-NEWEST_NAMED:]
+        known = ", ".join(f"{job.id} ({job.tool}, {job.state})" for job in newest) or "none yet"
         raise NotFound(
-            f"No job '{job_id[:20]}' in this server. Jobs: {known}. Finished runs outlive their "
+            f"No job '{job_id[:20]}' in this server. Newest: {known}. Finished runs outlive their "
             "job: see `list-datasets`."
         )
 

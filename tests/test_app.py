@@ -160,6 +160,8 @@ async def test_a_search_names_the_cluster_of_each_hit(host: Client) -> None:
     answer = await call(host, "search", query="the refund never reached my bank account", limit=5)
     assert answer.data["by"] == "vectors"
     assert all(hit["metadata"]["theme"] == "refund" for hit in answer.data["hits"])
+    assert "The vectors are lexical" in answer.text
+    assert answer.data["hits"][0]["theme"] in answer.text
     places = {hit["cluster"].split(".")[0] for hit in answer.data["hits"]}
     inside = await call(host, "search", query="refund", cluster=sorted(places)[0], limit=3)
     assert all(hit["cluster"].split(".")[0] in places for hit in inside.data["hits"])

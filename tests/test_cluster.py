@@ -93,6 +93,58 @@ async def test_drilling_down_hangs_the_parts_below_the_cluster(client: Client) -
     assert [c["id"] for c in same.data["clusters"]] == [c["id"] for c in old.data["clusters"]]
 
 
+async def test_a_cluster_that_is_split_again_gets_new_parts_and_says_so(client: Client) -> None:
+    whole = (await finish(client, "cluster", dataset="shop")).data
+    first = await finish(client, "cluster", dataset="shop", run=whole["run"], within="1")
+    again = await finish(client, "cluster", dataset="shop", run=first.data["run"], within=1, seed=5)
+    assert not again.is_error, again.text
+    assert f"take the place of the {first.data['clusters']} sub-clusters" in again.text
+    shares = [cluster["share"] for cluster in again.data["top"]]
+    assert sum(shares) <= 1.001
+    assert sum(shares) > 0.5, "shares are of the cluster that was split"
+
+
+async def test_noise_is_the_same_number_everywhere_and_can_be_looked_into(client: Client) -> None:
+    rows = tickets(each=60)
+    small = [row for row in rows if row["theme"] in ("garden", "login")]
+    kept = [row for row in rows if row not in small] + small[::3]
+    await finish(client, "ingest", dataset="mixed", rows=kept, id_column="id")
+    whole = await finish(client, "cluster", dataset="mixed", min_cluster_size=45)
+    noise = whole.data["noise"]
+    assert noise >= 30
+    listed = await call(client, "list-clusters", dataset="mixed")
+    page = await call(client, "get-members", dataset="mixed", cluster="noise", limit=100)
+    drawn = await finish(client, "plot", dataset="mixed")
+    assert listed.data["noise"] == page.data["total"] == drawn.data["noise"] == noise
+    parts = await finish(client, "cluster", dataset="mixed", within="noise")
+    assert not parts.is_error, parts.text
+    assert [cluster["id"] for cluster in parts.data["top"]][:2] == ["noise.1", "noise.2"]
+    below = await call(client, "list-clusters", dataset="mixed", parent="noise")
+    assert below.data["total"] == parts.data["clusters"]
+    after = await call(client, "get-members", dataset="mixed", cluster="noise", limit=100)
+    assert after.data["total"] == noise, "what was found in the noise is still in no theme"
+    wrong = await call(client, "get-members", dataset="mixed", cluster="99")
+    assert "noise.1" in wrong.text
+
+
+async def test_a_run_of_a_part_is_marked_and_never_the_default(client: Client) -> None:
+    whole = (await finish(client, "cluster", dataset="shop")).data
+    part = await finish(client, "cluster", dataset="shop", where={"theme": "garden"})
+    assert 'where {"theme": "garden"}' in part.text
+    assert (await call(client, "list-clusters", dataset="shop")).data["run"] == whole["run"]
+    named = await call(client, "list-clusters", dataset="shop", run=part.data["run"])
+    assert named.data["records"] == 60
+
+
+async def test_a_cluster_that_does_not_split_says_why_and_makes_no_run(client: Client) -> None:
+    await finish(client, "ingest", dataset="few", rows=[{"text": f"note {n}"} for n in range(8)])
+    run = (await finish(client, "cluster", dataset="few")).data["run"]
+    answer = await finish(client, "cluster", dataset="few", within="1")
+    assert "does not split further; no run was made. Only 8 distinct texts" in answer.text
+    assert answer.data["run"] == run
+    assert answer.data["noise"] == 0
+
+
 async def test_unknown_ids_are_answered_with_the_known_ones(client: Client) -> None:
     for tool, arguments in (
         ("cluster", {"within": "99"}),

@@ -150,7 +150,7 @@ def test_the_node_embedding_works_at_every_size(count: int) -> None:
     vectors = cloud(count)
     graph = neighbour_graph(vectors)
     points = node_embedding(graph, vectors)
-    assert points.shape == (count, 4)
+    assert points.shape == (count, 5)
     linked = (graph.indices[:, 1:] != NO_NEIGHBOUR).any(axis=1)
     assert (np.isfinite(points).all(axis=1) == linked).all()
 

@@ -53,7 +53,7 @@ async def test_a_job_that_fails_says_why_when_asked(client: Client) -> None:
 async def test_an_unknown_job_is_answered_with_the_known_ones(client: Client) -> None:
     answer = await call(client, "get-job", job_id="j999")
     assert answer.is_error
-    assert "No job 'j999' in this server. Jobs: j1" in answer.text
+    assert "No job 'j999' in this server. Newest: j" in answer.text
 
 
 async def test_progress_is_told_while_waiting_and_never_falls(client: Client) -> None:

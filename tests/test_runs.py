@@ -15,7 +15,7 @@ def run(**changes: object) -> Run:
         "dataset": "shop",
         "dataset_version": 0,
         "created": "2026-01-01T00:00:00+00:00",
-        "parameters": {"seed": 0},
+        "parameters": {"seed": 0, "where": None},
         "versions": {},
         "records": 3,
         "noise": 1,

@@ -1,13 +1,15 @@
 """The tool `cluster`: a run is computed, saved, and readable before its map is drawn."""
 
+import json
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools import drilling
 from corpuscope.tools.clustering import Clustering, Parameters, Space, find_clusters
 from corpuscope.tools.corpus import Corpus, read_corpus
+from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.get_members import WhereFilter, shortened
 from corpuscope.tools.mapping import draw_map
@@ -27,12 +29,15 @@ from corpuscope.tools.schema import (
     Scalar,
     Watch,
 )
-from corpuscope.tools.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, select
 from corpuscope.tools.workspace import Workspace
 
 TOP_CLUSTERS = 12
 KEYWORDS_SHOWN = 6
 EXEMPLAR_CHARACTERS = 110
+LEXICAL_HINT = (
+    "The vectors are lexical: these themes share words, boilerplate included, rather than meaning."
+)
 # The shares of the progress: reading, then clustering, then the map.
 READ_SHARE = 0.2
 FOUND_SHARE = 0.6
@@ -60,12 +65,15 @@ class ClusterResult(Result):
     dataset: str
     run: str
     within: str | None
+    where: str | None
     records: int
+    """In the dataset, or the part of it that was clustered."""
     clusters: int
     """In the recommended layer, or below `within`."""
     noise: int
     noise_share: float
     layers: list[Layer]
+    """Of the whole run; empty where one cluster was split."""
     recommended_layer: int
     reason: str
     top: list[TopCluster]
@@ -75,12 +83,18 @@ class ClusterResult(Result):
 
     def as_text(self) -> str:
         """Counts, the top clusters and the next step."""
-        where = f"cluster {self.within} of '{self.dataset}'" if self.within else f"'{self.dataset}'"
+        if self.within and not self.top:
+            return (
+                f"{self.within} of '{self.dataset}' ({self.records:,} records) does not split "
+                f"further; no run was made. {self.hint}"
+            )
+        what = f"{self.within} of '{self.dataset}'" if self.within else f"'{self.dataset}'"
+        where = f" where {self.where}" if self.where else ""
         lines = [
-            f"Run {self.run} of {where}: {self.records:,} records, {self.noise:,} of them noise "
-            f"({self.noise_share:.1%}). {self.reason}"
+            f"Run {self.run} of {what}{where}: {self.records:,} records, {self.noise:,} of them "
+            f"noise ({self.noise_share:.1%}). {self.reason}"
         ]
-        if len(self.layers) > 1 and not self.within:
+        if len(self.layers) > 1:
             counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
             lines.append(f"Layers, coarse to fine (clusters): {counts}.")
         lines += [cluster.as_text() for cluster in self.top]
@@ -89,10 +103,11 @@ class ClusterResult(Result):
         if self.hint:
             lines.append(self.hint)
         if self.top:
-            first = self.top[0].id
+            whose = f"dataset='{self.dataset}', run='{self.run}'"
             words = [one.id for one in self.top] if self.within else "all"
             lines.append(
-                f"Next: describe-cluster(cluster={words!r}), plot, or cluster(within='{first}')."
+                f"Next: describe-cluster(cluster={words!r}, {whose}), plot({whose}), or "
+                f"cluster(within='{self.top[0].id}', {whose})."
             )
         return "\n".join(lines)
 
@@ -104,6 +119,7 @@ def cluster(
     run: RunId = None,
     within: Annotated[
         str | None,
+        BeforeValidator(as_id),
         Field(description="Drill down: cluster only this cluster (3, 3.1 or noise) of the run."),
     ] = None,
     where: WhereFilter = None,
@@ -121,8 +137,9 @@ def cluster(
 
     Gives the recommended layer with size, keywords and an example of each of the largest
     clusters; the rest is noise. Use within to split one cluster further (its parts become 3.1,
-    3.2 … in a new run), where to cluster a part. A run is kept and never changes. About 20 s for
-    20,000 records, then it becomes a job; the map is drawn after the clusters can be read.
+    3.2 … in a new run, in place of sub-clusters it had), where to cluster only records that fit a
+    filter. A run is kept and never changes. About 20 s for 20,000 records, then it becomes a job;
+    the map is drawn after the clusters can be read.
     """
     parameters = Parameters(min_cluster_size, space, seed)
     if within is not None and where:
@@ -136,9 +153,11 @@ def cluster(
     watch.report(FOUND_SHARE, "choosing keywords and examples")
     nodes = described_nodes(corpus, found)
     draft = recorded_run(card, corpus, found, nodes, _settled(parameters, found, where))
+    selection = Selection(card, draft, {})
+    # The answer first: a run is saved only when it can be told about.
+    result = _result(workspace, selection, selection.standing_in(draft.recommended), None)
     saved = workspace.runs.save(draft, recorded_members(corpus, found))
-    selection = Selection(card, saved, {})
-    result = _result(workspace, selection, selection.standing_in(saved.recommended), None)
+    result = result.model_copy(update={"run": saved.id})
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
     watch.ready(result)
     draw_map(workspace, saved, corpus, found)
@@ -151,25 +170,35 @@ def _drill(
     if within != NOISE:
         selection.node(within)
     members = workspace.runs.members(selection.run)
-    inside = drilling.inside(members, within)
+    inside = drilling.inside(selection.run, members, within)
+    if not inside:
+        raise BadInput(f"Nothing to split: {within} is empty in run {selection.run.id}.")
     corpus = _read(workspace, selection.card, inside, watch.report)
     flat = replace(parameters, only_recommended=True)
     found = find_clusters(corpus, flat, _part(watch.report, READ_SHARE, FOUND_SHARE))
     layer = found.choice.layers[found.choice.recommended]
     # One part is no part: the cluster stays as it is, and the answer says so.
     if layer.clusters < 2:
-        hint = f"{within} does not split further: {found.hint}"
-        return _result(workspace, selection, [], within).model_copy(
-            update={"hint": hint, "clusters": 0, "reason": "No parts found.", "map": "ready"}
+        whole = _result(workspace, selection, [], within)
+        return whole.model_copy(
+            update={"hint": found.hint, "noise": 0, "noise_share": 0.0, "map": "ready"}
         )
     nodes = described_nodes(corpus, found)
     part = drilling.Part(within, corpus, found, nodes, centrality(corpus, found))
-    child = drilling.grafted(selection.run, part, _settled(parameters, found, None))
-    saved = workspace.runs.save(child, drilling.regrouped(members, part))
-    drilling.keep_words_and_map(workspace.runs, selection, saved)
-    below = Selection(selection.card, saved, {})
+    settled = _settled(parameters, found, None) | {"where": selection.run.parameters["where"]}
+    moved = drilling.regrouped(members, part)
+    child = drilling.grafted(selection.run, part, moved, settled)
+    below = Selection(selection.card, child, {})
     result = _result(workspace, below, below.children(within), within)
-    return result.model_copy(update={"reason": found.choice.reason, "map": "ready"})
+    saved = workspace.runs.save(child, moved)
+    drilling.keep_words_and_map(workspace.runs, selection, saved)
+    update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": "ready"}
+    if replaced := len(selection.children(within)):
+        update["hint"] = (
+            f"They take the place of the {replaced} sub-clusters that {within} had: its ids below "
+            f"mean other clusters in {selection.run.id}."
+        )
+    return result.model_copy(update=update)
 
 
 def _read(
@@ -197,7 +226,7 @@ def _settled(parameters: Parameters, found: Clustering, where: WhereFilter) -> d
         "min_cluster_size": parameters.min_cluster_size,
         "seed": parameters.seed,
         "neighbours": found.graph.provider if found.graph else None,
-        "where": str(where) if where else None,
+        "where": json.dumps(where, ensure_ascii=False) if where else None,
     }
 
 
@@ -217,23 +246,24 @@ def _result(
         dataset=selection.card.name,
         run=run.id,
         within=within,
+        where=None if run.parameters["where"] is None else str(run.parameters["where"]),
         records=size,
         clusters=len(shown),
         noise=noise,
         noise_share=round(noise / max(1, size), 4),
-        layers=run.layers,
+        layers=[] if within else run.layers,
         recommended_layer=run.recommended,
         reason=run.reason,
         top=[
             TopCluster(
                 id=node.id,
                 size=node.size,
-                share=node.share,
+                share=round(node.size / max(1, size), 6),
                 keywords=node.keywords,
                 exemplar=shortened(records[shows].text, EXEMPLAR_CHARACTERS),
             )
             for node, shows in zip(top, first, strict=True)
         ],
-        hint=run.hint,
+        hint=run.hint or (LEXICAL_HINT if selection.card.embedding == LEXICAL else None),
         map="being drawn",
     )

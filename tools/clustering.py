@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.graph import NEIGHBOURS, NeighbourGraph, neighbour_graph, node_embedding
+from corpuscope.tools.graph import NeighbourGraph, neighbour_graph, node_embedding
 from corpuscope.tools.layers import (
     MIN_SAMPLES,
     SMALLEST_CLUSTER,
@@ -69,7 +69,7 @@ def find_clusters(corpus: Corpus, parameters: Parameters, report: Report) -> Clu
         return _all_in_one(corpus)
     seed = parameters.seed
     report(0.05, f"searching neighbours of {count:,} distinct texts")
-    graph = neighbour_graph(corpus.vectors, k=NEIGHBOURS, seed=seed)
+    graph = neighbour_graph(corpus.vectors, seed=seed)
     report(0.5, f"neighbours found, {graph.provider}; embedding the graph")
     start = node_embedding(graph, corpus.vectors, seed=seed)
     points = None
@@ -81,7 +81,7 @@ def find_clusters(corpus: Corpus, parameters: Parameters, report: Report) -> Clu
     choice = choose_layers(layers, corpus.weights)
     if parameters.only_recommended:
         choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
-    tree = build_tree(choice.layers, corpus.weights)
+    tree = build_tree(choice.layers, corpus.weights, choice.recommended)
     return Clustering(tree, choice, _hint(choice, corpus), graph, start, points)
 
 

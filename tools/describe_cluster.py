@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.describing import describe_many, describe_yourself
 from corpuscope.tools.errors import BadInput, CorpuscopeError
 from corpuscope.tools.evidence import Evidence, Sibling, build_evidence, choose_records
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Author, Description, Node, Result, Sentence, Watch
-from corpuscope.tools.selection import DatasetName, RunId, Selection, rows_of, select
+from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
 from corpuscope.tools.workspace import Workspace
 
 ALL = "all"
@@ -81,6 +81,7 @@ def describe_cluster(
     watch: Watch,
     cluster: Annotated[
         str | list[str],
+        BeforeValidator(as_id),
         Field(description='A cluster id, a list of ids, or "all" (of the recommended layer).'),
     ],
     dataset: DatasetName = None,
@@ -147,7 +148,7 @@ def gather(
     seed = int(selection.run.parameters.get("seed") or 0)
     chosen = []
     for node in nodes:
-        rows = rows_of(members, node.id)
+        rows = rows_of(selection.run, members, node.id)
         ids = [members.ids[row] for row in rows]
         chosen.append(choose_records(node.exemplars, ids, members.centrality[rows], seed=seed))
     wanted = sorted({record for picks in chosen for record, _ in picks})

@@ -1,6 +1,7 @@
 """Drilling down: the parts of one cluster, found anew, hung below it in a new run."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,10 +9,11 @@ import numpy as np
 
 from corpuscope.tools.clustering import Clustering
 from corpuscope.tools.corpus import Corpus
+from corpuscope.tools.recording import covered, stands
 from corpuscope.tools.runs import DESCRIPTIONS, MAP_FILE, Members, Runs
 from corpuscope.tools.schema import NOISE, Floats, Node, Run, Scalar
 from corpuscope.tools.selection import Selection, rows_of
-from corpuscope.tools.tree import is_within
+from corpuscope.tools.tree import is_within, lineage
 
 
 @dataclass(frozen=True)
@@ -29,38 +31,9 @@ class Part:
     centrality: Floats
 
 
-def inside(members: Members, within: str) -> set[str]:
+def inside(run: Run, members: Members, within: str) -> set[str]:
     """The ids of the records in a cluster, or in the noise."""
-    return {members.ids[row] for row in rows_of(members, within)}
-
-
-def grafted(parent: Run, part: Part, settled: dict[str, Scalar]) -> Run:
-    """The parent run with the parts below `within`, in place of what was below it."""
-    total = max(1, parent.records)
-    below = [
-        node.model_copy(
-            update={
-                "id": f"{part.within}.{node.id}",
-                "layers": None,
-                "share": round(node.size / total, 6),
-            }
-        )
-        for node in part.nodes
-    ]
-    kept = [
-        node
-        for node in parent.nodes
-        if node.id == part.within or not is_within(node.id, part.within)
-    ]
-    return parent.model_copy(
-        update={
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "parameters": settled,
-            "parent_run": parent.id,
-            "within": part.within,
-            "nodes": kept + below,
-        }
-    )
+    return {members.ids[row] for row in rows_of(run, members, within)}
 
 
 def regrouped(members: Members, part: Part) -> Members:
@@ -73,10 +46,56 @@ def regrouped(members: Members, part: Part) -> Members:
     points = part.corpus.copies_of
     found = part.found.tree.paths[points]
     placed = found != NOISE
-    paths[rows] = [part.within if path == NOISE else f"{part.within}.{path}" for path in found]
+    # In the noise are also records of a coarser cluster: those that fit no part stay in it.
+    below = np.array([is_within(str(path), part.within) for path in paths[rows]])
+    paths[rows[below]] = part.within
+    paths[rows[placed]] = [f"{part.within}.{path}" for path in found[placed]]
     strengths[rows[placed]] = part.found.tree.strengths[points][placed]
     near[rows[placed]] = part.centrality[points][placed]
     return Members(members.ids, paths, strengths, near, members.copies_of)
+
+
+def grafted(parent: Run, part: Part, members: Members, settled: dict[str, Scalar]) -> Run:
+    """The parent run with the parts below `within`, in place of what was below it.
+
+    `members` are the regrouped ones, from which every cluster's size is counted anew.
+    """
+    below = [
+        node.model_copy(update={"id": f"{part.within}.{node.id}", "layers": None})
+        for node in part.nodes
+    ]
+    kept = [
+        node
+        for node in parent.nodes
+        if node.id == part.within or not is_within(node.id, part.within)
+    ]
+    sizes = Counter(one for path in members.paths for one in lineage(str(path)))
+    nodes = [
+        node.model_copy(
+            update={"size": sizes[node.id], "share": round(sizes[node.id] / parent.records, 6)}
+        )
+        for node in kept + below
+        if sizes[node.id]
+    ]
+    layers = [
+        layer.model_copy(
+            update={
+                "coverage": round(covered(nodes, layer.index) / parent.records, 4),
+                "clusters": sum(stands(node, layer.index) for node in nodes),
+            }
+        )
+        for layer in parent.layers
+    ]
+    return parent.model_copy(
+        update={
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "parameters": settled,
+            "parent_run": parent.id,
+            "within": part.within,
+            "layers": layers,
+            "nodes": nodes,
+        }
+    )
 
 
 def keep_words_and_map(runs: Runs, old: Selection, new: Run) -> None:

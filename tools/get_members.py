@@ -55,6 +55,10 @@ class MemberPage(Result):
 
     def as_text(self) -> str:
         """The page, with how to go on."""
+        if self.offset >= self.total:
+            past = f"offset {self.offset} is past the end of {self.total:,}."
+            fits = "fits `where` (values must be equal to the letter)."
+            return f"No record of {self.cluster} (run {self.run}): {past if self.total else fits}"
         first = self.offset + 1 if self.members else 0
         last = self.offset + len(self.members) + self.gone
         lines = [f"Records {first} to {last} of {self.total:,} in {self.cluster} (run {self.run}):"]
@@ -89,7 +93,7 @@ def get_members(
     if cluster != NOISE:
         selection.node(cluster)
     members = workspace.runs.members(selection.run)
-    rows = rows_of(members, cluster)
+    rows = rows_of(selection.run, members, cluster)
     if where:
         fitting = workspace.store.matching(selection.card, where)
         rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)

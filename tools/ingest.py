@@ -1,6 +1,7 @@
 """The tool `ingest`: from a file or rows to records with vectors in the store."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -67,7 +68,10 @@ class IngestResult(Result):
         if self.bad:
             lines.append(f"{self.bad:,} bad rows skipped: {'; '.join(self.bad_examples)}")
         lines += self.warnings
-        lines.append(f"Next: cluster(dataset='{self.dataset}').")
+        if self.added or self.updated:
+            lines.append(f"Next: cluster(dataset='{self.dataset}').")
+        else:
+            lines.append("Nothing changed: runs that there are still hold.")
         return "\n".join(lines)
 
 
@@ -141,7 +145,8 @@ def ingest(
     request = loading.with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         loaded = loading.load(workspace, watch, name, request, replace=mode == "replace")
-    return _result(loaded, time.monotonic() - begun)
+    result = _result(loaded, time.monotonic() - begun)
+    return result.model_copy(update={"warnings": result.warnings + _vectors_beside(request)})
 
 
 def _result(loaded: loading.Loaded, seconds: float) -> IngestResult:
@@ -167,6 +172,19 @@ def _result(loaded: loading.Loaded, seconds: float) -> IngestResult:
         warnings=_warnings(loaded.columns, tally),
         seconds=round(seconds, 2),
     )
+
+
+def _vectors_beside(request: loading.Request) -> list[str]:
+    """Whether vectors seem to lie beside the file and were not asked for."""
+    if request.brings_vectors or not isinstance(request.source, Path):
+        return []
+    stem = request.source.name.partition(".")[0]
+    return [
+        f"{file.name} lies beside the file: if it holds its vectors, they are likely better. "
+        f"Ingest again with vector_column='{file.name}' and mode='replace'."
+        for file in sorted(request.source.parent.glob("*.npy"))
+        if file.name.partition(".")[0] == stem
+    ]
 
 
 def _warnings(columns: Columns, tally: Tally) -> list[str]:

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.describing import check_answer
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.schema import NOISE, Description, Result, Sentence
-from corpuscope.tools.selection import ClusterId, DatasetName, RunId, rows_of, select
+from corpuscope.tools.selection import DatasetName, RunId, as_id, rows_of, select
 from corpuscope.tools.workspace import Workspace
 
 
@@ -31,7 +31,9 @@ class Labelled(Result):
 
 def label_cluster(
     workspace: Workspace,
-    cluster: ClusterId,
+    cluster: Annotated[
+        str, BeforeValidator(as_id), Field(description="A cluster id (3, 3.1); not noise.")
+    ],
     title: Annotated[str, Field(description="At most 8 words; what its texts are about.")],
     summary: Annotated[str, Field(description="2 to 4 sentences that the texts bear out.")],
     records: Annotated[
@@ -56,10 +58,13 @@ def label_cluster(
     """
     selection = select(workspace, dataset, run)
     if cluster == NOISE:
-        raise BadInput("Noise is what belongs to no theme and gets no title.")
+        raise BadInput(
+            "Noise is what belongs to no theme and gets no title. Look for themes in it with "
+            "cluster(within='noise')."
+        )
     node = selection.node(cluster)
     members = workspace.runs.members(selection.run)
-    known = {members.ids[row] for row in rows_of(members, cluster)}
+    known = {members.ids[row] for row in rows_of(selection.run, members, cluster)}
     title, summary = check_answer(title, summary, records, known)
     workspace.runs.save_description(
         selection.run,

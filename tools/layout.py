@@ -15,7 +15,7 @@ NEIGHBOURS = 15
 """UMAP's own default; more draws the themes together without changing which lie side by side."""
 
 EPOCHS = (200, 100)
-"""For few and for many points; on many, twice the epochs changed neither look nor neighbours."""
+"""For few and for many points: on many, 200 keep 3 % more of the neighbours in twice the time."""
 
 MANY_POINTS = 10_000
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.schema import NOISE, Layer, Node, Result
-from corpuscope.tools.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, select
 from corpuscope.tools.tree import order
 from corpuscope.tools.workspace import Workspace
 
@@ -81,6 +81,7 @@ def list_clusters(
     run: RunId = None,
     parent: Annotated[
         str | None,
+        BeforeValidator(as_id),
         Field(description="Show the clusters directly below this one (an id, or noise)."),
     ] = None,
     layer: Annotated[

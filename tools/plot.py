@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools import figure
 from corpuscope.tools.errors import BadInput
@@ -14,7 +14,7 @@ from corpuscope.tools.map_view import MapGroup, MapView
 from corpuscope.tools.mapping import ensure_map
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Floats, Ints, Record, Result, Scalar, Watch
-from corpuscope.tools.selection import DatasetName, RunId, Selection, rows_of, select
+from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
 from corpuscope.tools.static_map import static_png
 from corpuscope.tools.tree import is_within
 from corpuscope.tools.workspace import Workspace
@@ -45,10 +45,10 @@ class PlotResult(Result):
 
     def as_text(self) -> str:
         """Where it is and what to see, in a few lines."""
-        share = self.noise / max(1, self.points)
+        share = f", {self.noise / max(1, self.points):.0%} noise (grey)"
         return (
             f"Map of {self.points:,} records of '{self.dataset}' (run {self.run}), coloured by "
-            f"{self.color_by}: {self.groups} groups, {share:.0%} grey.\n"
+            f"{self.color_by}: {self.groups} groups{share if self.color_by == CLUSTER else ''}.\n"
             f"Largest: {'; '.join(self.largest) or 'none'}.\n"
             f"Interactive page: {self.html}\nPicture: {self.png}"
         )
@@ -73,6 +73,7 @@ def plot(
     ] = CLUSTER,
     cluster: Annotated[
         str | None,
+        BeforeValidator(as_id),
         Field(description="Draw only this cluster, coloured by its sub-clusters (3, 3.1, noise)."),
     ] = None,
     layer: Annotated[
@@ -141,7 +142,7 @@ def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArra
         return np.arange(len(members.ids))
     if cluster != NOISE:
         selection.node(cluster)
-    return rows_of(members, cluster)
+    return rows_of(selection.run, members, cluster)
 
 
 def _by_cluster(

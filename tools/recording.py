@@ -57,7 +57,7 @@ def recorded_run(
     layers = [
         Layer(
             index=index,
-            clusters=sum(bool(n.layers and n.layers[0] <= index <= n.layers[1]) for n in nodes),
+            clusters=sum(stands(node, index) for node in nodes),
             coverage=round(covered(nodes, index) / len(corpus.ids), 4),
             persistence=round(float(layer.persistence), 3),
         )
@@ -83,7 +83,12 @@ def recorded_run(
 
 def covered(nodes: list[Node], layer: int) -> int:
     """Records in a cluster of that layer."""
-    return sum(n.size for n in nodes if n.layers and n.layers[0] <= layer <= n.layers[1])
+    return sum(node.size for node in nodes if stands(node, layer))
+
+
+def stands(node: Node, layer: int) -> bool:
+    """Whether the cluster is one of that layer."""
+    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
 
 def recorded_members(corpus: Corpus, found: Clustering) -> Members:

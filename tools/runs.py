@@ -74,7 +74,7 @@ class Runs:
                 return named
 
     def load(self, dataset: str, run: str | None = None) -> Run:
-        """A run by id, or the dataset's newest.
+        """A run by id, or the dataset's newest (of the whole of it, if there is one).
 
         Raises:
             NotFound: No such run; the message lists those there are.
@@ -82,10 +82,20 @@ class Runs:
         known = self.ids(dataset)
         if not known:
             raise NotFound(f"Dataset '{dataset}' has no run yet. Make one with `cluster`.")
-        chosen = known[-1] if run is None else check_run_id(run)
-        if chosen not in known:
-            raise NotFound(f"No run '{chosen}' of '{dataset}'. Runs: {', '.join(known)}.")
-        text = (self.folder(dataset, chosen) / RUN_FILE).read_text(encoding="utf-8")
+        if run is None:
+            return self._newest(dataset, known)
+        if check_run_id(run) not in known:
+            raise NotFound(f"No run '{run}' of '{dataset}'. Runs: {', '.join(known)}.")
+        return self._read(dataset, run)
+
+    def _newest(self, dataset: str, known: list[str]) -> Run:
+        """The newest run of the whole dataset; one of a part (`where`) has to be asked for."""
+        newest = self._read(dataset, known[-1])
+        runs = (self._read(dataset, run) for run in reversed(known))
+        return next((run for run in runs if run.parameters.get("where") is None), newest)
+
+    def _read(self, dataset: str, run: str) -> Run:
+        text = (self.folder(dataset, run) / RUN_FILE).read_text(encoding="utf-8")
         return Run.model_validate_json(text)
 
     def members(self, run: Run) -> Members:

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import BadInput, NotFound
 from corpuscope.tools.get_members import WhereFilter, shortened
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import COLUMN, NOISE, DatasetCard, Result, Run, Scalar
-from corpuscope.tools.selection import DatasetName, RunId, rows_of
+from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of
 from corpuscope.tools.store import MOST_HITS, Hit
 from corpuscope.tools.workspace import Workspace
 
@@ -24,12 +25,19 @@ class SearchHit(Result):
     score: float
     cluster: str | None
     """The finest cluster that it is in; None where the dataset has no run."""
+    theme: str | None
+    """That cluster's title, or its first keywords."""
     metadata: dict[str, Scalar]
 
     def as_text(self) -> str:
         """The record in a line or more."""
-        place = f", cluster {self.cluster}" if self.cluster else ""
-        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}"
+        place = f", in {self.cluster}: {self.theme}" if self.cluster else ""
+        if self.cluster == NOISE:
+            place = f", {NOISE}"
+        about = ", ".join(f"{k}={v}" for k, v in self.metadata.items() if v is not None)
+        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}" + (
+            f"\n    ({about})" if about else ""
+        )
 
 
 class SearchResult(Result):
@@ -55,7 +63,9 @@ def search(
     dataset: DatasetName = None,
     run: RunId = None,
     cluster: Annotated[
-        str | None, Field(description="Only in this cluster of the run (3, 3.1 or noise).")
+        str | None,
+        BeforeValidator(as_id),
+        Field(description="Only in this cluster (3, 3.1 or noise)."),
     ] = None,
     where: WhereFilter = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Records to return.")] = 10,
@@ -82,6 +92,7 @@ def search(
             break
         wanted = min(wanted * 8, MOST_HITS)
     places = {} if members is None else dict(zip(members.ids, members.paths, strict=True))
+    themes = _themes(workspace, card, chosen)
     return SearchResult(
         dataset=card.name,
         run=chosen.id if chosen else None,
@@ -94,11 +105,20 @@ def search(
                 text=shortened(hit.record.text, PAGE_CHARACTERS // limit),
                 score=round(hit.score, 4),
                 cluster=places.get(hit.record.id),
+                theme=themes.get(str(places.get(hit.record.id))),
                 metadata=hit.record.metadata,
             )
             for hit in fitting[:limit]
         ],
     )
+
+
+def _themes(workspace: Workspace, card: DatasetCard, run: Run | None) -> dict[str, str]:
+    """What to call each cluster of the run."""
+    if run is None:
+        return {}
+    selection = Selection(card, run, workspace.runs.descriptions(run))
+    return {node.id: selection.label(node) for node in run.nodes}
 
 
 def _hits(
@@ -129,10 +149,15 @@ def _inside(run: Run | None, members: Members | None, cluster: str | None) -> se
         return None
     if cluster != NOISE and all(node.id != cluster for node in run.nodes):
         raise NotFound(f"No cluster '{cluster[:20]}' in run {run.id}. See `list-clusters`.")
-    return {members.ids[row] for row in rows_of(members, cluster)}
+    return {members.ids[row] for row in rows_of(run, members, cluster)}
 
 
 def _note(card: DatasetCard) -> str | None:
+    if card.embedding == LEXICAL:
+        return (
+            "The vectors are lexical: a hit shares words or parts of words with the query, not "
+            "its meaning. Try several exact words, or read the titles with `list-clusters`."
+        )
     if not card.full_text:
         return None
     return (

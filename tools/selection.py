@@ -5,14 +5,22 @@ from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.errors import NotFound
 from corpuscope.tools.names import check_cluster_id
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Description, Node, Run
-from corpuscope.tools.tree import is_within, order, parent_of
+from corpuscope.tools.tree import is_within, layer_paths, order, parent_of
 from corpuscope.tools.workspace import Workspace
+
+
+def as_id(value: object) -> object:
+    """Models say 3 or 3.1 as a number where an id is meant."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return [as_id(one) for one in value] if isinstance(value, list) else value
+
 
 DatasetName: TypeAlias = Annotated[
     str | None, Field(description="The dataset; may be left out where there is only one.")
@@ -21,7 +29,9 @@ RunId: TypeAlias = Annotated[
     str | None, Field(description="The run (r1, r2, …); left out: the dataset's newest.")
 ]
 ClusterId: TypeAlias = Annotated[
-    str, Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise.")
+    str,
+    BeforeValidator(as_id),
+    Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise."),
 ]
 
 # An unknown id is answered with the ids there are; nobody reads more than this.
@@ -101,10 +111,13 @@ def select(workspace: Workspace, dataset: str | None, run: str | None) -> Select
     return Selection(card, chosen, workspace.runs.descriptions(chosen))
 
 
-def rows_of(members: Members, cluster: str) -> NDArray[np.int64]:
+def rows_of(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
     """The rows of `members` that are in a cluster, its children included.
 
-    `noise` are the records in no cluster of the run; those that drilling down into the noise has
-    put into `noise.1` … count as noise too.
+    `noise` are the records in no cluster of the recommended layer, as they are counted everywhere:
+    also those which a coarser layer takes in, and those which a finer one groups as `noise.1` ….
     """
-    return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
+    if cluster != NOISE:
+        return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
+    places = layer_paths(members.paths, run.nodes, run.recommended)
+    return np.flatnonzero([place == NOISE for place in places])

@@ -68,8 +68,13 @@ class _Growing:
     children: list[int] = field(default_factory=list)
 
 
-def build_tree(layers: Sequence[ClusterLayer], weights: Ints) -> ClusterTree:
+def build_tree(
+    layers: Sequence[ClusterLayer], weights: Ints, recommended: int | None = None
+) -> ClusterTree:
     """The tree of layers over the same n points, coarse to fine; `weights` (n,) records per point.
+
+    What first stands out in a layer finer than the `recommended` one, below no cluster of a
+    coarser one, was noise there: it becomes `noise.1`, `noise.2`, ….
 
     A cluster hangs under the node that so far holds most of its points, and stands on top where
     none holds more than half. An only child is its parent again, standing in one layer more with
@@ -96,7 +101,8 @@ def build_tree(layers: Sequence[ClusterLayer], weights: Ints) -> ClusterTree:
                     growing[parent].children.append(node)
             holder[joining] = node
             strengths[joining] = layer.strengths[joining]
-    return _named(growing, holder, strengths, weights)
+    finest = len(layers) - 1 if recommended is None else recommended
+    return _named(growing, holder, strengths, weights, finest)
 
 
 def layer_paths(paths: Paths, nodes: Iterable[Standing], layer: int) -> list[str]:
@@ -138,7 +144,7 @@ def children_of(id: str | None, ids: Iterable[str]) -> list[str]:
 
 def order(id: str) -> tuple[float, ...]:
     """Key that sorts ids as people read them: 2 before 10, 1.2 before 1.10, `noise` last."""
-    return (np.inf,) if id == NOISE else tuple(int(part) for part in id.split("."))
+    return tuple(np.inf if part == NOISE else int(part) for part in id.split("."))
 
 
 def _groups(layer: ClusterLayer) -> list[NDArray[np.int64]]:
@@ -155,7 +161,9 @@ def _majority(holders: Ints) -> int:
     return int(values[most]) if len(counts) and 2 * counts[most] > len(holders) else -1
 
 
-def _named(growing: list[_Growing], holder: Ints, strengths: Floats, weights: Ints) -> ClusterTree:
+def _named(
+    growing: list[_Growing], holder: Ints, strengths: Floats, weights: Ints, recommended: int
+) -> ClusterTree:
     """Members, sizes and ids by size, once every point has its finest node."""
     by_holder = np.argsort(holder, kind="stable").astype(np.int32)
     ends = np.searchsorted(holder[by_holder], np.arange(len(growing) + 1))
@@ -172,7 +180,9 @@ def _named(growing: list[_Growing], holder: Ints, strengths: Floats, weights: In
             yield index, f"{prefix}{number}"
             yield from named(growing[index].children, f"{prefix}{number}.")
 
-    ids = dict(named((i for i, node in enumerate(growing) if node.parent < 0), ""))
+    top = [i for i, node in enumerate(growing) if node.parent < 0]
+    ids = dict(named((i for i in top if growing[i].first <= recommended), ""))
+    ids |= dict(named((i for i in top if growing[i].first > recommended), f"{NOISE}."))
     # The last name is reached by the holder -1.
     names = np.array([*(ids.get(i, NOISE) for i in range(len(growing))), NOISE], dtype=object)
     nodes = tuple(
