@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Threads that spin while they wait slow one another down on a busy machine.
+export OMP_WAIT_POLICY := passive
+
 .PHONY: demo test check test-extras clean
 
 demo: $(VENV)/ready
@@ -21,6 +24,8 @@ $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	# numba compiles here, once, and not while somebody waits for the first clusters.
+	$(BIN)/python -c 'from corpuscope.tools.warm import warm; warm()'
 	touch $@
 
 # The embedders that need torch, on tiny models that the tests make. torch goes in first and by

@@ -23,6 +23,7 @@ from corpuscope.server.wrapping import Serving, ToolSpec, wrapped
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.delete_dataset import delete_dataset
 from corpuscope.tools.describe_cluster import describe_cluster
+from corpuscope.tools.errors import Unavailable
 from corpuscope.tools.get_members import get_members
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.label_cluster import label_cluster
@@ -57,11 +58,18 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
 
     workspace = open_workspace(settings)
 
+    def reach() -> None:
+        workspace.store.connect()
+        try:
+            (settings.home / "inbox").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{settings.home} cannot be used: {error.strerror}.") from error
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Serving]) -> AsyncIterator[Serving]:
         hello = {"settings": for_worker(settings), "warm": warm}
         try:
-            async with serving_jobs(hello, settings.workers, workspace.store.connect) as jobs:
+            async with serving_jobs(hello, settings.workers, reach) as jobs:
                 yield Serving(workspace, jobs, TOOLS)
         finally:
             with anyio.CancelScope(shield=True):

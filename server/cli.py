@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValidationError as error:
         print(_complaint(error), file=sys.stderr)
         return 2
+    except UnicodeDecodeError as error:
+        print(f"corpuscope cannot start: .env is not UTF-8 ({error}).", file=sys.stderr)
+        return 2
     match chosen.command:
         case "demo":
             from corpuscope.server.demo import run_demo

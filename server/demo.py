@@ -58,6 +58,7 @@ def run_demo() -> int:
     environment = os.environ | {
         "CORPUSCOPE_HOME": str(folder),
         "CORPUSCOPE_ALLOWED_DIRS": str(folder),
+        "CORPUSCOPE_MILVUS_URI": "",
     }
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "corpuscope"], env=environment, cwd=str(folder)

@@ -44,8 +44,9 @@ async def cancel_job(
 ) -> Annotated[CallToolResult, JobTicket]:
     """Stop a running or waiting job at once.
 
-    What was saved before stays; a cancelled cluster leaves no run, a cancelled ingest can be
-    finished by calling it again. A job that is over cannot be cancelled.
+    Datasets and runs stay as they were: a cancelled cluster leaves no run unless its clusters were
+    shown already, a new dataset appears only when its ingest has ended, and an ingest is taken up
+    again by calling it again. A job that is over cannot be cancelled.
     """
     jobs = ctx.request_context.lifespan_context.jobs
     job = jobs.job(job_id)

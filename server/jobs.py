@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import os
 import sys
 import time
 from collections import deque
@@ -36,6 +37,11 @@ MOST_QUEUED = 16
 # Finished jobs are kept this many, so that `get-job` can still tell how they ended.
 MOST_FINISHED = 50
 NEWEST_NAMED = 5
+# A process that the system ended, for want of memory as a rule.
+KILLED = -9
+# Threads that spin while they wait cost the others up to ten times the time on a busy machine.
+PATIENT = {"OMP_WAIT_POLICY": "passive"}
+STAYS = "datasets and runs are as they were; rows that an ingest had added stay added"
 # A process whose output ended is about to end itself.
 EXIT_SECONDS = 5.0
 # How soon a change of progress reaches somebody who waits.
@@ -196,7 +202,8 @@ class Jobs:
                 async with self._slots:
                     await self._work(job)
             if job.stop.cancelled_caught:
-                job.state, job.message = "cancelled", "cancelled; the store is as it was"
+                rest = "its run is saved, only the map is missing" if job.result else STAYS
+                job.state, job.message = "cancelled", f"cancelled; {rest}"
         finally:
             job.seconds = time.monotonic() - job.started
             job.readable.set()
@@ -206,7 +213,7 @@ class Jobs:
         job.state, job.message = "running", "starting"
         worker = None
         try:
-            worker = self._idle.popleft() if self._idle else await self._spawn()
+            worker = await self._idle_worker() or await self._spawn()
             await worker.send({"tool": job.tool, "arguments": job.arguments})
             while not job.over:
                 _take(job, await worker.receive())
@@ -214,20 +221,33 @@ class Jobs:
             worker = None
         except GONE:
             code = None if worker is None else await worker.ended()
-            job.state = "failed"
+            why = "the machine was short of memory" if code == KILLED else "that is a bug in it"
             job.error = CorpuscopeError(
-                f"The worker of {job.id} ended (exit code {code}). Nothing that was saved is lost. "
-                "The server's log says why; with code -9 the machine was short of memory."
+                f"The worker of {job.id} ended by itself (exit code {code}): {why}, and no fault "
+                "of your call. What was saved is not lost; the server's log has the details."
             )
+            job.state, job.message = "failed", str(job.error)
         finally:
             if worker is not None:
                 await worker.kill()
                 # The next job should find a warm worker again.
-                self._group.start_soon(self.start_worker)
+                if not self._idle:
+                    self._group.start_soon(self.start_worker)
+
+    async def _idle_worker(self) -> _Worker | None:
+        """One that waits for work and still lives."""
+        while self._idle:
+            worker = self._idle.popleft()
+            if worker.process.returncode is None:
+                return worker
+            await worker.kill()  # it is dead: this only clears it away
+        return None
 
     async def _spawn(self) -> _Worker:
         process = await anyio.open_process(
-            [sys.executable, "-m", "corpuscope.server.worker"], stderr=None
+            [sys.executable, "-m", "corpuscope.server.worker"],
+            stderr=None,
+            env=os.environ | PATIENT,
         )
         assert process.stdout is not None
         worker = _Worker(process, BufferedByteReceiveStream(process.stdout))

@@ -8,7 +8,7 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.wrapping import Serving
 from corpuscope.tools.describe_cluster import cluster_page
-from corpuscope.tools.errors import NotFound
+from corpuscope.tools.errors import BadInput
 from corpuscope.tools.list_clusters import list_clusters
 from corpuscope.tools.list_datasets import dataset_page
 from corpuscope.tools.names import check_dataset_name
@@ -45,6 +45,6 @@ async def _page(ctx: Context[Serving, Any], work: Any) -> str:
     held = ctx.request_context.lifespan_context
     try:
         text: str = await anyio.to_thread.run_sync(lambda: work(held), abandon_on_cancel=True)
-    except NotFound as error:
+    except BadInput as error:
         raise ResourceNotFoundError(str(error)) from error
     return text

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
@@ -11,8 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from corpuscope.tools.access import FileAccess
 from corpuscope.tools.embedding import EmbeddingOptions
 from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.location import MilvusLocation, without_login
 from corpuscope.tools.runs import Runs
-from corpuscope.tools.store import MilvusLocation, Store
+from corpuscope.tools.store import Store
 from corpuscope.tools.workspace import Embedders, Workspace, Writer
 
 NO_SECRET = SecretStr("")
@@ -27,7 +29,11 @@ class Settings(BaseSettings):
     """What a person can set. Every field is the variable `CORPUSCOPE_<FIELD>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CORPUSCOPE_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="CORPUSCOPE_",
+        env_file=".env",
+        env_ignore_empty=True,  # hosts' configuration forms send "" for what was left blank
+        extra="ignore",
+        frozen=True,
     )
 
     home: Path = Field(
@@ -76,12 +82,6 @@ class Settings(BaseSettings):
     )
     workers: int = Field(2, ge=1, le=16, description="Jobs that may run at a time.")
 
-    @field_validator("milvus_uri", "llm_model", "llm_base_url", "embedding_base_url", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: Any) -> Any:
-        # Hosts' configuration forms send "" for what was left blank.
-        return None if value == "" else value
-
     @field_validator("allowed_dirs", mode="before")
     @classmethod
     def _split_folders(cls, value: Any) -> Any:
@@ -125,7 +125,10 @@ def _default_folders() -> tuple[Path, ...]:
 
 
 def _is_openai(base_url: str | None) -> bool:
-    return base_url is None or f"//{OPENAI_HOST}/" in base_url
+    if base_url is None:
+        return True
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and parts.hostname == OPENAI_HOST
 
 
 def shown(settings: Settings) -> dict[str, str]:
@@ -137,7 +140,8 @@ def shown(settings: Settings) -> dict[str, str]:
             value = "(set)" if value.get_secret_value() else "(not set)"
         elif isinstance(value, tuple):
             value = os.pathsep.join(map(str, value))
-        values[f"CORPUSCOPE_{name.upper()}"] = "(not set)" if value is None else str(value)
+        text = "(not set)" if value is None else str(value)
+        values[f"CORPUSCOPE_{name.upper()}"] = without_login(text)
     return values
 
 

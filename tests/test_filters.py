@@ -2,8 +2,9 @@ import pytest
 
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.filters import expression, ids_expression
+from corpuscope.tools.schema import ColumnType
 
-COLUMNS = {"venue": "string", "stars": "number", 'od"d': "string"}
+COLUMNS: dict[str, ColumnType] = {"venue": "string", "stars": "number", 'od"d': "string"}
 
 
 def test_no_filter_is_the_empty_expression() -> None:
@@ -20,8 +21,8 @@ def test_conditions_hold_together() -> None:
 
 def test_a_list_means_one_of() -> None:
     assert (
-        expression({"stars": [1, 2.5, True]}, COLUMNS)
-        == '(metadata["stars"] == 1 or metadata["stars"] == 2.5 or metadata["stars"] == true)'
+        expression({"stars": [1, 2.5, "3"]}, COLUMNS)
+        == '(metadata["stars"] == 1 or metadata["stars"] == 2.5 or metadata["stars"] == 3)'
     )
 
 
@@ -39,8 +40,10 @@ def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
         ({"city": "Rome"}, "No metadata column 'city'.* Columns: venue, stars"),
         ({"stars": {"above": 3}}, "Unknown comparison 'above'.* Valid: eq, ne, gt"),
         ({"stars": []}, "has 0 values"),
-        ({"stars": float("nan")}, "Cannot filter by nan"),
-        ({"stars": None}, "Cannot filter by None"),
+        ({"stars": {}}, "The condition for 'stars' is empty. Valid: eq, ne"),
+        ({"stars": "many"}, "'stars' holds numbers; 'many' is none"),
+        ({"stars": float("nan")}, "'stars' holds numbers; nan is none"),
+        ({"stars": None}, "Cannot filter 'stars' by null"),
     ],
 )
 def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, said: str) -> None:  # type: ignore[type-arg]

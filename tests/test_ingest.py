@@ -125,8 +125,10 @@ async def test_vectors_from_a_npy_file_are_used_and_their_number_is_checked(
     write_vectors(folder / "h.npy", 9)
     wrong = await finish(client, "ingest", dataset="h", path="g.csv", vector_column="h.npy")
     assert wrong.is_error
-    assert "10 rows" in wrong.text
-    assert "9 vectors" in wrong.text
+    assert "more rows than the 9 vectors" in wrong.text
+    write_vectors(folder / "h.npy", 11)
+    wrong = await finish(client, "ingest", dataset="h", path="g.csv", vector_column="h.npy")
+    assert "10 rows (empty and bad ones included) and 11 vectors" in wrong.text
 
 
 async def test_vectors_in_a_column_are_used(client: Client) -> None:

@@ -14,6 +14,7 @@ def run(**changes: object) -> Run:
         "id": "",
         "dataset": "shop",
         "dataset_version": 0,
+        "collection": "corpuscope_shop__1",
         "created": "2026-01-01T00:00:00+00:00",
         "parameters": {"seed": 0, "where": None},
         "versions": {},

@@ -55,7 +55,12 @@ def test_the_root_and_the_bare_home_folder_are_never_allowed_by_default(
 def test_openais_own_key_goes_to_openai_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-own")
     assert read_settings(_env_file=None).llm_api_key.get_secret_value() == "sk-own"
-    for url in ("http://localhost:11434/v1", "https://api.openai.com.evil.example/v1"):
+    for url in (
+        "http://localhost:11434/v1",
+        "https://api.openai.com.evil.example/v1",
+        "https://evil.example//api.openai.com/v1",
+        "http://api.openai.com/v1",
+    ):
         elsewhere = read_settings(_env_file=None, llm_base_url=url)
         assert elsewhere.llm_api_key.get_secret_value() == ""
 
@@ -85,8 +90,13 @@ def test_a_wrong_setting_is_refused(name: str, value: object) -> None:
         read_settings(_env_file=None, **{name: value})
 
 
-def test_a_blank_setting_is_no_setting() -> None:
-    assert read_settings(_env_file=None, llm_model="", milvus_uri="").milvus_uri is None
+def test_a_blank_setting_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MILVUS_URI", "LLM_MODEL", "LLM_TIMEOUT", "HOME"):
+        monkeypatch.setenv(f"CORPUSCOPE_{name}", "")
+    settings = read_settings(_env_file=None)
+    assert settings.milvus_uri is None
+    assert settings.llm_timeout == 60
+    assert settings.home != Path.cwd()
 
 
 def test_the_command_names_a_wrong_setting_without_its_value(

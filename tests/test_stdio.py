@@ -15,7 +15,8 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.tools.corpus import read_corpus
-from corpuscope.tools.store import MilvusLocation, Store
+from corpuscope.tools.location import MilvusLocation
+from corpuscope.tools.store import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,9 @@ def kept(home: Path) -> tuple[list[str], list[str], Any]:
     """Everything an ingest leaves: ids, texts, vectors."""
     store = Store(MilvusLocation(home))
     try:
-        corpus = read_corpus(store, store.card(None))
+        card = store.find("shop")
+        assert card is not None
+        corpus = read_corpus(store, card)
     finally:
         store.close()
     return corpus.ids, corpus.texts, corpus.vectors.tolist()

@@ -83,3 +83,11 @@ def tickets(each: int = 40) -> list[dict[str, Any]]:
             "date": f"2024-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
         }
     return rows
+
+
+def odd_texts(count: int) -> list[dict[str, Any]]:
+    """Rows of made-up words that belong to no theme, and hardly to one another."""
+    chooser = random.Random(0)
+    syllables = [consonant + vowel for consonant in "bcdfgklmnprstvz" for vowel in "aeiou"]
+    words = ["".join(chooser.choices(syllables, k=3)) for _ in range(250)]
+    return [{"text": " ".join(chooser.choices(words, k=9)), "theme": "odd"} for _ in range(count)]

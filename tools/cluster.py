@@ -1,7 +1,9 @@
 """The tool `cluster`: a run is computed, saved, and readable before its map is drawn."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -10,8 +12,9 @@ from corpuscope.tools import drilling
 from corpuscope.tools.clustering import Clustering, Parameters, Space, find_clusters
 from corpuscope.tools.corpus import Corpus, read_corpus
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.get_members import WhereFilter, shortened
+from corpuscope.tools.errors import BadInput, NotReady
+from corpuscope.tools.excerpts import shortened
+from corpuscope.tools.locks import dataset_lock
 from corpuscope.tools.mapping import draw_map
 from corpuscope.tools.recording import (
     centrality,
@@ -19,6 +22,7 @@ from corpuscope.tools.recording import (
     recorded_members,
     recorded_run,
 )
+from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import (
     NOISE,
     DatasetCard,
@@ -26,10 +30,18 @@ from corpuscope.tools.schema import (
     Node,
     Report,
     Result,
+    Run,
     Scalar,
     Watch,
 )
-from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, select
+from corpuscope.tools.selection import (
+    DatasetName,
+    RunId,
+    Selection,
+    WhereFilter,
+    as_id,
+    select,
+)
 from corpuscope.tools.workspace import Workspace
 
 TOP_CLUSTERS = 12
@@ -156,7 +168,7 @@ def cluster(
     selection = Selection(card, draft, {})
     # The answer first: a run is saved only when it can be told about.
     result = _result(workspace, selection, selection.standing_in(draft.recommended), None)
-    saved = workspace.runs.save(draft, recorded_members(corpus, found))
+    saved = _saved(workspace, draft, recorded_members(corpus, found), lambda folder: None)
     result = result.model_copy(update={"run": saved.id})
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
     watch.ready(result)
@@ -167,8 +179,7 @@ def cluster(
 def _drill(
     workspace: Workspace, watch: Watch, selection: Selection, within: str, parameters: Parameters
 ) -> ClusterResult:
-    if within != NOISE:
-        selection.node(within)
+    selection.check(within)
     members = workspace.runs.members(selection.run)
     inside = drilling.inside(selection.run, members, within)
     if not inside:
@@ -190,8 +201,12 @@ def _drill(
     child = drilling.grafted(selection.run, part, moved, settled)
     below = Selection(selection.card, child, {})
     result = _result(workspace, below, below.children(within), within)
-    saved = workspace.runs.save(child, moved)
-    drilling.keep_words_and_map(workspace.runs, selection, saved)
+    saved = _saved(
+        workspace,
+        child,
+        moved,
+        lambda folder: drilling.keep_words_and_map(workspace.runs, selection, within, folder),
+    )
     update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": "ready"}
     if replaced := len(selection.children(within)):
         update["hint"] = (
@@ -199,6 +214,16 @@ def _drill(
             f"mean other clusters in {selection.run.id}."
         )
     return result.model_copy(update=update)
+
+
+def _saved(
+    workspace: Workspace, run: Run, members: Members, inherit: Callable[[Path], None]
+) -> Run:
+    """The run as it was saved, if its dataset is still the one that was clustered."""
+    with dataset_lock(workspace.home, run.dataset):
+        if workspace.store.card(run.dataset).collection != run.collection:
+            raise NotReady(f"'{run.dataset}' was replaced while it was clustered. Call again.")
+        return workspace.runs.save(run, members, inherit)
 
 
 def _read(

@@ -1,11 +1,11 @@
 """The tool `delete-dataset`."""
 
-import shutil
 from typing import Annotated
 
 from pydantic import Field
 
 from corpuscope.tools.errors import BadInput
+from corpuscope.tools.loading import forget_strays
 from corpuscope.tools.locks import dataset_lock
 from corpuscope.tools.schema import Result
 from corpuscope.tools.workspace import Workspace
@@ -46,5 +46,5 @@ def delete_dataset(
     with dataset_lock(workspace.home, card.name):
         workspace.store.drop(card)
         workspace.runs.remove(card.name)
-        shutil.rmtree(workspace.dataset_folder(card), ignore_errors=True)
+        forget_strays(workspace, card.name, None)
     return Deleted(dataset=card.name, records=records, runs=runs)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from corpuscope.tools.describing import describe_many, describe_yourself
 from corpuscope.tools.errors import BadInput, CorpuscopeError
 from corpuscope.tools.evidence import Evidence, Sibling, build_evidence, choose_records
+from corpuscope.tools.excerpts import shortened
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Author, Description, Node, Result, Sentence, Watch
 from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
@@ -16,7 +17,6 @@ from corpuscope.tools.workspace import Workspace
 ALL = "all"
 # Evidence for several clusters at a time, within the 25 kB that hosts take well.
 EVIDENCE_CHARACTERS = 20_000
-CONCISE_SHOWN = 60
 
 
 class DescribedCluster(Result):
@@ -133,7 +133,7 @@ def describe_cluster(
     return DescribeResult(
         dataset=selection.card.name,
         run=selection.run.id,
-        descriptions=shown[:CONCISE_SHOWN],
+        descriptions=shown,
         failures=[Failure(cluster=name, reason=reason) for name, reason in failures],
         to_write=[pack.cluster for pack in packs],
         remaining=remaining,
@@ -233,8 +233,6 @@ def _with_texts(
     workspace: Workspace, selection: Selection, shown: list[DescribedCluster]
 ) -> list[DescribedCluster]:
     """The descriptions with the supporting texts quoted after each sentence."""
-    from corpuscope.tools.get_members import shortened
-
     cited = {i for one in shown for sentence in one.summary for i in sentence.records}
     records = workspace.store.fetch(selection.card, sorted(cited))
 

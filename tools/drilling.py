@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -98,11 +99,12 @@ def grafted(parent: Run, part: Part, members: Members, settled: dict[str, Scalar
     )
 
 
-def keep_words_and_map(runs: Runs, old: Selection, new: Run) -> None:
-    """Take over what still holds: the map, and the descriptions of clusters that did not change."""
+def keep_words_and_map(runs: Runs, old: Selection, within: str, target: Path) -> None:
+    """Take over what still holds: the map, and the descriptions of clusters that did not change.
+
+    `target` is the folder of the run that splits `within`.
+    """
     source = runs.folder(old.run.dataset, old.run.id)
-    target = runs.folder(new.dataset, new.id)
-    within = str(new.within)
     for cluster in old.descriptions:
         if cluster == within or not is_within(cluster, within):
             (target / DESCRIPTIONS).mkdir(exist_ok=True)

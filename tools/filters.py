@@ -9,21 +9,24 @@ import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from corpuscope.tools.columns import PARSERS
 from corpuscope.tools.errors import BadInput
-from corpuscope.tools.schema import Scalar
+from corpuscope.tools.schema import ColumnType, Scalar
 
 Condition: TypeAlias = Scalar | list[Scalar] | dict[str, Scalar]
 Where: TypeAlias = dict[str, Condition]
 
 COMPARISONS = {"eq": "==", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
-ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\0": None})
+ESCAPES = str.maketrans(
+    {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": None}
+)
 
 # A longer list makes an expression that Milvus parses slowly; nobody types one.
 LONGEST_LIST = 200
 
 
-def expression(where: Where | None, columns: Mapping[str, str]) -> str:
+def expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
     """The Milvus expression of a filter; "" where there is nothing to filter.
 
     Args:
@@ -39,13 +42,31 @@ def expression(where: Where | None, columns: Mapping[str, str]) -> str:
             known = ", ".join(columns) or "none: this dataset has no metadata"
             raise BadInput(f"No metadata column '{column}' to filter by. Columns: {known}.")
         field = f"metadata[{_literal(column)}]"
+        if condition == {}:
+            raise BadInput(
+                f"The condition for '{column}' is empty. Valid: {', '.join(COMPARISONS)}."
+            )
         if isinstance(condition, dict):
-            parts += [_compare(field, column, name, value) for name, value in condition.items()]
+            parts += [
+                _compare(field, column, name, _fitting(column, columns[column], value))
+                for name, value in condition.items()
+            ]
         elif isinstance(condition, list):
-            parts.append(_one_of(field, column, condition))
+            values = [_fitting(column, columns[column], value) for value in condition]
+            parts.append(_one_of(field, column, values))
         else:
-            parts.append(f"{field} == {_literal(condition)}")
+            parts.append(f"{field} == {_literal(_fitting(column, columns[column], condition))}")
     return " and ".join(parts)
+
+
+def _fitting(column: str, kind: ColumnType, value: Scalar) -> Scalar:
+    """The value as the column holds its values: "3" is 3 in a column of numbers."""
+    if value is None:
+        raise BadInput(f"Cannot filter '{column}' by null. Give a {kind}.")
+    try:
+        return PARSERS[kind](value)
+    except ValueError as error:
+        raise BadInput(f"'{column}' holds {kind}s; {value!r} is none.") from error
 
 
 def _compare(field: str, column: str, name: str, value: Scalar) -> str:
@@ -74,7 +95,7 @@ def _literal(value: Scalar) -> str:
         case float() if math.isfinite(value):
             return repr(value)
         case str():
-            return '"' + value.translate(ESCAPES) + '"'
+            return '"' + value.encode(errors="replace").decode().translate(ESCAPES) + '"'
     raise BadInput(f"Cannot filter by {value!r}. Give a string, a finite number or true/false.")
 
 

@@ -6,22 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from corpuscope.tools.filters import Where
+from corpuscope.tools.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
 from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import NOISE, Record, Result, Scalar
-from corpuscope.tools.selection import ClusterId, DatasetName, RunId, rows_of, select
+from corpuscope.tools.schema import Record, Result, Scalar
+from corpuscope.tools.selection import (
+    ClusterId,
+    DatasetName,
+    RunId,
+    WhereFilter,
+    rows_of,
+    select,
+)
 from corpuscope.tools.workspace import Workspace
-
-# A page of texts stays below the 25 kB that hosts take well.
-PAGE_CHARACTERS = 12_000
-
-WhereFilter = Annotated[
-    Where | None,
-    Field(
-        description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
-        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte); all must hold.'
-    ),
-]
 
 
 class MemberLine(Result):
@@ -36,8 +32,7 @@ class MemberLine(Result):
 
     def as_text(self) -> str:
         """The record in a line or more."""
-        about = ", ".join(f"{k}={v}" for k, v in self.metadata.items() if v is not None)
-        return f"[{self.id}] {self.text}" + (f"\n    ({about})" if about else "")
+        return f"[{self.id}] {self.text}{about(self.metadata)}"
 
 
 class MemberPage(Result):
@@ -90,8 +85,7 @@ def get_members(
     to 1, says how firmly a record belongs; in the noise it is 0.
     """
     selection = select(workspace, dataset, run)
-    if cluster != NOISE:
-        selection.node(cluster)
+    selection.check(cluster)
     members = workspace.runs.members(selection.run)
     rows = rows_of(selection.run, members, cluster)
     if where:
@@ -132,11 +126,5 @@ def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
         text=shortened(record.text, most),
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
-        metadata=record.metadata,
+        metadata=shown_metadata(record.metadata),
     )
-
-
-def shortened(text: str, most: int) -> str:
-    """The text on one line, cut at `most` characters with a mark."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"

@@ -53,6 +53,8 @@ class ClusterPage(Result):
     def as_text(self) -> str:
         """The page, with how to go on."""
         where = f"below {self.parent}" if self.parent else f"in layer {self.layer}"
+        if self.total and not self.clusters:
+            return f"offset {self.offset} is past the end: {self.total} clusters {where}."
         last = self.offset + len(self.clusters)
         lines = [
             f"Run {self.run} of '{self.dataset}': clusters {self.offset + 1 if last else 0} to "
@@ -111,8 +113,7 @@ def list_clusters(
         noise = chosen.records - sum(node.size for node in nodes)
     else:
         shown = None
-        if parent != NOISE:
-            selection.node(parent)
+        selection.check(parent)
         nodes = selection.children(parent)
         noise = chosen.noise
     keys: dict[str, Callable[[Node], Any]] = {

@@ -76,7 +76,8 @@ def _summary(workspace: Workspace, card: DatasetCard) -> DatasetSummary:
         created=card.created,
         newest_run=newest.id if newest else None,
         clusters=newest.layers[newest.recommended].clusters if newest else None,
-        stale=newest is not None and newest.dataset_version != card.version,
+        stale=newest is not None
+        and (newest.collection, newest.dataset_version) != (card.collection, card.version),
     )
 
 

@@ -28,6 +28,8 @@ ADDRESS_FILE = "milvus.json"
 TAKEOVER_SECONDS = 30.0
 POLL_SECONDS = 0.05
 STOP_GRACE_SECONDS = 2
+# The system's limit on the path of a Unix socket; TMPDIR may be long.
+LONGEST_SOCKET = 100
 # Milvus Lite reads in Python threads: more of them than this only wait for one another.
 SERVER_THREADS = 10
 MESSAGE_BYTES = 256 * 1024 * 1024
@@ -63,7 +65,12 @@ def connect(home: Path) -> LiteServer:
     known = _known_address(home)
     if known is not None and _answers(known):
         return LiteServer(known, None)
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"{home} cannot be used: {error.strerror}. Set CORPUSCOPE_HOME to a folder of yours."
+        ) from error
     # Its own session: Ctrl-C in a terminal must not stop it before its owner has finished.
     child = subprocess.Popen(
         [sys.executable, "-m", "corpuscope.tools.lite", str(home)],
@@ -90,7 +97,7 @@ def connect(home: Path) -> LiteServer:
 def _known_address(home: Path) -> str | None:
     try:
         return str(json.loads((home / ADDRESS_FILE).read_text(encoding="utf-8"))["address"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
         return None
 
 
@@ -163,8 +170,8 @@ def _serve(home: Path) -> int:
 
 def _listen(server: "object", private: Path) -> str:
     add_port = server.add_insecure_port  # type: ignore[attr-defined]  # grpc has no types
-    if hasattr(socket, "AF_UNIX") and os.name == "posix":
-        address = f"unix:{private / 'milvus'}"
+    address = f"unix:{private / 'milvus'}"
+    if hasattr(socket, "AF_UNIX") and os.name == "posix" and len(address) < LONGEST_SOCKET:
         add_port(address)
         return address
     return f"http://127.0.0.1:{add_port('127.0.0.1:0')}"

@@ -5,6 +5,8 @@ and the second pass knows how much there is to do.
 """
 
 import random
+import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.columns import SAMPLE_ROWS, ColumnRequest, Columns, plan_columns
 from corpuscope.tools.embedding import Embedder, fit_embedder, open_embedder
+from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.readers import BadRow, Row, inline_rows, read_rows
 from corpuscope.tools.records import RecordMaker, Tally, check_vector_count, open_vectors
@@ -27,6 +30,7 @@ from corpuscope.tools.workspace import Workspace
 
 AUTO = "auto"
 
+STRAY = re.compile(r"__\d+")
 # Enough texts to fit a vocabulary on; more cost time and memory and change little.
 FIT_TEXTS = 50_000
 # Vectors of texts seen lately, so that equal texts near each other are embedded once.
@@ -105,27 +109,44 @@ def load(
         Unavailable: The embedder's model or package is missing.
     """
     store = workspace.store
-    present = store.card(name) if store.has(name) else None
-    old = None if replace else present
+    present = store.find(name)
+    old = None if replace or _starts_anew(present, request) else present
     survey = _survey(workspace, request, old)
     watch.report(SURVEY_SHARE, f"looked through {survey.tally.read:,} rows")
-    store.drop_strays(name, keep=present.collection if present else "")
+    forget_strays(workspace, name, present)
     if old is None:
-        card, embedder, note = _new_dataset(workspace, request, survey, (name, present))
+        card, embedder, note = _new_dataset(workspace, request, survey, name)
     else:
         card, embedder, note = _more_for(workspace, request, survey, old)
     if present is None:
-        store.save_card(card)
+        # So that an ingest that is killed can be taken up again; in no list until it ends.
+        store.save_card(card.model_copy(update={"pending": True}))
     writer = _Writer(workspace, card, embedder, grows=old is not None)
     maker = RecordMaker(survey.columns, request.vectors)
     tally = writer.write(maker, _rows(workspace, request), watch, survey)
     card = writer.card
-    if present is not None and old is None:
-        # Only now, when all is there, the new collection takes the old one's place.
-        card = card.model_copy(update={"version": present.version + 1})
+    if old is None or old.pending:
+        # Only now, when all is there, does the new collection take an old one's place.
+        card = card.model_copy(update={"pending": False})
         store.save_card(card)
-        store.drop_strays(name, keep=card.collection)
+        forget_strays(workspace, name, card)
     return Loaded(card, survey.columns, tally, note, store.count(card), *writer.counts)
+
+
+def _starts_anew(present: DatasetCard | None, request: Request) -> bool:
+    """Whether a first ingest that did not end is dropped: it was to be by another embedder."""
+    if present is None or not present.pending:
+        return False
+    return request.embedding not in (AUTO, present.embedding)
+
+
+def forget_strays(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
+    """Drop what killed or replaced ingests of the dataset left behind, but for the `kept` one."""
+    keep = kept.collection if kept else ""
+    workspace.store.drop_strays(name, keep)
+    for folder in (workspace.home / "datasets").glob(f"{PREFIX}{name}__*"):
+        if folder.name != keep and STRAY.fullmatch(folder.name.removeprefix(PREFIX + name)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rows(workspace: Workspace, request: Request) -> Iterator[Row | BadRow]:
@@ -154,7 +175,7 @@ def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> 
             name: old.metadata_columns.get(name, kind) for name, kind in columns.metadata.items()
         }
         columns = replace(columns, metadata=kinds)
-    maker = RecordMaker(columns)
+    maker = RecordMaker(columns, request.vectors)
     chooser = random.Random(0)
     texts: list[str] = []
     dim = 0 if request.vectors is None else request.vectors.shape[1]
@@ -180,13 +201,12 @@ def _new_dataset(
     workspace: Workspace,
     request: Request,
     survey: _Survey,
-    named: tuple[str, DatasetCard | None],
+    name: str,
 ) -> tuple[DatasetCard, Embedder | None, str]:
-    name, present = named
-    number = 1 if present is None else int(present.collection.rpartition("__")[2]) + 1
     card = DatasetCard(
         name=name,
-        collection=f"{PREFIX}{name}__{number}",
+        # Never a name that was there before: fits and runs of the old one must not be taken for it.
+        collection=f"{PREFIX}{name}__{time.time_ns()}",
         embedding=COLUMN,
         dim=survey.dim or 2,
         text_columns=list(survey.columns.text),
@@ -233,6 +253,11 @@ def _more_for(
     columns = old.metadata_columns | survey.columns.metadata
     card = old.model_copy(update={"metadata_columns": columns})
     if request.brings_vectors:
+        if old.embedding == LEXICAL:
+            raise BadInput(
+                f"'{old.name}' has lexical vectors, made of its own texts; others cannot be mixed "
+                "in. Leave `vector_column` out, or use mode='replace'."
+            )
         _check_dim(old.dim, survey.dim, f"those of '{old.name}' have")
         return card, None, "They came with the file."
     if old.embedding == COLUMN:

@@ -22,9 +22,16 @@ def dataset_lock(home: Path, dataset: str) -> Iterator[None]:
 
 
 @contextmanager
-def map_lock(run_folder: Path, seconds: float) -> Iterator[None]:
+def map_lock(home: Path, dataset: str, run: str, seconds: float) -> Iterator[None]:
     """Be the only one who computes a run's map; waits for another one that does."""
-    with _lock(run_folder / "map.lock", seconds, f"The map of {run_folder.name}"):
+    with _lock(home / "locks" / f"{dataset}.{run}.map", seconds, f"The map of {run}"):
+        yield
+
+
+@contextmanager
+def catalogue_lock(home: Path) -> Iterator[None]:
+    """Be the only one who makes the catalogue of all datasets."""
+    with _lock(home / "locks" / "catalogue", WAIT_SECONDS, "The catalogue of datasets"):
         yield
 
 

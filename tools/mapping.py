@@ -17,7 +17,7 @@ MOST_SECONDS = 1_800.0
 
 def draw_map(workspace: Workspace, run: Run, corpus: Corpus, found: Clustering) -> None:
     """Lay out and keep the map of a run that was just saved, from what clustering left."""
-    with map_lock(workspace.runs.folder(run.dataset, run.id), MOST_SECONDS):
+    with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         if workspace.runs.map(run) is None:
             points = found.points
             if points is None:
@@ -34,7 +34,7 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
     Raises:
         NotReady: All records of the run are gone, or another process takes too long.
     """
-    with map_lock(workspace.runs.folder(run.dataset, run.id), MOST_SECONDS):
+    with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         points = workspace.runs.map(run)
         if points is not None:
             return points

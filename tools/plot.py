@@ -114,7 +114,7 @@ def plot(
     view = _view(selection, points[rows], (groups, colours), (shown, color_by, cluster))
     watch.report(0.7, "drawing")
     page.write_text(figure.interactive_html(view), encoding="utf-8")
-    picture = page.with_suffix(".png")
+    picture = _checked_picture(workspace, page, save_as)
     watch.report(0.85, "making the picture")
     picture.write_bytes(figure.interactive_png(view) or static_png(view))
     return PlotResult(
@@ -137,11 +137,16 @@ def _default_page(workspace: Workspace, selection: Selection) -> Path:
     return folder / f"{selection.card.name}-{selection.run.id}-{stamp}.html"
 
 
+def _checked_picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:
+    """The PNG beside the page; where the client chose the place, no link may lead elsewhere."""
+    picture = page.with_suffix(".png")
+    return workspace.files.writable(str(picture)) if save_as else picture
+
+
 def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArray[np.int64]:
     if cluster is None:
         return np.arange(len(members.ids))
-    if cluster != NOISE:
-        selection.node(cluster)
+    selection.check(cluster)
     return rows_of(selection.run, members, cluster)
 
 

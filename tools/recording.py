@@ -68,6 +68,7 @@ def recorded_run(
         id="",
         dataset=card.name,
         dataset_version=card.version,
+        collection=card.collection,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=settled,
         versions={name: importlib.metadata.version(name) for name in PACKAGES},

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.errors import NotFound
-from corpuscope.tools.names import RUN, check_run_id
+from corpuscope.tools.names import RUN, check_dataset_name, check_run_id
 from corpuscope.tools.schema import Description, Floats, Run
 
 RUN_FILE = "run.json"
@@ -34,6 +34,10 @@ class Members:
     copies_of: NDArray[np.int32]
 
 
+def _nothing(folder: Path) -> None:
+    """What most runs inherit."""
+
+
 class Runs:
     """The runs of all datasets below one folder."""
 
@@ -42,24 +46,32 @@ class Runs:
 
     def ids(self, dataset: str) -> list[str]:
         """The ids of the dataset's runs, the oldest first."""
-        folder = self.root / dataset
+        folder = self.root / check_dataset_name(dataset)
         if not folder.is_dir():
             return []
-        names = (entry.name for entry in os.scandir(folder) if RUN.fullmatch(entry.name))
+        names = (
+            entry.name
+            for entry in os.scandir(folder)
+            if RUN.fullmatch(entry.name) and (folder / entry.name / RUN_FILE).is_file()
+        )
         return sorted(names, key=lambda name: int(name[1:]))
 
     def folder(self, dataset: str, run: str) -> Path:
         """Where a run is kept."""
         return self.root / dataset / run
 
-    def save(self, run: Run, members: Members) -> Run:
-        """Keep a new run; it gets the next free id, and appears whole or not at all."""
+    def save(self, run: Run, members: Members, inherit: Callable[[Path], None] = _nothing) -> Run:
+        """Keep a new run; it gets the next free id, and appears whole or not at all.
+
+        `inherit` may put more into the run's folder before it appears.
+        """
         parent = self.root / run.dataset
         parent.mkdir(parents=True, exist_ok=True)
         self._drop_strays(parent)
         draft = parent / f"draft-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         draft.mkdir()
         _write_members(draft / MEMBERS_FILE, members)
+        inherit(draft)
         number = int((self.ids(run.dataset) or ["r0"])[-1][1:]) + 1
         while True:
             named = run.model_copy(update={"id": f"r{number}"})
@@ -168,9 +180,12 @@ def _alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def _renamed(path: Path) -> Iterator[Path]:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    yield draft
-    draft.replace(path)
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _write_members(path: Path, members: Members) -> None:

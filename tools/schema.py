@@ -87,6 +87,14 @@ class Record:
     vector: Floats | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record found by a search. `score`: cosine (-1 to 1), or BM25 (larger is nearer)."""
+
+    record: Record
+    score: float
+
+
 ColumnType = Literal["number", "string", "date", "boolean"]
 
 
@@ -105,6 +113,8 @@ class DatasetCard(Frozen):
     """Whether Milvus keeps a BM25 index of the texts, for queries that cannot be embedded."""
     created: str
     """ISO 8601, UTC."""
+    pending: bool = False
+    """Whether its first ingest has not ended: until then it is in no list."""
     version: int = 0
     """Raised before the first write of an ingest: what was computed from an older one is stale."""
 
@@ -141,6 +151,8 @@ class Run(Frozen):
     id: str
     dataset: str
     dataset_version: int
+    collection: str
+    """The dataset's collection at that time: a replaced dataset has another one."""
     created: str
     parameters: dict[str, Scalar]
     versions: dict[str, str]

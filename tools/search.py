@@ -6,15 +6,19 @@ from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import BadInput, NotFound
-from corpuscope.tools.get_members import WhereFilter, shortened
+from corpuscope.tools.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
 from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import COLUMN, NOISE, DatasetCard, Result, Run, Scalar
-from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of
-from corpuscope.tools.store import MOST_HITS, Hit
+from corpuscope.tools.schema import COLUMN, NOISE, DatasetCard, Hit, Result, Run, Scalar
+from corpuscope.tools.selection import (
+    DatasetName,
+    RunId,
+    Selection,
+    WhereFilter,
+    as_id,
+    rows_of,
+)
+from corpuscope.tools.store import MOST_HITS
 from corpuscope.tools.workspace import Workspace
-
-# A page of texts stays below the 25 kB that hosts take well.
-PAGE_CHARACTERS = 12_000
 
 
 class SearchHit(Result):
@@ -34,10 +38,7 @@ class SearchHit(Result):
         place = f", in {self.cluster}: {self.theme}" if self.cluster else ""
         if self.cluster == NOISE:
             place = f", {NOISE}"
-        about = ", ".join(f"{k}={v}" for k, v in self.metadata.items() if v is not None)
-        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}" + (
-            f"\n    ({about})" if about else ""
-        )
+        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}{about(self.metadata)}"
 
 
 class SearchResult(Result):
@@ -106,7 +107,7 @@ def search(
                 score=round(hit.score, 4),
                 cluster=places.get(hit.record.id),
                 theme=themes.get(str(places.get(hit.record.id))),
-                metadata=hit.record.metadata,
+                metadata=shown_metadata(hit.record.metadata),
             )
             for hit in fitting[:limit]
         ],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.errors import NotFound
+from corpuscope.tools.filters import Where
 from corpuscope.tools.names import check_cluster_id
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Description, Node, Run
@@ -25,8 +26,15 @@ def as_id(value: object) -> object:
 DatasetName: TypeAlias = Annotated[
     str | None, Field(description="The dataset; may be left out where there is only one.")
 ]
+WhereFilter: TypeAlias = Annotated[
+    Where | None,
+    Field(
+        description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
+        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte); all must hold.'
+    ),
+]
 RunId: TypeAlias = Annotated[
-    str | None, Field(description="The run (r1, r2, …); left out: the dataset's newest.")
+    str | None, Field(description="The run (r1, r2, …); left out: the newest of the whole dataset.")
 ]
 ClusterId: TypeAlias = Annotated[
     str,
@@ -63,6 +71,15 @@ class Selection:
             f"No cluster '{cluster}' in run {self.run.id} of '{self.card.name}'. "
             f"Clusters: {listed}{more}, and {NOISE}. `list-clusters` shows them all."
         )
+
+    def check(self, cluster: str) -> None:
+        """Make sure that there is such a cluster; `noise` always is.
+
+        Raises:
+            NotFound: There is none; the message lists those there are.
+        """
+        if cluster != NOISE:
+            self.node(cluster)
 
     def label(self, node: Node) -> str:
         """The cluster's title, or its first keywords while nobody has described it."""

@@ -10,17 +10,18 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpuscope.tools import lite
 from corpuscope.tools.errors import BadInput, NotFound, Unavailable
 from corpuscope.tools.filters import Where, expression, ids_expression
-from corpuscope.tools.schema import DatasetCard, Floats, Record
+from corpuscope.tools.location import MilvusLocation
+from corpuscope.tools.locks import catalogue_lock
+from corpuscope.tools.schema import DatasetCard, Floats, Hit, Record
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
+    from pymilvus.exceptions import MilvusException
 
 CATALOGUE = "corpuscope_datasets"
 PREFIX = "corpuscope_"
@@ -41,31 +42,10 @@ CONNECT_SECONDS = 10.0
 # pymilvus' code for a server that cannot be reached, and Milvus Lite's for one not yet loaded.
 UNREACHABLE = 2
 NOT_LOADED = 101
+NO_COLLECTION = 100
 
 FULL_TEXT_SINCE = (2, 5)
 NEEDS_LOADED = frozenset({"query", "query_iterator", "search", "delete"})
-
-
-@dataclass(frozen=True)
-class MilvusLocation:
-    """Where Milvus is: `uri` None means Milvus Lite in the home."""
-
-    home: Path
-    uri: str | None = None
-    token: str = ""
-
-    @property
-    def is_lite(self) -> bool:
-        """Whether corpuscope serves the data itself."""
-        return self.uri is None
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A record found by a search. `score`: cosine (-1 to 1), or BM25 (larger is nearer)."""
-
-    record: Record
-    score: float
 
 
 class Store:
@@ -99,11 +79,18 @@ class Store:
     # Datasets
 
     def cards(self) -> list[DatasetCard]:
-        """All datasets, by name.
+        """All datasets, by name; one whose first ingest did not end is not there yet.
 
         Raises:
             Unavailable: Milvus cannot be reached.
         """
+        return [card for card in self._all_cards() if not card.pending]
+
+    def find(self, name: str) -> DatasetCard | None:
+        """The dataset of this name, also one whose first ingest did not end."""
+        return next((card for card in self._all_cards() if card.name == name), None)
+
+    def _all_cards(self) -> list[DatasetCard]:
         if not self._call("has_collection", CATALOGUE):
             return []
         rows = self._call(
@@ -132,10 +119,6 @@ class Store:
                 return card
         raise NotFound(f"No dataset '{name[:60]}'. Datasets: {names}.")
 
-    def has(self, name: str) -> bool:
-        """Whether there is a dataset of this name."""
-        return any(card.name == name for card in self.cards())
-
     def finds_words(self) -> bool:
         """Whether this Milvus has full-text search (BM25): Milvus Lite and servers from 2.5 on."""
         if self.location.is_lite:
@@ -156,8 +139,9 @@ class Store:
                 f"{len(card.metadata_columns)} metadata columns are too many to describe; "
                 "name those you need with `metadata_columns`."
             )
-        if not self._call("has_collection", CATALOGUE):
-            _create_catalogue(self._connected())
+        with catalogue_lock(self.location.home):
+            if not self._call("has_collection", CATALOGUE):
+                _create_catalogue(self._connected())
         row = {"id": card.name, "card": written, "vector": [1.0, 0.0]}
         self._call("upsert", CATALOGUE, [row])
 
@@ -246,7 +230,7 @@ class Store:
         except MilvusException as error:
             if error.code == UNREACHABLE:
                 raise self._unreachable() from error
-            raise
+            raise _meaning(error) from error
         finally:
             iterator.close()
 
@@ -282,9 +266,10 @@ class Store:
             limit=min(limit, MOST_HITS),
             output_fields=["digest", "text", "metadata"],
         )
-        sign = 1.0 if field == "vector" else -1.0  # Lite gives BM25 as a negative distance
+        # Milvus Lite gives BM25 as a negative distance, a server as the score itself.
+        sized = abs if field == "words" else float
         return [
-            Hit(_record({"id": hit["id"], **hit["entity"]}), sign * float(hit["distance"]))
+            Hit(_record({"id": hit["id"], **hit["entity"]}), sized(float(hit["distance"])))
             for hit in found[0]
         ]
 
@@ -300,7 +285,7 @@ class Store:
             if error.code == UNREACHABLE:
                 self.close()
             elif error.code != NOT_LOADED:
-                raise
+                raise _meaning(error) from error
         try:
             # Whoever opens the folder anew finds its collections not loaded.
             if arguments and method in NEEDS_LOADED:
@@ -309,7 +294,7 @@ class Store:
         except MilvusException as error:
             if error.code == UNREACHABLE:
                 raise self._unreachable() from error
-            raise
+            raise _meaning(error) from error
 
     def _connected(self) -> "MilvusClient":
         from pymilvus import MilvusClient
@@ -326,16 +311,28 @@ class Store:
                 token = self.location.token
                 try:
                     self._client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
-                except MilvusException as error:
+                except (MilvusException, ValueError) as error:  # ValueError: no such port
                     raise self._unreachable() from error
             return self._client
 
     def _unreachable(self) -> Unavailable:
-        where = self.location.uri or str(self.location.home / lite.FOLDER)
+        if self.location.is_lite:
+            return Unavailable(
+                "Milvus Lite went away in the middle of it (another corpuscope on the same home "
+                "had started it and ended). Call again: this one starts its own."
+            )
         return Unavailable(
-            f"Milvus does not answer at {where}. Check CORPUSCOPE_MILVUS_URI and "
+            f"Milvus does not answer at {self.location.shown}. Check CORPUSCOPE_MILVUS_URI and "
             "CORPUSCOPE_MILVUS_TOKEN, and that the server runs; `corpuscope doctor` tries it."
         )
+
+
+def _meaning(error: "MilvusException") -> Exception:
+    """An error as one that the client can act on, where it is of such a kind."""
+    if error.code == NO_COLLECTION:
+        return NotFound("The dataset was deleted or replaced meanwhile. See `list-datasets`.")
+    unexpected: Exception = error
+    return unexpected
 
 
 def _batches(records: Sequence[Record]) -> Iterator[list[Record]]:

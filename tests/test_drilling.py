@@ -1,0 +1,103 @@
+import numpy as np
+
+from corpuscope.tools.clustering import Clustering
+from corpuscope.tools.corpus import Corpus
+from corpuscope.tools.drilling import Part, grafted, inside, regrouped
+from corpuscope.tools.layers import Choice, ClusterLayer
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import Layer, Node, Run
+from corpuscope.tools.selection import rows_of
+from corpuscope.tools.tree import build_tree
+
+# A coarse cluster 1 holds 1.1, which the recommended layer has, and two records beside it; 2 has
+# two; noise.1 stands out in a finer layer only; the last two records are in nothing at all.
+PATHS = ["1", "1", "1.1", "1.1", "2", "2", "noise.1", "noise.1", "noise", "noise"]
+
+
+def node(id: str, layers: tuple[int, int] | None, size: int) -> Node:
+    return Node(id=id, layers=layers, size=size, share=size / 10, keywords=[], exemplars=["a"])
+
+
+def run() -> Run:
+    return Run(
+        id="r1",
+        dataset="shop",
+        dataset_version=0,
+        collection="c",
+        created="",
+        parameters={"where": None},
+        versions={},
+        records=10,
+        noise=6,
+        layers=[
+            Layer(index=index, clusters=2, coverage=0.5, persistence=1.0) for index in range(3)
+        ],
+        recommended=1,
+        reason="",
+        nodes=[
+            node("1", (0, 0), 4),
+            node("1.1", (1, 2), 2),
+            node("2", (0, 2), 2),
+            node("noise.1", (2, 2), 2),
+        ],
+    )
+
+
+def members() -> Members:
+    zeros = np.zeros(10, np.float32)
+    return Members(
+        ids=list("abcdefghij"),
+        paths=np.array(PATHS, dtype=object),
+        strengths=zeros,
+        centrality=zeros,
+        copies_of=np.arange(10, dtype=np.int32),
+    )
+
+
+def part(within: str, ids: str, labels: list[int]) -> Part:
+    """What clustering the records `ids` again found: a cluster number each, -1 for none."""
+    count = len(ids)
+    layer = ClusterLayer(np.array(labels, np.int32), np.ones(count, np.float32), 1.0)
+    weights = np.ones(count, np.int32)
+    corpus = Corpus(
+        ids=list(ids),
+        copies_of=np.arange(count, dtype=np.int32),
+        texts=list(ids),
+        vectors=np.eye(count, dtype=np.float32),
+        first=np.arange(count),
+        weights=weights,
+    )
+    tree = build_tree([layer], weights)
+    found = Clustering(tree, Choice((layer,), 0, ""), None, None, None, None)
+    nodes = [node(one.id, one.layers, one.size) for one in tree.nodes]
+    return Part(within, corpus, found, nodes, np.ones(count, np.float32))
+
+
+def test_noise_is_what_the_recommended_layer_leaves_out() -> None:
+    assert "".join(members().ids[row] for row in rows_of(run(), members(), "noise")) == "abghij"
+    assert inside(run(), members(), "1") == set("abcd")
+
+
+def test_parts_of_a_cluster_take_the_place_of_what_was_below_it() -> None:
+    found = part("1", "abcd", [0, 1, 1, -1])
+    moved = regrouped(members(), found)
+    assert list(moved.paths[:4]) == ["1.2", "1.1", "1.1", "1"]
+    assert list(moved.paths[4:]) == PATHS[4:]
+    child = grafted(run(), found, moved, {"where": None})
+    sizes = {one.id: one.size for one in child.nodes}
+    assert sizes == {"1": 4, "1.1": 2, "1.2": 1, "2": 2, "noise.1": 2}
+    assert (child.parent_run, child.within) == ("r1", "1")
+    assert all(one.layers is None for one in child.nodes if one.id.startswith("1."))
+
+
+def test_parts_of_the_noise_are_counted_as_noise_and_leave_no_double() -> None:
+    found = part("noise", "abghij", [-1, 0, 0, -1, 1, 1])
+    moved = regrouped(members(), found)
+    # `a` fits no part and stays in the coarse cluster; `h` loses the finer one, which is replaced.
+    assert list(moved.paths) == [
+        *("1", "noise.1", "1.1", "1.1", "2", "2", "noise.1", "noise", "noise.2", "noise.2")
+    ]
+    child = grafted(run(), found, moved, {"where": None})
+    sizes = {one.id: one.size for one in child.nodes}
+    assert sizes == {"1": 3, "1.1": 2, "2": 2, "noise.1": 2, "noise.2": 2}
+    assert len(rows_of(child, moved, "noise")) == run().noise
