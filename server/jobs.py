@@ -1,5 +1,6 @@
 """Long work in worker processes: started, watched, waited for, cancelled by killing."""
 
+import contextlib
 import itertools
 import json
 import logging
@@ -77,6 +78,7 @@ class Job:
 class _Worker:
     process: anyio.abc.Process
     lines: BufferedByteReceiveStream
+    busy: bool = False
 
     async def send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
@@ -86,6 +88,16 @@ class _Worker:
         line = await self.lines.receive_until(b"\n", LONGEST_LINE)
         message: dict[str, Any] = json.loads(line)
         return message
+
+    async def take(self, job: Job) -> None:
+        """Hand over a job; a worker that does not take it is gone, or is made to go."""
+        try:
+            await self.send({"tool": job.tool, "arguments": job.arguments})
+            await self.receive()
+            self.busy = True
+        finally:
+            if not self.busy:
+                await self.kill()
 
     async def ended(self) -> int | None:
         """How the process ended by itself; None where it has not."""
@@ -213,10 +225,12 @@ class Jobs:
         job.state, job.message = "running", "starting"
         worker = None
         try:
-            worker = await self._idle_worker() or await self._spawn()
-            await worker.send({"tool": job.tool, "arguments": job.arguments})
+            worker = await self._idle_worker(job) or await self._spawn()
+            if not worker.busy:
+                await worker.take(job)
             while not job.over:
                 _take(job, await worker.receive())
+            worker.busy = False
             self._idle.append(worker)
             worker = None
         except GONE:
@@ -234,13 +248,13 @@ class Jobs:
                 if not self._idle:
                     self._group.start_soon(self.start_worker)
 
-    async def _idle_worker(self) -> _Worker | None:
-        """One that waits for work and still lives."""
+    async def _idle_worker(self, job: Job) -> _Worker | None:
+        """One that waited for work and has taken this job; those that died waiting are cleared."""
         while self._idle:
             worker = self._idle.popleft()
-            if worker.process.returncode is None:
+            with contextlib.suppress(*GONE):
+                await worker.take(job)
                 return worker
-            await worker.kill()  # it is dead: this only clears it away
         return None
 
     async def _spawn(self) -> _Worker:

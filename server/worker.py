@@ -1,10 +1,10 @@
 """A worker process: runs one job at a time, told by lines of JSON on standard input.
 
 The first line holds the settings; each further one is a job, `{"tool": …, "arguments": …}`.
-Answers go to standard output, a line each: `ready` once, then for a job any number of `progress`
-and `early`, and at the end one `result` or `error` (anticipated). A bug ends the process, with its
-traceback on standard error. When standard input ends, the server is gone, and so is the worker,
-whatever it was doing.
+Answers go to standard output, a line each: `ready` once, then for a job `taken`, any number of
+`progress` and `early`, and at the end one `result` or `error` (anticipated). A bug ends the
+process, with its traceback on standard error. When standard input ends, the server is gone, and so
+is the worker, whatever it was doing.
 """
 
 import json
@@ -37,6 +37,7 @@ def main() -> None:
     _say(wire, {"ready": True})
     while True:
         job = jobs.get()
+        _say(wire, {"taken": True})
         tool = TOOLS[job["tool"]]
         # Two threads in numba's parallel code at once end the process: let the warm-up finish.
         if tool.uses_numba and hello["warm"]:
