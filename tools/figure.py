@@ -127,7 +127,7 @@ def interactive_png(
     *,
     width: int = 1200,
     height: int = 900,
-    timeout: float = 20.0,
+    timeout: float = 12.0,
     browser: str | None = None,
 ) -> bytes | None:
     """The figure of the page as a PNG, drawn by a headless Chrome through kaleido.
