@@ -80,7 +80,7 @@ def test_columns_that_only_some_rows_have_are_found() -> None:
 
 def test_a_missing_column_is_an_error_with_the_columns_and_the_nearest_name() -> None:
     with pytest.raises(
-        BadInput, match=r"no column 'titel'; the columns are 'Title', 'n'; did you mean 'Title'\?"
+        BadInput, match=r"no column 'titel' \(did you mean 'Title'\?\). Columns: 'Title', 'n'"
     ):
         plan([{"Title": "x", "n": 1}], ColumnRequest(text_columns=["titel"]))
     with pytest.raises(BadInput, match=r"no column 'qqq'; the columns are 'Title'$"):

@@ -104,8 +104,10 @@ def _check_there(name: str, names: list[str]) -> None:
         return
     near = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
     meant = next((known for known in names if near and known.casefold() == near[0]), None)
-    hint = f"; did you mean {meant!r}?" if meant else ""
-    raise BadInput(f"there is no column {name!r}; the columns are {_listed(names)}{hint}")
+    hint = f" (did you mean {meant!r}?)" if meant else ""
+    raise BadInput(
+        f"There is no column {name!r}{hint}. Columns: {_listed(names)}. Name one of them."
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -69,6 +69,9 @@ class DescribeResult(Result):
         if self.failures:
             lines.append("Not described:")
             lines += [failure.as_text() for failure in self.failures]
+        if self.remaining:
+            asked = len(self.to_write) + len(self.remaining)
+            lines.append(f"Evidence for {len(self.to_write)} of {asked} clusters; then the rest.")
         if self.evidence is not None:
             lines.append(self.evidence)
         if self.remaining:
@@ -122,12 +125,8 @@ def describe_cluster(
         packs, remaining = _fitting(gather(workspace, selection, members, missing))
     described = workspace.runs.descriptions(selection.run)
     unwritten = {*remaining, *(pack.cluster for pack in packs), *(name for name, _ in failures)}
-    done = [
-        (node, described[node.id])
-        for node in nodes
-        if node.id in described and node.id not in unwritten
-    ]
-    shown = [_described(node, description) for node, description in done]
+    done = [node for node in nodes if node.id in described and node.id not in unwritten]
+    shown = [_described(node, described[node.id]) for node in done]
     if detail == "detailed":
         shown = _with_texts(workspace, selection, shown)
     return DescribeResult(

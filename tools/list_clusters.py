@@ -116,12 +116,7 @@ def list_clusters(
         selection.check(parent)
         nodes = selection.children(parent)
         noise = chosen.noise
-    keys: dict[str, Callable[[Node], Any]] = {
-        "size": lambda node: (-node.size, order(node.id)),
-        "id": lambda node: order(node.id),
-        "title": lambda node: selection.label(node).casefold(),
-    }
-    page = sorted(nodes, key=keys[sort])[offset : offset + limit]
+    page = sorted(nodes, key=_sort_key(selection, sort))[offset : offset + limit]
     after = offset + len(page)
     return ClusterPage(
         dataset=selection.card.name,
@@ -151,6 +146,15 @@ def cluster_line(selection: Selection, node: Node) -> ClusterLine:
         keywords=node.keywords,
         children=len(selection.children(node.id)),
     )
+
+
+def _sort_key(selection: Selection, sort: str) -> Callable[[Node], Any]:
+    keys: dict[str, Callable[[Node], Any]] = {
+        "size": lambda node: (-node.size, order(node.id)),
+        "id": lambda node: order(node.id),
+        "title": lambda node: selection.label(node).casefold(),
+    }
+    return keys[sort]
 
 
 def _hint(parent: str | None, nodes: list[Node]) -> str | None:

@@ -112,11 +112,8 @@ def plot(
     else:
         groups, colours = _by_column(selection, shown, color_by)
     view = _view(selection, points[rows], (groups, colours), (shown, color_by, cluster))
-    watch.report(0.7, "drawing")
-    page.write_text(figure.interactive_html(view), encoding="utf-8")
     picture = _checked_picture(workspace, page, save_as)
-    watch.report(0.85, "making the picture")
-    picture.write_bytes(figure.interactive_png(view) or static_png(view))
+    _draw(view, page, picture, watch)
     return PlotResult(
         dataset=selection.card.name,
         run=selection.run.id,
@@ -135,6 +132,13 @@ def _default_page(workspace: Workspace, selection: Selection) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return folder / f"{selection.card.name}-{selection.run.id}-{stamp}.html"
+
+
+def _draw(view: MapView, page: Path, picture: Path, watch: Watch) -> None:
+    watch.report(0.7, "drawing")
+    page.write_text(figure.interactive_html(view), encoding="utf-8")
+    watch.report(0.85, "making the picture")
+    picture.write_bytes(figure.interactive_png(view) or static_png(view))
 
 
 def _checked_picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:
