@@ -10,11 +10,11 @@ import numpy as np
 
 from corpuscope.tools.clustering import Clustering
 from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.recording import covered, stands
+from corpuscope.tools.recording import covered
 from corpuscope.tools.runs import DESCRIPTIONS, MAP_FILE, Members, Runs
 from corpuscope.tools.schema import NOISE, Floats, Node, Run, Scalar
 from corpuscope.tools.selection import Selection, rows_of
-from corpuscope.tools.tree import is_within, lineage
+from corpuscope.tools.tree import is_within, lineage, stands
 
 
 @dataclass(frozen=True)

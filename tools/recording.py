@@ -11,6 +11,7 @@ from corpuscope.tools.exemplars import exemplars
 from corpuscope.tools.keywords import keywords
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Floats, Layer, Node, Run, Scalar
+from corpuscope.tools.tree import stands
 
 PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy", "umap-learn")
 
@@ -85,11 +86,6 @@ def recorded_run(
 def covered(nodes: list[Node], layer: int) -> int:
     """Records in a cluster of that layer."""
     return sum(node.size for node in nodes if stands(node, layer))
-
-
-def stands(node: Node, layer: int) -> bool:
-    """Whether the cluster is one of that layer."""
-    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
 
 def recorded_members(corpus: Corpus, found: Clustering) -> Members:

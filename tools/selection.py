@@ -12,7 +12,7 @@ from corpuscope.tools.filters import Where
 from corpuscope.tools.names import check_cluster_id
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Description, Node, Run
-from corpuscope.tools.tree import is_within, layer_paths, order, parent_of
+from corpuscope.tools.tree import children_of, is_within, layer_paths, order, parent_of, stands
 from corpuscope.tools.workspace import Workspace
 
 
@@ -88,13 +88,8 @@ class Selection:
 
     def children(self, parent: str) -> list[Node]:
         """The clusters directly below one, in the order of their ids."""
-        depth = parent.count(".") + 1
-        below = [
-            node
-            for node in self.run.nodes
-            if node.id.count(".") == depth and is_within(node.id, parent)
-        ]
-        return sorted(below, key=lambda node: order(node.id))
+        nodes = {node.id: node for node in self.run.nodes}
+        return [nodes[id] for id in children_of(parent, nodes)]
 
     def siblings(self, node: Node) -> list[Node]:
         """The clusters beside one, the largest first: below the same parent, or on top as it is."""
@@ -108,11 +103,7 @@ class Selection:
 
     def standing_in(self, layer: int) -> list[Node]:
         """The clusters of a layer, in the order of their ids."""
-        there = [
-            node
-            for node in self.run.nodes
-            if node.layers and node.layers[0] <= layer <= node.layers[1]
-        ]
+        there = [node for node in self.run.nodes if stands(node, layer)]
         return sorted(there, key=lambda node: order(node.id))
 
 

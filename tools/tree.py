@@ -107,13 +107,16 @@ def build_tree(
 
 def layer_paths(paths: Paths, nodes: Iterable[Standing], layer: int) -> list[str]:
     """For each point the id of the node that holds it in that layer, else `noise`."""
-    standing = {
-        node.id for node in nodes if node.layers and node.layers[0] <= layer <= node.layers[1]
-    }
+    standing = {node.id for node in nodes if stands(node, layer)}
     answer = {
         path: next((id for id in lineage(path) if id in standing), NOISE) for path in set(paths)
     }
     return [answer[path] for path in paths]
+
+
+def stands(node: Standing, layer: int) -> bool:
+    """Whether the cluster is one of that layer."""
+    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
 
 def parent_of(id: str) -> str | None:
