@@ -1,6 +1,6 @@
 """The texts and vectors of a dataset in memory, equal ones collapsed into one point."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -30,6 +30,50 @@ class Corpus:
     weights: Ints
 
 
+def collapse(ids: list[str], texts: Sequence[str], vectors: Floats) -> Corpus:
+    """The corpus of n records whose texts and unit `vectors` (n, dim) float32 are in memory."""
+    points = _Points(len(ids), vectors.shape[1])
+    for text, vector in zip(texts, vectors, strict=True):
+        points.add(text, vector)
+    return points.corpus(ids)
+
+
+class _Points:
+    """Distinct texts while they are gathered, in one array."""
+
+    def __init__(self, most: int, dim: int) -> None:
+        self.vectors = np.empty((most, dim), dtype=np.float32)
+        self.copies: list[int] = []
+        self.first: list[int] = []
+        self.texts: list[str] = []
+        self._of_text: dict[str, int] = {}
+        self._of_vector: dict[bytes, int] = {}
+
+    def add(self, text: str, vector: Floats) -> None:
+        """One more record; equal vectors are one point too, they fill up a neighbourhood."""
+        point = self._of_text.get(text)
+        if point is None:
+            key = blake2b(vector.tobytes(), digest_size=16).digest()
+            point = self._of_text[text] = self._of_vector.setdefault(key, len(self.first))
+            if point == len(self.first):
+                self.first.append(len(self.copies))
+                self.texts.append(text)
+                self.vectors[point] = vector
+        self.copies.append(point)
+
+    def corpus(self, ids: list[str]) -> Corpus:
+        """What was gathered, for the ids of the records in the order they were added."""
+        copies_of = np.array(self.copies, dtype=np.int32)
+        return Corpus(
+            ids=ids,
+            copies_of=copies_of,
+            texts=self.texts,
+            vectors=self.vectors[: len(self.first)],
+            first=np.array(self.first, dtype=np.int64),
+            weights=np.bincount(copies_of, minlength=len(self.first)).astype(np.int32),
+        )
+
+
 def read_corpus(store: Store, card: DatasetCard, chosen: Collection[str] | None = None) -> Corpus:
     """Read a dataset's records, or the chosen ones, in a stream into one array.
 
@@ -37,38 +81,14 @@ def read_corpus(store: Store, card: DatasetCard, chosen: Collection[str] | None 
         NotReady: The dataset grew while it was read.
     """
     count = store.count(card)
-    vectors = np.empty((count, card.dim), dtype=np.float32)
+    points = _Points(count, card.dim)
     ids: list[str] = []
-    copies: list[int] = []
-    first: list[int] = []
-    texts: list[str] = []
-    of_text: dict[str, int] = {}
-    of_vector: dict[bytes, int] = {}
     for rows in store.scan(card, ["id", "text", "vector"]):
         for row in rows:
             if chosen is not None and row["id"] not in chosen:
                 continue
             if len(ids) == count:
                 raise NotReady(f"'{card.name}' grew while it was read. Call again.")
-            point = of_text.get(row["text"])
-            if point is None:
-                vector = np.asarray(row["vector"], dtype=np.float32)
-                # Equal vectors are one point too: copies of each other fill up a neighbourhood.
-                key = blake2b(vector.tobytes(), digest_size=16).digest()
-                point = of_vector.setdefault(key, len(first))
-                of_text[row["text"]] = point
-                if point == len(first):
-                    first.append(len(ids))
-                    texts.append(row["text"])
-                    vectors[point] = vector
-            copies.append(point)
+            points.add(row["text"], np.asarray(row["vector"], dtype=np.float32))
             ids.append(row["id"])
-    copies_of = np.array(copies, dtype=np.int32)
-    return Corpus(
-        ids=ids,
-        copies_of=copies_of,
-        texts=texts,
-        vectors=vectors[: len(first)],
-        first=np.array(first, dtype=np.int64),
-        weights=np.bincount(copies_of, minlength=len(first)).astype(np.int32),
-    )
+    return points.corpus(ids)
