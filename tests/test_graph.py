@@ -12,6 +12,7 @@ from corpuscope.tools.graph import (
     neighbour_graph,
     node_embedding,
     principal_axes,
+    restricted,
 )
 from corpuscope.tools.schema import Floats
 
@@ -186,3 +187,15 @@ def test_principal_axes_put_the_longest_side_first() -> None:
     assert abs(np.corrcoef(flat[:, 0], points[:, 1])[0, 1]) > 0.99
     assert np.ptp(flat[:, 0]) == pytest.approx(2, abs=1e-4)
     assert not principal_axes(np.ones((5, 4), np.float32), 2).any()
+
+
+@pytest.mark.parametrize("share", [0.8, 0.1, 0.01])
+def test_the_graph_of_a_part_is_that_of_its_vectors(share: float) -> None:
+    vectors = cloud(1000)
+    whole = neighbour_graph(vectors, k=20)
+    random = np.random.default_rng(1)
+    rows = np.sort(random.choice(1000, int(1000 * share), replace=False)).astype(np.int32)
+    part = restricted(whole, rows, vectors[rows], 12)
+    alone = neighbour_graph(vectors[rows], k=12)
+    np.testing.assert_array_equal(part.indices, alone.indices)
+    np.testing.assert_allclose(part.similarities, alone.similarities, atol=1e-6)

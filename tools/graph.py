@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.schema import Floats, Ints
@@ -110,8 +111,8 @@ def neighbour_graph(
         found = np.zeros((len(used), 1), np.int32), np.ones((len(used), 1), np.float32)
     else:
         width = min(k, len(used))
-        found = _exact(used, width) if exact else _approximate(used, width, seed)
-    ids, similarities = _self_first(*found)
+        found = _exact(used, used, width) if exact else _approximate(used, width, seed)
+    ids, similarities = _self_first(*found, np.arange(len(used)))
     indices = np.full((count, k), NO_NEIGHBOUR, np.int32)
     cosines = np.zeros((count, k), np.float32)
     indices[:, 0], cosines[:, 0] = np.arange(count), 1.0
@@ -119,6 +120,36 @@ def neighbour_graph(
     indices[known, :width] = np.where(ids >= 0, known.astype(np.int32)[ids], NO_NEIGHBOUR)
     cosines[known, :width] = similarities
     return NeighbourGraph(indices, cosines, "exact (faiss)" if exact else "NN-descent (evoc)")
+
+
+def restricted(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> NeighbourGraph:
+    """The graph of a part: k neighbours, itself included, of each of its p points within it.
+
+    `rows` (p,) are the points of the part in `graph`, rising; `vectors` (p, dim) theirs. What is
+    left of a list after those outside are crossed out are the nearest of the part, so it is kept
+    where it is long enough; the other points are searched anew, exactly.
+    """
+    k = min(k, len(rows))
+    place = np.full(len(graph.indices) + 1, NO_NEIGHBOUR, np.int32)  # NO_NEIGHBOUR finds the last
+    place[rows] = np.arange(len(rows), dtype=np.int32)
+    ids = place[graph.indices[rows]]
+    inside = ids != NO_NEIGHBOUR
+    kept = np.argsort(~inside, axis=1, kind="stable")[:, :k]
+    ids = np.take_along_axis(ids, kept, axis=1)
+    cosines = np.where(
+        ids != NO_NEIGHBOUR, np.take_along_axis(graph.similarities[rows], kept, axis=1), 0.0
+    )
+    # A list that ended for want of positive cosines is whole: there is nothing more to find.
+    ended = (graph.indices[rows] == NO_NEIGHBOUR).any(axis=1)
+    short = np.flatnonzero((inside.sum(axis=1) < k) & ~ended)
+    if ids.shape[1] < k:
+        missing = ((0, 0), (0, k - ids.shape[1]))
+        ids = np.pad(ids, missing, constant_values=NO_NEIGHBOUR)
+        cosines = np.pad(cosines, missing)
+    if short.size:
+        found, near = _exact(vectors, vectors[short], k)
+        ids[short], cosines[short] = _self_first(found, near, short)
+    return NeighbourGraph(ids, cosines.astype(np.float32), graph.provider)
 
 
 def distances(similarities: Floats) -> Floats:
@@ -192,12 +223,13 @@ def node_embedding(
     return points
 
 
-def _exact(vectors: Floats, k: int) -> tuple[Ints, Floats]:
+def _exact(vectors: Floats, asked: Floats, k: int) -> tuple[Ints, Floats]:
+    """The k nearest of the vectors for each one asked."""
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    similarities, ids = index.search(vectors, k)
+    similarities, ids = index.search(asked, k)
     return ids.astype(np.int32), similarities
 
 
@@ -210,12 +242,12 @@ def _approximate(vectors: Floats, k: int, seed: int) -> tuple[Ints, Floats]:
         return ids, np.nan_to_num(np.exp2(-lengths), nan=0.0).astype(np.float32)
 
 
-def _self_first(ids: Ints, similarities: Floats) -> tuple[Ints, Floats]:
-    """Each vector in its own column 0, even where equal vectors pushed it down or out."""
-    own = ids == np.arange(len(ids), dtype=np.int32)[:, None]
+def _self_first(ids: Ints, similarities: Floats, asked: NDArray[np.int64]) -> tuple[Ints, Floats]:
+    """Each vector `asked` (n,) in its own column 0, even where equal ones pushed it down or out."""
+    own = ids == asked[:, None]
     pushed_out = ~own.any(axis=1)
     own[pushed_out, -1] = True
-    ids[pushed_out, -1] = np.flatnonzero(pushed_out)
+    ids[pushed_out, -1] = asked[pushed_out]
     order = np.argsort(np.where(own, -np.inf, -similarities), axis=1, kind="stable")
     ids = np.take_along_axis(ids, order, axis=1)
     similarities = np.minimum(np.take_along_axis(similarities, order, axis=1), 1.0)
