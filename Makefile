@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Threads that spin while they wait slow one another down on a busy machine.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo test check test-extras clean
+.PHONY: demo test check test-extras test-milvus bench clean
 
 demo: $(VENV)/ready
 	$(BIN)/corpuscope demo
@@ -46,5 +46,31 @@ $(EXTRAS)/ready: pyproject.toml
 		--editable ".[bge-m3,sentence-transformers,model2vec]"
 	touch $@
 
+# The tools on Milvus itself, an old one (2.3.5) that comes as a package, in a venv of its own: it
+# wants an old setuptools. Where pip finds none for this machine, the tests say so and are skipped.
+MILVUS := .venv-milvus
+
+test-milvus: $(VENV)/ready
+	test -x $(MILVUS)/bin/milvus-server || { $(PYTHON) -m venv $(MILVUS) && \
+		$(MILVUS)/bin/python -m pip install --quiet "milvus==2.3.5" "setuptools<80"; } || true
+	MILVUS_SERVER=$(MILVUS)/bin/milvus-server $(BIN)/python -m pytest -q -rs tests/milvus
+
+# Corpuscope beside the tools that do the same: writes bench/RESULTS.md. The data and what else to
+# measure are flags (`make bench BENCH="--help"` lists them).
+BENCH ?=
+BENCHING := .venv-bench
+
+bench: $(BENCHING)/ready
+	HF_HUB_OFFLINE=1 $(BENCHING)/bin/python -m bench $(BENCH)
+
+$(BENCHING)/ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCHING)
+	$(BENCHING)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BENCHING)/bin/python -m pip install --quiet $(TORCH)
+	$(BENCHING)/bin/python -m pip install --quiet --editable ".[bench]"
+	# Not while it measures: the compiler leaves a gigabyte behind.
+	$(BENCHING)/bin/python -c 'from corpuscope.tools.warm import warm; warm()'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-extras build dist *.egg-info src/*.egg-info
+	rm -rf $(VENV) .venv-extras .venv-milvus .venv-bench build dist *.egg-info src/*.egg-info

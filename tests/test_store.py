@@ -1,4 +1,6 @@
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +8,12 @@ import pytest
 
 from corpuscope.tools.corpus import read_corpus
 from corpuscope.tools.errors import BadInput, NotFound, Unavailable
+from corpuscope.tools.graph import neighbour_graph
 from corpuscope.tools.location import MilvusLocation
 from corpuscope.tools.names import check_dataset_name
 from corpuscope.tools.schema import DatasetCard, Record
 from corpuscope.tools.store import Store
+from corpuscope.tools.store.reading import FIRST_ROWS, PAGE_BYTES
 
 DIM = 8
 
@@ -81,6 +85,87 @@ def test_a_scan_gives_every_record_once_in_the_order_of_ids(
     assert len(set(ids)) == len(ids) == 2_500
 
 
+def test_pages_bring_ids_texts_and_vectors_as_they_were_written(
+    store: Store, filled: DatasetCard
+) -> None:
+    written = records(2_500)
+    pages = list(store.pages(filled))
+    assert len(pages) > 1
+    assert [record for page in pages for record in page.ids] == [one.id for one in written]
+    assert [text for page in pages for text in page.texts] == [one.text for one in written]
+    vectors = np.concatenate([page.vectors for page in pages])
+    assert vectors.dtype == np.float32
+    expected = [one.vector for one in written if one.vector is not None]
+    np.testing.assert_array_equal(vectors, np.stack(expected))
+
+
+def test_pages_bring_only_what_was_asked_for(store: Store, filled: DatasetCard) -> None:
+    chosen = 'metadata["n"] >= 10 and metadata["n"] < 13 or metadata["n"] == 2000'
+    (page,) = store.pages(filled, fields=["text"], chosen=chosen)
+    assert page.texts == [f"tea number {n}" for n in (10, 11, 12, 2000)]
+    assert page.vectors.shape == (0, DIM)
+    assert list(store.pages(filled, chosen='metadata["n"] < 0')) == []
+
+
+def test_long_texts_are_read_in_smaller_pages(store: Store) -> None:
+    long = card("long", full_text=False)
+    store.create(long)
+    store.upsert(long, records(FIRST_ROWS + 700, text="{:05} " + "é" * 30_000))
+    sizes = [len(page.ids) for page in store.pages(long, fields=["text"])]
+    assert sizes[0] == FIRST_ROWS
+    assert sum(sizes) == FIRST_ROWS + 700
+    assert max(sizes[1:]) * 60_000 < PAGE_BYTES * 1.1
+    store.drop(long)
+
+
+def test_a_scan_that_nobody_reads_to_the_end_leaves_no_thread(
+    store: Store, filled: DatasetCard
+) -> None:
+    pages = store.pages(filled)
+    next(pages)
+    next(pages)
+    pages.close()  # type: ignore[attr-defined]
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("corpuscope-reads")]
+
+
+def test_the_neighbours_are_those_of_the_exact_graph(store: Store, filled: DatasetCard) -> None:
+    written = records(2_500)
+    vectors = np.stack([one.vector for one in written if one.vector is not None])
+    told: list[float] = []
+    rows, cosines = store.neighbours(
+        filled,
+        [one.id for one in written],
+        vectors,
+        12,
+        lambda fraction, _: told.append(fraction),
+    )
+    graph = neighbour_graph(vectors, k=12)
+    np.testing.assert_allclose(cosines, graph.similarities, atol=1e-5)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(2_500))
+    same = rows == graph.indices
+    assert same.mean() > 0.999, "all but ties"
+    np.testing.assert_allclose(cosines[~same], graph.similarities[~same], atol=1e-5)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
+    copied = card("copied")
+    store.create(copied)
+    others = records(8)
+    copies = [replace(others[0], id=f"{100 + n:032x}") for n in range(60)]
+    store.upsert(copied, [*others, *copies])
+    ids = [one.id for one in others]
+    vectors = np.stack([one.vector for one in others if one.vector is not None])
+    rows, cosines = store.neighbours(copied, ids, vectors, 10)
+    np.testing.assert_array_equal(np.sort(rows[:, :8], axis=1), np.tile(np.arange(8), (8, 1)))
+    np.testing.assert_array_equal(rows[:, 8:], -1)
+    np.testing.assert_array_equal(cosines[:, 8:], 0)
+    expected = -np.sort(-(vectors @ vectors.T), axis=1)
+    np.testing.assert_allclose(cosines[:, :8], expected, atol=1e-5)
+    store.drop(copied)
+
+
 def test_filters_choose_by_number_text_and_list(store: Store, filled: DatasetCard) -> None:
     assert len(store.matching(filled, {"n": {"lt": 3}})) == 3
     assert len(store.matching(filled, {"kind": 'a"b\n'})) == 2_500
@@ -148,12 +233,12 @@ def test_a_second_process_reads_while_the_first_runs_and_takes_over_after(
 ) -> None:
     second = Store(MilvusLocation(home))
     assert second.count(filled) == 2_500
-    assert second._lite is not None
-    assert second._lite.child is None, "it must use the server that runs already"
+    assert second.connection.lite is not None
+    assert second.connection.lite.child is None, "it must use the server that runs already"
     store.close()
     assert second.count(filled) == 2_500
-    assert second._lite is not None
-    assert second._lite.child is not None, "it must have started a server of its own"
+    assert second.connection.lite is not None
+    assert second.connection.lite.child is not None, "it must have started a server of its own"
     assert store.count(filled) == 2_500
     second.close()
 

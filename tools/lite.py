@@ -118,10 +118,10 @@ def _answers(address: str) -> bool:
 def _serve(home: Path) -> int:
     """The child: own the folder, say where, and stop when standard input ends."""
     import grpc
-    from milvus_lite.adapter.grpc.servicer import MilvusServicer
     from milvus_lite.db import MilvusLite
     from milvus_lite.exceptions import DataDirLockedError
-    from pymilvus.grpc_gen import milvus_pb2_grpc
+
+    from corpuscope.tools.store.ordered import add_servicer
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -151,7 +151,7 @@ def _serve(home: Path) -> int:
         ("grpc.http2.max_ping_strikes", 0),
     ]
     server = grpc.server(ThreadPoolExecutor(SERVER_THREADS), options=options)
-    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
+    add_servicer(server, database)
     private = Path(tempfile.mkdtemp(prefix="corpuscope-"))
     address = _listen(server, private)
     server.start()

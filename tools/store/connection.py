@@ -1,0 +1,111 @@
+"""The connection to Milvus: opened at first use, renewed when its server went away."""
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from corpuscope.tools import lite
+from corpuscope.tools.errors import NotFound, Unavailable
+from corpuscope.tools.location import MilvusLocation
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+    from pymilvus.exceptions import MilvusException
+
+CONNECT_SECONDS = 10.0
+# pymilvus' code for a server that cannot be reached, and Milvus Lite's for one not yet loaded.
+UNREACHABLE = 2
+NOT_LOADED = 101
+NO_COLLECTION = 100
+
+NEEDS_LOADED = frozenset({"query", "query_iterator", "search", "delete"})
+
+
+class Connection:
+    """Milvus Lite (a folder in the home), a Milvus server or Zilliz Cloud, reached as one."""
+
+    def __init__(self, location: MilvusLocation) -> None:
+        self.location = location
+        self.lite: lite.LiteServer | None = None
+        self._client: MilvusClient | None = None
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of the connection, and of Milvus Lite where this process started it."""
+        with self._lock:
+            if self._client is not None:
+                with contextlib.suppress(ValueError):  # its channel may be closed already
+                    self._client.close()
+            self._client = None
+            if self.lite is not None:
+                self.lite.close()
+                self.lite = None
+
+    def call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of the client; reach Milvus again once where its server is gone.
+
+        Raises:
+            Unavailable: Milvus cannot be reached.
+            NotFound: The collection is gone.
+        """
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            return getattr(self.client(), method)(*arguments, **options)
+        except MilvusException as error:
+            if error.code == UNREACHABLE:
+                self.close()
+            elif error.code != NOT_LOADED:
+                raise self.meaning(error) from error
+        try:
+            # Whoever opens the folder anew finds its collections not loaded.
+            if arguments and method in NEEDS_LOADED:
+                self.client().load_collection(arguments[0])
+            return getattr(self.client(), method)(*arguments, **options)
+        except MilvusException as error:
+            raise self.meaning(error) from error
+
+    def client(self) -> "MilvusClient":
+        """The client of Milvus, which is reached now if it was not before.
+
+        Raises:
+            Unavailable: Milvus cannot be reached.
+        """
+        from pymilvus import MilvusClient
+        from pymilvus.exceptions import MilvusException
+
+        with self._lock:
+            if self._client is None:
+                # It logs, with a traceback, even what this module expects and handles.
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+                uri = self.location.uri
+                if uri is None:
+                    self.lite = lite.connect(self.location.home)
+                    uri = self.lite.address
+                token = self.location.token
+                try:
+                    self._client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
+                except (MilvusException, ValueError) as error:  # ValueError: no such port
+                    raise self._unreachable() from error
+            return self._client
+
+    def meaning(self, error: "MilvusException") -> Exception:
+        """An error as one that the client can act on, where it is of such a kind."""
+        if error.code == UNREACHABLE:
+            return self._unreachable()
+        if error.code == NO_COLLECTION:
+            return NotFound("The dataset was deleted or replaced meanwhile. See `list-datasets`.")
+        unexpected: Exception = error
+        return unexpected
+
+    def _unreachable(self) -> Unavailable:
+        if self.location.is_lite:
+            return Unavailable(
+                "Milvus Lite went away in the middle of it (another corpuscope on the same home "
+                "had started it and ended). Call again: this one starts its own."
+            )
+        return Unavailable(
+            f"Milvus does not answer at {self.location.shown}. Check CORPUSCOPE_MILVUS_URI and "
+            "CORPUSCOPE_MILVUS_TOKEN, and that the server runs; `corpuscope doctor` tries it."
+        )
