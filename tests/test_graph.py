@@ -63,20 +63,14 @@ def test_equal_vectors_keep_themselves_in_column_0_and_no_neighbour_twice() -> N
     assert all(len(set(row.tolist())) == 12 for row in graph.indices)
 
 
-def test_nn_descent_finds_nearly_the_exact_neighbours() -> None:
+def test_the_provider_names_the_search_and_what_it_found() -> None:
     vectors = cloud(600)
     exact = neighbour_graph(vectors, k=15)
-    approximate = neighbour_graph(vectors, k=15, exact_up_to=0)
-    assert (exact.provider, approximate.provider) == ("exact (faiss)", "NN-descent (evoc)")
-    assert (approximate.indices[:, 0] == np.arange(600)).all()
-    pairs = zip(exact.indices, approximate.indices, strict=True)
-    recall = np.mean([len(set(a.tolist()) & set(b.tolist())) / 15 for a, b in pairs])
-    assert recall >= 0.95
-    np.testing.assert_allclose(
-        approximate.similarities,
-        np.einsum("nd,nkd->nk", vectors, vectors[approximate.indices]),
-        atol=1e-4,
-    )
+    cells = neighbour_graph(vectors, k=15, exact_up_to=0)
+    assert (exact.provider, cells.provider) == ("exact (faiss)", "random cells, recall@15 1.000")
+    # So few share one cell, which is compared whole.
+    np.testing.assert_array_equal(cells.indices, exact.indices)
+    np.testing.assert_allclose(cells.similarities, exact.similarities, atol=1e-6)
 
 
 def test_k_shrinks_to_the_number_of_vectors() -> None:
