@@ -8,6 +8,7 @@ import pytest
 
 from corpuscope.tools.graph import neighbour_graph
 from corpuscope.tools.layers import (
+    UNKNOWN,
     ClusterLayer,
     choose_layers,
     density_layers,
@@ -130,9 +131,9 @@ def test_the_most_persistent_readable_layer_is_recommended_and_said_why() -> Non
 
 
 def test_the_edge_of_readable_is_soft() -> None:
-    one_too_many = choose_layers([layer(16, 90), layer(61, 100)], ones(1200))
+    one_too_many = choose_layers([layer(16, 90), layer(61, 100)], 100 * ones(1200))
     assert one_too_many.layers[one_too_many.recommended].clusters == 61
-    far_too_many = choose_layers([layer(16, 90), layer(240, 100)], ones(1200))
+    far_too_many = choose_layers([layer(16, 90), layer(240, 100)], 100 * ones(1200))
     assert far_too_many.layers[far_too_many.recommended].clusters == 16
     assert "best of 2 resolutions" in far_too_many.reason
 
@@ -141,10 +142,30 @@ def test_two_clusters_are_too_few_for_many_records_but_not_for_few() -> None:
     layers = [layer(2, 100), layer(10, 80)]
     many = choose_layers(layers, ones(1200) * 100)
     few = choose_layers(
-        [ClusterLayer(o.labels[::12], o.strengths[::12], o.persistence) for o in layers], ones(100)
+        [ClusterLayer(o.labels[::33], o.strengths[::33], o.persistence) for o in layers], ones(37)
     )
     assert many.layers[many.recommended].clusters == 10
     assert few.layers[few.recommended].clusters == 2
+
+
+def test_few_records_are_not_shown_in_many_crumbs() -> None:
+    layers = [layer(5, 90), layer(60, 100)]
+    whole = choose_layers(layers, 100 * ones(1200))
+    part = [ClusterLayer(o.labels[::12], o.strengths[::12], o.persistence) for o in layers]
+    few = choose_layers(part, ones(100))
+    assert [c.layers[c.recommended].clusters for c in (whole, few)] == [60, 5]
+
+
+def test_what_was_shown_before_is_shown_again_unless_another_layer_is_clearly_better() -> None:
+    layers = [layer(20, 90), layer(50, 100)]
+    before = layers[0].labels.copy()
+    before[::10] = UNKNOWN  # new since then
+    assert choose_layers(layers, ones(1200)).recommended == 1
+    again = choose_layers(layers, ones(1200), before)
+    assert again.layers[again.recommended].clusters == 20
+    assert "as in the run before" in again.reason
+    better = choose_layers([layer(20, 10), layer(50, 100)], ones(1200), before)
+    assert better.layers[better.recommended].clusters == 50
 
 
 def test_at_most_four_layers_are_kept_each_twice_as_fine_as_the_one_before() -> None:

@@ -20,11 +20,14 @@ MIN_SAMPLES = 5
 SMALLEST_CLUSTER = 5
 """Fewer distinct texts are an anecdote, and the finest layer would be mostly these."""
 
-READABLE = (8, 60)
+READABLE = (12, 60)
 """Clusters that a person can read and that say something: fewer are headings, more a list."""
 
 PER_OCTAVE = 0.5
 """What a layer's score is multiplied by for each doubling beyond `READABLE`: a soft edge."""
+
+UNKNOWN = -2
+"""Stands in earlier labels where a point was not there yet."""
 
 MOST_LAYERS = 4
 """More levels than this make ids that nobody says aloud."""
@@ -140,15 +143,28 @@ def embedding_layer(graph: NeighbourGraph, min_cluster_size: int, min_samples: i
     return _layer(np.ones(count, np.bool_), model.labels_, model.probabilities_, 0.0)
 
 
-def choose_layers(layers: Sequence[ClusterLayer], weights: Ints) -> Choice:
+def choose_layers(
+    layers: Sequence[ClusterLayer], weights: Ints, before: Ints | None = None
+) -> Choice:
     """Which of the layers (at least one, coarse to fine) to keep and which to show first.
 
     First the one with the best `readable_persistence`; beside it coarser ones of at most half the
     clusters of the next, and finer ones of at least twice, the nearest first, while they cover
     half of what the first covers: what is finer is crumbs, and found by clustering one cluster
     again. `weights` (n,) int32 are the records behind each point; coverage counts records.
+    `before` (n,) are the labels that were shown of these points earlier, -1 noise, `UNKNOWN` new:
+    a layer counts up to twice for agreeing with them, so that a refit shows what is known.
     """
-    at = max(range(len(layers)), key=lambda i: readable_persistence(layers[i], weights))
+    plain = [readable_persistence(layer, weights) for layer in layers]
+    scores = (
+        plain
+        if before is None
+        else [
+            score * (1.0 + _agreement(layer.labels, before)) if score > 0 else score
+            for score, layer in zip(plain, layers, strict=True)
+        ]
+    )
+    at = int(np.argmax(scores))
     best = layers[at]
     kept = [best]
     coarser, finer = list(layers[:at]), list(layers[:at:-1])
@@ -160,19 +176,34 @@ def choose_layers(layers: Sequence[ClusterLayer], weights: Ints) -> Choice:
             covers_enough = layer.coverage(weights) >= best.coverage(weights) / 2
             if covers_enough and layer.clusters >= 2 * kept[-1].clusters:
                 kept.append(layer)
-    return Choice(tuple(kept), kept.index(best), _reason(best, layers, weights))
+    reason = _reason(best, layers, weights)
+    if at != int(np.argmax(plain)):
+        reason = f"{reason[:-1]}, as in the run before."
+    return Choice(tuple(kept), kept.index(best), reason)
 
 
 def readable_persistence(layer: ClusterLayer, weights: Ints) -> float:
-    """The score by which a layer is recommended: persistence times coverage, less beyond readable.
+    """The score by which a layer is recommended: √persistence · coverage², less beyond readable.
 
-    The lower edge of `READABLE` falls to 2 for small data, which may hold only two themes.
+    Persistence differs by factors between scales and says little when it does so by less than two;
+    what a layer leaves out is lost to the reader. Over eleven labelled sets in four seeds the AMI
+    of the choice is 0.698, the best choice there is has 0.699, persistence · coverage 0.694. For
+    few records `READABLE` is narrower: from √n / 3 to 1.5 √n.
     """
     if not layer.clusters:
         return -1.0  # below any layer with clusters
-    fewest = float(np.clip(np.sqrt(weights.sum()) / 10, 2, READABLE[0]))
-    octaves = max(0.0, log2(fewest / layer.clusters), log2(layer.clusters / READABLE[1]))
-    return layer.persistence * layer.coverage(weights) * float(PER_OCTAVE**octaves)
+    root = float(np.sqrt(weights.sum()))
+    fewest, most = np.clip(root / 3, 2, READABLE[0]), np.clip(1.5 * root, 4, READABLE[1])
+    octaves = max(0.0, log2(fewest / layer.clusters), log2(layer.clusters / most))
+    return float(np.sqrt(layer.persistence) * layer.coverage(weights) ** 2 * PER_OCTAVE**octaves)
+
+
+def _agreement(labels: Ints, before: Ints) -> float:
+    """Adjusted mutual information with the earlier labels of the points that had one, 0 to 1."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    known = before != UNKNOWN
+    return max(0.0, float(adjusted_mutual_info_score(before[known], labels[known])))
 
 
 def _condensed_tree(points: Floats, min_samples: int, smallest: int) -> Any:
