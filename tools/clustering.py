@@ -5,11 +5,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from corpuscope.tools.cache import Memory, NoMemory
 from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.graph import NeighbourGraph, neighbour_graph, node_embedding
+from corpuscope.tools.graph import NeighbourGraph, node_embedding, usual_neighbours
 from corpuscope.tools.layers import (
     MIN_SAMPLES,
-    SMALLEST_CLUSTER,
     Choice,
     ClusterLayer,
     choose_layers,
@@ -18,13 +18,16 @@ from corpuscope.tools.layers import (
     flat_layer,
 )
 from corpuscope.tools.layout import map_points
-from corpuscope.tools.schema import Floats, Report
+from corpuscope.tools.schema import Floats, Ints, Report, no_report
+from corpuscope.tools.searching import Search, in_memory
 from corpuscope.tools.tree import ClusterTree, build_tree
 
 Space: TypeAlias = Literal["graph", "map", "embedding"]
 
 # Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour.
 FEWEST_TEXTS = 30
+# What the search for neighbours takes of the time.
+GRAPH_SHARE = 0.4
 # In the space of the vectors there are no layers to choose from; this is HDBSCAN's usual size.
 EMBEDDING_MIN_SIZE = 10
 
@@ -38,14 +41,40 @@ class Parameters:
     seed: int
     only_recommended: bool = False
     """Keep one layer: the parts of one cluster are its children, and each can be split again."""
+    min_samples: int = MIN_SAMPLES
+    """Neighbours that make a text dense."""
+    before: Ints | None = None
+    """(m,) labels in which the texts were shown before, for `choose_layers`."""
+    neighbours: int | None = None
+    """Of each text in the graph, itself included; None: as many as serve best."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is clustered: m distinct texts as `vectors` (m, dim) unit float32, the records behind
+    each in `weights` (m,) int32, and their neighbour graph."""
+
+    graph: NeighbourGraph
+    vectors: Floats
+    weights: Ints
+
+
+@dataclass(frozen=True)
+class Found:
+    """The layers of some material; `points` (m, d) is where they were found, `start` (m, d) the
+    node embedding, which a map begins with. In the space of the vectors there is neither."""
+
+    choice: Choice
+    start: Floats | None
+    points: Floats | None
 
 
 @dataclass(frozen=True)
 class Clustering:
     """What was found in a corpus of m distinct texts.
 
-    `graph` and `start` (m, d) are kept for the map; both are None where nothing was computed
-    because there were too few texts. `points` (m, 2) is the map where it was needed already.
+    `graph` is None where there were too few texts to search one; `start` and `map` are (m, d) and
+    (m, 2), where they were needed already.
     """
 
     tree: ClusterTree
@@ -53,45 +82,95 @@ class Clustering:
     hint: str | None
     graph: NeighbourGraph | None
     start: Floats | None
-    points: Floats | None
+    map: Floats | None
 
 
-def find_clusters(corpus: Corpus, parameters: Parameters, report: Report) -> Clustering:
+def find_clusters(
+    corpus: Corpus,
+    parameters: Parameters,
+    report: Report = no_report,
+    memory: Memory | None = None,
+    search: Search | None = None,
+) -> Clustering:
     """Cluster the distinct texts of a corpus.
 
     Args:
         corpus: At least one text.
-        parameters: Smallest cluster, space and seed.
+        parameters: What the client chose.
         report: Told at each step, 0 to 1.
+        memory: What is known of the corpus already.
+        search: Who searches the neighbours where they are not known; None: this process.
     """
+    memory, search = memory or NoMemory(), search or in_memory(corpus)
     count = len(corpus.texts)
     if count < FEWEST_TEXTS:
         return _all_in_one(corpus)
-    seed = parameters.seed
-    report(0.05, f"searching neighbours of {count:,} distinct texts")
-    graph = neighbour_graph(corpus.vectors, seed=seed)
-    report(0.5, f"neighbours found, {graph.provider}; embedding the graph")
-    start = node_embedding(graph, corpus.vectors, seed=seed)
-    points = None
-    if parameters.space == "map":
-        report(0.6, "laying out the map to cluster in")
-        points = map_points(graph, corpus.vectors, start, seed=seed)
-    report(0.8, "looking for clusters at every resolution")
-    layers = _layers(graph, start if points is None else points, parameters)
-    choice = choose_layers(layers, corpus.weights)
+    report(0.0, f"searching the neighbours of {count:,} distinct texts")
+    # The graph does not depend on the run's seed: it is the same for all runs of the data.
+    k = parameters.neighbours or usual_neighbours(count)
+    graph = memory.graph(k, lambda: search(k, lambda done, said: report(GRAPH_SHARE * done, said)))
+    report(GRAPH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
+    found = found_layers(
+        Material(graph, corpus.vectors, corpus.weights), parameters, report, memory
+    )
+    choice = found.choice
+    tree = build_tree(choice.layers, corpus.weights, choice.recommended)
+    flat = found.points if parameters.space == "map" else None
+    return Clustering(tree, choice, _hint(choice, corpus), graph, found.start, flat)
+
+
+def without_coarser(found: Clustering, weights: Ints, count: int) -> Clustering:
+    """The clustering without its `count` coarsest layers: what stood below them stands higher."""
+    choice = found.choice
+    kept = replace(choice, layers=choice.layers[count:], recommended=choice.recommended - count)
+    tree = build_tree(kept.layers, weights, kept.recommended)
+    return replace(found, tree=tree, choice=kept)
+
+
+def found_layers(
+    material: Material,
+    parameters: Parameters,
+    report: Report = no_report,
+    memory: Memory | None = None,
+) -> Found:
+    """The layers of a graph, and the one to show first: what clustering is, once it has a graph."""
+    memory = memory or NoMemory()
+    size, seed = parameters.min_cluster_size, parameters.seed
+    start, points = None, None
+    if parameters.space == "embedding":
+        smallest = size or EMBEDDING_MIN_SIZE
+        layers = [embedding_layer(material.graph, smallest, parameters.min_samples)]
+    else:
+        start = points = embedded(material.graph, material.vectors, seed, memory)
+        if parameters.space == "map":
+            report(0.5, "laying out the map to cluster in")
+            points = mapped(material.graph, material.vectors, start, seed, memory)
+        report(0.7, "looking for clusters" + ("" if size else " at every resolution"))
+        if size is not None:
+            layers = [flat_layer(points, size, parameters.min_samples)]
+        else:
+            layers = density_layers(points, min_samples=parameters.min_samples)
+    choice = choose_layers(layers, material.weights, parameters.before)
     if parameters.only_recommended:
         choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
-    tree = build_tree(choice.layers, corpus.weights, choice.recommended)
-    return Clustering(tree, choice, _hint(choice, corpus), graph, start, points)
+    return Found(choice, start, points)
 
 
-def _layers(graph: NeighbourGraph, points: Floats, parameters: Parameters) -> list[ClusterLayer]:
-    size = parameters.min_cluster_size
-    if parameters.space == "embedding":
-        return [embedding_layer(graph, size or EMBEDDING_MIN_SIZE, MIN_SAMPLES)]
-    if size is not None:
-        return [flat_layer(points, size, MIN_SAMPLES)]
-    return density_layers(points, base_min_cluster_size=SMALLEST_CLUSTER)
+def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Memory) -> Floats:
+    """The node embedding, (m, d), looked up or worked out."""
+    return memory.points(f"embedding-{seed}", lambda: node_embedding(graph, vectors, seed=seed))
+
+
+def mapped(
+    graph: NeighbourGraph, vectors: Floats, start: Floats | None, seed: int, memory: Memory
+) -> Floats:
+    """The map, (m, 2), looked up or laid out from `start` (m, d), the node embedding."""
+
+    def lay_out() -> Floats:
+        begin = embedded(graph, vectors, seed, memory) if start is None else start
+        return map_points(graph, vectors, begin, seed=seed)
+
+    return memory.points(f"map-{graph.indices.shape[1]}-{seed}", lay_out)
 
 
 def _all_in_one(corpus: Corpus) -> Clustering:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,23 @@ def collapse(ids: list[str], texts: Sequence[str], vectors: Floats) -> Corpus:
     for text, vector in zip(texts, vectors, strict=True):
         points.add(text, vector)
     return points.corpus(ids)
+
+
+def part_of(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
+    """The chosen ones of the records, and the (p,) distinct texts of the whole that they have."""
+    inside = np.fromiter((record in chosen for record in whole.ids), np.bool_, len(whole.ids))
+    rows, first, copies_of = np.unique(
+        whole.copies_of[inside], return_index=True, return_inverse=True
+    )
+    corpus = Corpus(
+        ids=list(compress(whole.ids, inside)),
+        copies_of=copies_of.astype(np.int32),
+        texts=[whole.texts[row] for row in rows],
+        vectors=whole.vectors[rows],
+        first=first,
+        weights=np.bincount(copies_of, minlength=len(rows)).astype(np.int32),
+    )
+    return corpus, rows
 
 
 class _Points:
@@ -83,12 +101,12 @@ def read_corpus(store: Store, card: DatasetCard, chosen: Collection[str] | None 
     count = store.count(card)
     points = _Points(count, card.dim)
     ids: list[str] = []
-    for rows in store.scan(card, ["id", "text", "vector"]):
-        for row in rows:
-            if chosen is not None and row["id"] not in chosen:
+    for page in store.pages(card):
+        for record, text, vector in zip(page.ids, page.texts, page.vectors, strict=True):
+            if chosen is not None and record not in chosen:
                 continue
             if len(ids) == count:
                 raise NotReady(f"'{card.name}' grew while it was read. Call again.")
-            points.add(row["text"], np.asarray(row["vector"], dtype=np.float32))
-            ids.append(row["id"])
+            points.add(text, vector)
+            ids.append(record)
     return points.corpus(ids)

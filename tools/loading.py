@@ -23,7 +23,13 @@ from corpuscope.tools.embedding import Embedder, fit_embedder, open_embedder
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.readers import BadRow, Row, inline_rows, read_rows
-from corpuscope.tools.records import RecordMaker, Tally, check_vector_count, open_vectors
+from corpuscope.tools.records import (
+    RecordMaker,
+    Tally,
+    check_vector_count,
+    content_of,
+    open_vectors,
+)
 from corpuscope.tools.schema import COLUMN, DatasetCard, Floats, Record, Watch
 from corpuscope.tools.store import BATCH_ROWS, PREFIX
 from corpuscope.tools.workspace import Workspace
@@ -124,6 +130,7 @@ def load(
     writer = _Writer(workspace, card, embedder, grows=old is not None)
     maker = RecordMaker(survey.columns, request.vectors)
     tally = writer.write(maker, _rows(workspace, request), watch, survey)
+    writer.finish()
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
@@ -284,7 +291,9 @@ class _Writer:
         self.counts = (0, 0, 0)
         self._store = workspace.store
         self._embedder = embedder
-        self._announced = not grows
+        self.moved = False
+        self._grows = grows
+        self._announced = False
         self._there = self._store.digests(card) if grows else {}
         self._known: dict[str, Floats] = {}
 
@@ -310,18 +319,31 @@ class _Writer:
             record for record in batch if self._there.get(record.id, record.digest) != record.digest
         ]
         if fresh or changed:
-            self._announce()
+            self._announce(moves=bool(fresh) or any(map(self._moves, changed)))
             self._store.upsert(self.card, self._embedded(fresh + changed))
         added, updated, unchanged = self.counts
         same = len(batch) - len(fresh) - len(changed)
         self.counts = (added + len(fresh), updated + len(changed), unchanged + same)
 
-    def _announce(self) -> None:
+    def _moves(self, record: Record) -> bool:
+        """Whether a record that is there gets another text or vector, not only other metadata."""
+        return content_of(self._there[record.id]) != content_of(record.digest)
+
+    def _announce(self, *, moves: bool) -> None:
         """Before the first change: what was computed from the dataset is stale from here on."""
-        if not self._announced:
-            self.card = self.card.model_copy(update={"version": self.card.version + 1})
+        if self._grows and not (self.moved if moves else self._announced):
+            self.card = self._raised() if moves else self.card
             self._store.save_card(self.card)
-            self._announced = True
+            self._announced, self.moved = True, self.moved or moves
+
+    def finish(self) -> None:
+        """After the last change: what was computed meanwhile, from a part of it, is stale too."""
+        if self.moved:
+            self.card = self._raised()
+            self._store.save_card(self.card)
+
+    def _raised(self) -> DatasetCard:
+        return self.card.model_copy(update={"version": self.card.version + 1})
 
     def _embedded(self, records: list[Record]) -> list[Record]:
         if self._embedder is None:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from corpuscope.tools.clustering import Clustering
-from corpuscope.tools.corpus import Corpus, read_corpus
+from corpuscope.tools.clustering import Clustering, mapped
 from corpuscope.tools.errors import NotReady
-from corpuscope.tools.graph import NeighbourGraph, neighbour_graph, node_embedding
-from corpuscope.tools.layout import map_points
+from corpuscope.tools.graph import neighbour_graph, usual_neighbours
 from corpuscope.tools.locks import map_lock
+from corpuscope.tools.reading import Reading, read
+from corpuscope.tools.recording import parameters_of
 from corpuscope.tools.schema import DatasetCard, Floats, Report, Run
 from corpuscope.tools.workspace import Workspace
 
@@ -15,14 +15,12 @@ from corpuscope.tools.workspace import Workspace
 MOST_SECONDS = 1_800.0
 
 
-def draw_map(workspace: Workspace, run: Run, corpus: Corpus, found: Clustering) -> None:
+def draw_map(workspace: Workspace, run: Run, reading: Reading, found: Clustering) -> None:
     """Lay out and keep the map of a run that was just saved, from what clustering left."""
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         if workspace.runs.map(run) is None:
-            points = found.points
-            if points is None:
-                points = _laid_out(run, corpus, found.graph, found.start)
-            workspace.runs.save_map(run, points[corpus.copies_of])
+            points = _laid_out(run, reading, found) if found.map is None else found.map
+            workspace.runs.save_map(run, points[reading.corpus.copies_of])
 
 
 def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report) -> Floats:
@@ -40,11 +38,12 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
             return points
         members = workspace.runs.members(run)
         report(0.1, "reading vectors for the map")
-        corpus = read_corpus(workspace.store, card, set(members.ids))
+        reading = read(workspace, card, set(members.ids))
+        corpus = reading.corpus
         if not corpus.ids:
             raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
         report(0.4, "laying out the map")
-        distinct = _laid_out(run, corpus, None, None)
+        distinct = _laid_out(run, reading, None)
         place = dict(zip(corpus.ids, distinct[corpus.copies_of], strict=True))
         nowhere = np.zeros(2, dtype=np.float32)
         points = np.array([place.get(i, nowhere) for i in members.ids], dtype=np.float32)
@@ -52,11 +51,12 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
         return points
 
 
-def _laid_out(
-    run: Run, corpus: Corpus, graph: NeighbourGraph | None, start: Floats | None
-) -> Floats:
-    seed = int(run.parameters.get("seed") or 0)
+def _laid_out(run: Run, reading: Reading, found: Clustering | None) -> Floats:
+    parameters = parameters_of(run)
+    vectors, memory = reading.corpus.vectors, reading.memory
+    k = parameters.neighbours or usual_neighbours(len(vectors))
+    graph = found.graph if found else None
+    start = found.start if found else None
     if graph is None:
-        graph = neighbour_graph(corpus.vectors, seed=seed)
-        start = node_embedding(graph, corpus.vectors, seed=seed)
-    return map_points(graph, corpus.vectors, start, seed=seed)
+        graph = memory.graph(k, lambda: neighbour_graph(vectors, k=k))
+    return mapped(graph, vectors, start, parameters.seed, memory)

@@ -28,6 +28,9 @@ MAX_METADATA_BYTES = 60_000
 MAX_DIM = 32_768
 """Milvus' limit on the numbers in a vector; its lower limit is 2."""
 
+DIGEST_BYTES = 8
+"""Of each half of a record's digest: one of text and vector, one of the metadata."""
+
 ID_BYTES = 8
 """Short enough to be quoted in a chat; two of a million ids meet once in 30 million datasets."""
 
@@ -64,6 +67,11 @@ class Tally:
 
 class _Fault(Exception):
     """Why one row cannot be a record."""
+
+
+def content_of(digest: str) -> str:
+    """The part of a record's digest that follows its text and vector, without the metadata."""
+    return digest[: 2 * DIGEST_BYTES]
 
 
 class RecordMaker:
@@ -135,10 +143,11 @@ class RecordMaker:
             key = given
         elif seen:
             key = blake2b(b"%b\0%d" % (data, seen), digest_size=ID_BYTES, person=b"text").digest()
-        digest = blake2b(b"%b\0%b\0" % (data, written), digest_size=16)
+        content = blake2b(data, digest_size=DIGEST_BYTES)
         if vector is not None:
-            digest.update(vector.tobytes())
-        return Record(key.hex(), text, digest.hexdigest(), metadata, vector)
+            content.update(b"\0" + vector.tobytes())
+        beside = blake2b(written, digest_size=DIGEST_BYTES)
+        return Record(key.hex(), text, content.hexdigest() + beside.hexdigest(), metadata, vector)
 
     def _text(self, row: Row) -> str:
         parts = (_words(row, name) for name in self._columns.text)
