@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from corpuscope.tools.errors import NotFound
 from corpuscope.tools.runs import Members, Runs
-from corpuscope.tools.schema import Description, Layer, Node, Run, Sentence
+from corpuscope.tools.schema import Description, Layer, Node, Run, Sentence, Stability
 
 
 def run(**changes: object) -> Run:
@@ -35,6 +36,7 @@ def members() -> Members:
         strengths=np.array([1, 0.5, 0], dtype=np.float32),
         centrality=np.array([0.9, 0.8, 0], dtype=np.float32),
         copies_of=np.array([0, 0, 1], dtype=np.int32),
+        noise_reasons=np.array(["", "", "edge of 1"], dtype=object),
     )
 
 
@@ -48,6 +50,25 @@ def test_a_saved_run_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert list(read.paths) == ["1", "1", "noise"]
     np.testing.assert_array_equal(read.strengths, members().strengths)
     np.testing.assert_array_equal(read.copies_of, [0, 0, 1])
+    assert read.noise_reasons is not None
+    assert list(read.noise_reasons) == ["", "", "edge of 1"]
+
+
+def test_a_run_from_before_reasons_of_noise_were_kept_is_read(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), replace(members(), noise_reasons=None))
+    assert runs.members(saved).noise_reasons is None
+    assert saved.noise_reasons == {}
+
+
+def test_stability_is_kept_beside_the_run(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+    assert runs.stability(saved) is None
+    for rounds in (2, 5):
+        runs.save_stability(saved, Stability(rounds=rounds, scores={"1": 0.93}))
+    assert runs.stability(saved) == Stability(rounds=5, scores={"1": 0.93})
+    assert len(list(runs.folder("shop", "r1").iterdir())) == 3, "no drafts are left"
 
 
 def test_runs_are_numbered_and_the_newest_is_the_default(tmp_path: Path) -> None:

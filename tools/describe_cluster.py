@@ -10,8 +10,18 @@ from corpuscope.tools.errors import BadInput, CorpuscopeError
 from corpuscope.tools.evidence import Evidence, Sibling, build_evidence, choose_records
 from corpuscope.tools.excerpts import shortened
 from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import NOISE, Author, Description, Node, Result, Sentence, Watch
+from corpuscope.tools.schema import (
+    NOISE,
+    Author,
+    Description,
+    Node,
+    Result,
+    Sentence,
+    Stability,
+    Watch,
+)
 from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
+from corpuscope.tools.stability import known_word, meanings, said
 from corpuscope.tools.workspace import Workspace
 
 ALL = "all"
@@ -29,13 +39,19 @@ class DescribedCluster(Result):
     size: int
     share: float
     author: Author
+    stability: float | None = None
+    """0 to 1: how surely it comes back when a part of the texts is clustered again; None where
+    that was not checked."""
+    stability_word: str | None = None
+    """stable, shaky, unstable, or `not checked` where only others were; None where none was."""
 
     def as_text(self) -> str:
         """Title and summary."""
         summary = " ".join(sentence.text for sentence in self.summary)
+        holds = f", {said(self.stability)}" if self.stability_word else ""
         return (
             f"{self.cluster}: {self.title} ({self.size:,} records, {self.share:.1%}, "
-            f"by {self.author})\n  {summary}"
+            f"by {self.author}{holds})\n  {summary}"
         )
 
 
@@ -62,6 +78,8 @@ class DescribeResult(Result):
     remaining: list[str]
     """Clusters asked for whose evidence did not fit into this answer."""
     evidence: str | None
+    stability: dict[str, float]
+    """The scores of the clusters to write, 0 to 1, where they were checked."""
 
     def as_text(self) -> str:
         """The descriptions, what went wrong, and what is left to write."""
@@ -72,6 +90,13 @@ class DescribeResult(Result):
         if self.remaining:
             asked = len(self.to_write) + len(self.remaining)
             lines.append(f"Evidence for {len(self.to_write)} of {asked} clusters; then the rest.")
+        if self.stability:
+            scores = ", ".join(f"{id}: {said(score)}" for id, score in self.stability.items())
+            lines.append(f"Do they hold? {scores}.")
+        if meaning := meanings(
+            [*(d.stability for d in self.descriptions), *self.stability.values()]
+        ):
+            lines.append(meaning)
         if self.evidence is not None:
             lines.append(self.evidence)
         if self.remaining:
@@ -108,10 +133,8 @@ def describe_cluster(
     members = workspace.runs.members(selection.run)
     watch.report(0.05, f"gathering evidence for {len(missing)} clusters")
     failures: list[tuple[str, str]] = []
-    packs: list[Evidence] = []
-    remaining: list[str] = []
-    if workspace.writer is not None and missing:
-        writer = workspace.writer
+    packs, remaining = list[Evidence](), list[str]()
+    if (writer := workspace.writer) is not None and missing:
         failures = describe_many(
             gather(workspace, selection, members, missing),
             writer.endpoint,
@@ -125,8 +148,9 @@ def describe_cluster(
         packs, remaining = _fitting(gather(workspace, selection, members, missing))
     described = workspace.runs.descriptions(selection.run)
     unwritten = {*remaining, *(pack.cluster for pack in packs), *(name for name, _ in failures)}
-    done = [node for node in nodes if node.id in described and node.id not in unwritten]
-    shown = [_described(node, described[node.id]) for node in done]
+    held = workspace.runs.stability(selection.run)
+    done = [node for node in nodes if node.id in described.keys() - unwritten]
+    shown = [_described(node, described[node.id], held) for node in done]
     if detail == "detailed":
         shown = _with_texts(workspace, selection, shown)
     return DescribeResult(
@@ -137,6 +161,7 @@ def describe_cluster(
         to_write=[pack.cluster for pack in packs],
         remaining=remaining,
         evidence=describe_yourself(packs) if packs else None,
+        stability=_scores(held, [pack.cluster for pack in packs]),
     )
 
 
@@ -182,6 +207,9 @@ def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> 
     if description is not None:
         lines += [" ".join(sentence.text for sentence in description.summary), ""]
         lines += [f"Described by {description.author}.", ""]
+    if held := workspace.runs.stability(selection.run):
+        score = held.scores.get(node.id)
+        lines += [f"Does it hold? {said(score)}. {meanings([score]) or ''}".strip(), ""]
     return "\n".join([*lines, evidence.as_text(record_ids=True)])
 
 
@@ -216,7 +244,12 @@ def _fitting(packs: list[Evidence]) -> tuple[list[Evidence], list[str]]:
     return packs, []
 
 
-def _described(node: Node, description: Description) -> DescribedCluster:
+def _scores(held: Stability | None, clusters: list[str]) -> dict[str, float]:
+    known = held.scores if held else {}
+    return {id: known[id] for id in clusters if id in known}
+
+
+def _described(node: Node, description: Description, held: Stability | None) -> DescribedCluster:
     return DescribedCluster(
         cluster=node.id,
         title=description.title,
@@ -225,6 +258,8 @@ def _described(node: Node, description: Description) -> DescribedCluster:
         size=node.size,
         share=node.share,
         author=description.author,
+        stability=held.scores.get(node.id) if held else None,
+        stability_word=known_word(held, node.id),
     )
 
 

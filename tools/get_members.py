@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from corpuscope.tools.errors import BadInput, NotReady
 from corpuscope.tools.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
+from corpuscope.tools.noise import Kind, kind_of
 from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import Record, Result, Scalar
+from corpuscope.tools.schema import NOISE, Record, Result, Scalar
 from corpuscope.tools.selection import (
     ClusterId,
     DatasetName,
@@ -28,11 +30,14 @@ class MemberLine(Result):
     strength: float
     cluster: str
     """The finest cluster that it is in."""
+    noise_reason: str | None = None
+    """Why it is noise: `between 3 and 7.1`; None in a cluster, or where that is not known."""
     metadata: dict[str, Scalar]
 
     def as_text(self) -> str:
         """The record in a line or more."""
-        return f"[{self.id}] {self.text}{about(self.metadata)}"
+        why = f" ({self.noise_reason})" if self.noise_reason else ""
+        return f"[{self.id}] {self.text}{about(self.metadata)}{why}"
 
 
 class MemberPage(Result):
@@ -52,7 +57,7 @@ class MemberPage(Result):
         """The page, with how to go on."""
         if self.offset >= self.total:
             past = f"offset {self.offset} is past the end of {self.total:,}."
-            fits = "fits `where` (values must be equal to the letter)."
+            fits = "fits the filters (values of `where` must be equal to the letter)."
             return f"No record of {self.cluster} (run {self.run}): {past if self.total else fits}"
         first = self.offset + 1 if self.members else 0
         last = self.offset + len(self.members) + self.gone
@@ -75,6 +80,13 @@ def get_members(
         Field(description="central: most typical first; edge: least typical first; random."),
     ] = "central",
     where: WhereFilter = None,
+    noise_reason: Annotated[
+        Kind | None,
+        Field(
+            description="Of the noise only this kind: between two clusters, at the edge of one, in "
+            "a small group, isolated, or diffuse (near others, but in no dense group)."
+        ),
+    ] = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Records on a page.")] = 10,
     offset: Annotated[int, Field(ge=0, description="Records to skip.")] = 0,
     seed: Annotated[int, Field(ge=0, description="Seed of the random order.")] = 0,
@@ -82,12 +94,15 @@ def get_members(
     """Read the texts in a cluster, or in the noise, with their metadata.
 
     Use it to check what a theme really holds, or to quote. Long texts are shortened. Strength, 0
-    to 1, says how firmly a record belongs; in the noise it is 0.
+    to 1, says how firmly a record belongs; in the noise it is 0, and each record says why it is
+    noise.
     """
     selection = select(workspace, dataset, run)
     selection.check(cluster)
     members = workspace.runs.members(selection.run)
     rows = rows_of(selection.run, members, cluster)
+    if noise_reason is not None:
+        rows = _noise_of_kind(selection.run.id, members, rows, cluster, noise_reason)
     if where:
         fitting = workspace.store.matching(selection.card, where)
         rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)
@@ -112,6 +127,16 @@ def get_members(
     )
 
 
+def _noise_of_kind(
+    run: str, members: Members, rows: NDArray[np.int64], cluster: str, kind: Kind
+) -> NDArray[np.int64]:
+    if cluster != NOISE:
+        raise BadInput(f"noise_reason fits cluster='{NOISE}' only, not '{cluster}'. Leave it out.")
+    if members.noise_reasons is None:
+        raise NotReady(f"Run {run} was made before reasons were kept. Cluster again to get them.")
+    return np.array([r for r in rows if kind_of(members.noise_reasons[r]) == kind], dtype=np.int64)
+
+
 def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) -> NDArray[np.int64]:
     if sort == "random":
         return np.random.default_rng(seed).permutation(rows)
@@ -121,10 +146,12 @@ def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) ->
 
 
 def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
+    reasons = members.noise_reasons
     return MemberLine(
         id=record.id,
         text=shortened(record.text, most),
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
+        noise_reason=None if reasons is None else str(reasons[row]) or None,
         metadata=shown_metadata(record.metadata),
     )

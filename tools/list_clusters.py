@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.errors import BadInput
-from corpuscope.tools.schema import NOISE, Layer, Node, Result
+from corpuscope.tools.noise import noise_sentence
+from corpuscope.tools.schema import NOISE, Layer, Node, Result, Stability
 from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, select
+from corpuscope.tools.stability import known_word, meanings, said
 from corpuscope.tools.tree import order
 from corpuscope.tools.workspace import Workspace
 
@@ -23,13 +25,19 @@ class ClusterLine(Result):
     share: float
     keywords: list[str]
     children: int
+    stability: float | None = None
+    """0 to 1: how surely it comes back when a part of the texts is clustered again; None where
+    that was not checked."""
+    stability_word: str | None = None
+    """stable, shaky, unstable, or `not checked` where only others were; None where none was."""
 
     def as_text(self) -> str:
         """The cluster in a line."""
         words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
         named = f"{self.title} ({words})" if self.title else words
         below = f", {self.children} sub-clusters" if self.children else ""
-        return f"{self.id}: {named}: {self.size:,} records ({self.share:.1%}){below}"
+        holds = f", {said(self.stability)}" if self.stability_word else ""
+        return f"{self.id}: {named}: {self.size:,} records ({self.share:.1%}){below}{holds}"
 
 
 class ClusterPage(Result):
@@ -43,6 +51,9 @@ class ClusterPage(Result):
     recommended_layer: int
     noise: int
     """Records in no cluster of the layer shown (of the recommended one where none is)."""
+    noise_reasons: dict[str, int]
+    """Why they are noise: between (two clusters), edge, small (group), isolated, diffuse. Empty
+    where another layer than the recommended one is shown, or the reasons are not known."""
     records: int
     clusters: list[ClusterLine]
     total: int
@@ -63,6 +74,8 @@ class ClusterPage(Result):
         lines += [line.as_text() for line in self.clusters]
         if self.parent is None:
             lines.append(f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster")
+            if self.noise_reasons:
+                lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
             if len(self.layers) > 1:
                 counts = ", ".join(
                     f"{layer.index}{'*' if layer.index == self.recommended_layer else ''}: "
@@ -70,6 +83,8 @@ class ClusterPage(Result):
                     for layer in self.layers
                 )
                 lines.append(f"Layers (clusters; * recommended): {counts}.")
+        if meaning := meanings([line.stability for line in self.clusters]):
+            lines.append(meaning)
         if self.next_offset is not None:
             lines.append(f"More: call again with offset={self.next_offset}.")
         if self.hint:
@@ -99,7 +114,8 @@ def list_clusters(
     """List the clusters (themes) of a run: id, title, size, share, keywords, sub-clusters.
 
     Without parent and layer: the recommended layer. With parent: its sub-clusters. Noise, the
-    records in no cluster, is counted. Titles appear once described (`describe-cluster`).
+    records in no cluster, is counted by reason. Titles appear once described (`describe-cluster`),
+    how surely a theme holds once checked (`check-stability`).
     """
     selection = select(workspace, dataset, run)
     chosen = selection.run
@@ -116,6 +132,7 @@ def list_clusters(
         selection.check(parent)
         nodes = selection.children(parent)
         noise = chosen.noise
+    scores = workspace.runs.stability(chosen)
     page = sorted(nodes, key=_sort_key(selection, sort))[offset : offset + limit]
     after = offset + len(page)
     return ClusterPage(
@@ -126,8 +143,9 @@ def list_clusters(
         layers=chosen.layers,
         recommended_layer=chosen.recommended,
         noise=noise,
+        noise_reasons=chosen.noise_reasons if shown in (None, chosen.recommended) else {},
         records=chosen.records,
-        clusters=[cluster_line(selection, node) for node in page],
+        clusters=[cluster_line(selection, node, scores) for node in page],
         total=len(nodes),
         offset=offset,
         next_offset=after if after < len(nodes) else None,
@@ -135,8 +153,8 @@ def list_clusters(
     )
 
 
-def cluster_line(selection: Selection, node: Node) -> ClusterLine:
-    """A cluster as lists show it."""
+def cluster_line(selection: Selection, node: Node, known: Stability | None) -> ClusterLine:
+    """A cluster as lists show it; `known` is the stability of the run's clusters, if checked."""
     description = selection.descriptions.get(node.id)
     return ClusterLine(
         id=node.id,
@@ -145,6 +163,8 @@ def cluster_line(selection: Selection, node: Node) -> ClusterLine:
         share=node.share,
         keywords=node.keywords,
         children=len(selection.children(node.id)),
+        stability=known.scores.get(node.id) if known else None,
+        stability_word=known_word(known, node.id),
     )
 
 

@@ -1,19 +1,50 @@
 """From what was found to what a run keeps: nodes with words and examples, members, versions."""
 
 import importlib.metadata
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import numpy as np
 
-from corpuscope.tools.clustering import Clustering
+from corpuscope.tools.clustering import Clustering, Parameters, Space
 from corpuscope.tools.corpus import Corpus
 from corpuscope.tools.exemplars import exemplars
 from corpuscope.tools.keywords import keywords
+from corpuscope.tools.noise import Reasons, counted, noise_reasons, worded
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Floats, Layer, Node, Run, Scalar
 from corpuscope.tools.tree import stands
 
 PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy", "umap-learn")
+
+
+def settled(parameters: Parameters, found: Clustering, where: str | None) -> dict[str, Scalar]:
+    """The parameters as a run keeps them; `parameters_of` is the way back."""
+    return {
+        "space": parameters.space,
+        "min_cluster_size": parameters.min_cluster_size,
+        "min_samples": parameters.min_samples,
+        "neighbours": found.graph.indices.shape[1] if found.graph else None,
+        "seed": parameters.seed,
+        "search": found.graph.provider if found.graph else None,
+        "where": where,
+    }
+
+
+def parameters_of(run: Run) -> Parameters:
+    """With what a run was clustered; what an older one does not name is as it is today."""
+    kept = run.parameters
+    size = kept.get("min_cluster_size")
+    plain = Parameters(
+        None if size is None else int(size), cast(Space, kept["space"]), int(kept.get("seed") or 0)
+    )
+    return replace(
+        plain,
+        min_samples=int(kept.get("min_samples") or plain.min_samples),
+        # In older runs it is the name of the search.
+        neighbours=found if isinstance(found := kept.get("neighbours"), int) else None,
+    )
 
 
 def described_nodes(corpus: Corpus, found: Clustering) -> list[Node]:
@@ -52,7 +83,7 @@ def recorded_run(
     corpus: Corpus,
     found: Clustering,
     nodes: list[Node],
-    settled: dict[str, Scalar],
+    kept: dict[str, Scalar],
 ) -> Run:
     """The run as it is kept; it gets its id when it is saved."""
     layers = [
@@ -71,16 +102,27 @@ def recorded_run(
         dataset_version=card.version,
         collection=card.collection,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        parameters=settled,
+        parameters=kept,
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
         records=len(corpus.ids),
         noise=len(corpus.ids) - covered(nodes, recommended),
+        noise_reasons=counted(reasons_of_noise(corpus, found)),
         layers=layers,
         recommended=recommended,
         reason=found.choice.reason,
         hint=found.hint,
         nodes=nodes,
     )
+
+
+def reasons_of_noise(corpus: Corpus, found: Clustering) -> Reasons:
+    """(n,) why each record is in no cluster of the recommended layer; empty where it is in one."""
+    if found.graph is None:  # too few texts: they are all in one cluster
+        return np.full(len(corpus.ids), "", dtype=object)
+    labels = found.tree.labels_at(found.choice.recommended)
+    ids = [node.id for node in found.tree.nodes]
+    reasons = worded(noise_reasons(found.graph, labels), ids, len(labels))
+    return reasons[corpus.copies_of]
 
 
 def covered(nodes: list[Node], layer: int) -> int:
@@ -96,4 +138,5 @@ def recorded_members(corpus: Corpus, found: Clustering) -> Members:
         strengths=found.tree.strengths[corpus.copies_of],
         centrality=centrality(corpus, found)[corpus.copies_of],
         copies_of=corpus.copies_of,
+        noise_reasons=reasons_of_noise(corpus, found),
     )

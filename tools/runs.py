@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.errors import NotFound
 from corpuscope.tools.names import RUN, check_dataset_name, check_run_id
-from corpuscope.tools.schema import Description, Floats, Run
+from corpuscope.tools.schema import Description, Floats, Run, Stability
 
 RUN_FILE = "run.json"
 MEMBERS_FILE = "members.parquet"
 MAP_FILE = "map.npy"
+STABILITY_FILE = "stability.json"
 DESCRIPTIONS = "descriptions"
 
 
@@ -25,13 +26,15 @@ DESCRIPTIONS = "descriptions"
 class Members:
     """Which record is where, row for row: `ids`; `paths`, the finest cluster id or `noise`;
     `strengths` (n,) of the membership, 0 to 1; `centrality` (n,), the cosine to the mean of that
-    cluster; `copies_of` (n,), equal for equal texts."""
+    cluster; `copies_of` (n,), equal for equal texts; `noise_reasons` (n,) str, empty in a cluster,
+    None where a run was made before they were kept."""
 
     ids: list[str]
     paths: NDArray[np.object_]
     strengths: Floats
     centrality: Floats
     copies_of: NDArray[np.int32]
+    noise_reasons: NDArray[np.object_] | None = None
 
 
 def _nothing(folder: Path) -> None:
@@ -115,12 +118,16 @@ class Runs:
         import pyarrow.parquet as parquet
 
         table = parquet.read_table(self.folder(run.dataset, run.id) / MEMBERS_FILE)
+        known = "noise_reason" in table.column_names
         return Members(
             ids=table["id"].to_pylist(),
             paths=np.array(table["path"].to_pylist(), dtype=object),
             strengths=table["strength"].to_numpy(),
             centrality=table["centrality"].to_numpy(),
             copies_of=table["copies_of"].to_numpy(),
+            noise_reasons=(
+                np.array(table["noise_reason"].to_pylist(), dtype=object) if known else None
+            ),
         )
 
     def save_map(self, run: Run, points: Floats) -> None:
@@ -138,6 +145,17 @@ class Runs:
             return None
         points: Floats = np.load(file, allow_pickle=False)
         return points
+
+    def save_stability(self, run: Run, stability: Stability) -> None:
+        """Keep how surely the run's clusters come back."""
+        keep_stability(self.folder(run.dataset, run.id), stability)
+
+    def stability(self, run: Run) -> Stability | None:
+        """How surely the run's clusters come back, or None while nobody looked."""
+        file = self.folder(run.dataset, run.id) / STABILITY_FILE
+        if not file.exists():
+            return None
+        return Stability.model_validate_json(file.read_text(encoding="utf-8"))
 
     def save_description(self, run: Run, description: Description) -> None:
         """Keep the words for one cluster; each has a file of its own, so none disturbs another."""
@@ -168,6 +186,12 @@ class Runs:
                 shutil.rmtree(draft, ignore_errors=True)
 
 
+def keep_stability(folder: Path, stability: Stability) -> None:
+    """Write how surely clusters come back into the folder of a run, or of one about to appear."""
+    with _renamed(folder / STABILITY_FILE) as draft:
+        draft.write_text(stability.model_dump_json(indent=1), encoding="utf-8")
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -192,13 +216,13 @@ def _write_members(path: Path, members: Members) -> None:
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
-    table = arrow.table(
-        {
-            "id": members.ids,
-            "path": list(members.paths),
-            "strength": members.strengths,
-            "centrality": members.centrality,
-            "copies_of": members.copies_of,
-        }
-    )
-    parquet.write_table(table, path)
+    columns = {
+        "id": members.ids,
+        "path": list(members.paths),
+        "strength": members.strengths,
+        "centrality": members.centrality,
+        "copies_of": members.copies_of,
+    }
+    if members.noise_reasons is not None:
+        columns["noise_reason"] = list(members.noise_reasons)
+    parquet.write_table(arrow.table(columns), path)

@@ -116,7 +116,8 @@ class DatasetCard(Frozen):
     pending: bool = False
     """Whether its first ingest has not ended: until then it is in no list."""
     version: int = 0
-    """Raised before the first write of an ingest: what was computed from an older one is stale."""
+    """Raised before the first and after the last write of an ingest that changes texts or vectors:
+    what was computed from an older one is stale. Metadata alone does not raise it."""
 
 
 class Layer(Frozen):
@@ -160,6 +161,8 @@ class Run(Frozen):
     records: int
     noise: int
     """Records in no cluster of the recommended layer."""
+    noise_reasons: dict[str, int] = Field(default_factory=dict)
+    """How many of them are noise for which kind of reason; empty where that is not known."""
     layers: list[Layer]
     recommended: int
     """Index of the recommended layer."""
@@ -169,8 +172,22 @@ class Run(Frozen):
     """What to know or do when the result is thin; None when all is well."""
     parent_run: str | None = None
     within: str | None = None
-    """The cluster of `parent_run` that was clustered again by itself."""
+    """The cluster of `parent_run` that was clustered again by itself, or several: `3, 5.1`."""
+    follows: str | None = None
+    """The earlier run whose ids it keeps for clusters that are the same thing."""
+    assigned_from: str | None = None
+    """The run whose clusters it has, with new records put into them."""
+    assigned: int = 0
+    """How many records were put into the clusters of `assigned_from`."""
     nodes: list[Node]
+
+
+class Stability(Frozen):
+    """How surely the clusters of a run come back when a part of the texts is clustered again."""
+
+    rounds: int
+    scores: dict[str, float]
+    """Cluster id to its score, 0 to 1; clusters found by drilling down have none."""
 
 
 Author = Literal["llm", "assistant", "person", "keywords"]
@@ -193,3 +210,5 @@ class Description(Frozen):
     author: Author
     model: str | None = None
     created: str = ""
+    carried_from: str | None = None
+    """Where it was written, `r1:3`, if it was taken over from an earlier run."""

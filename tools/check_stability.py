@@ -1,0 +1,174 @@
+"""The tool `check-stability`: which clusters of a run come back when it is done again."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from corpuscope.tools.clustering import Material
+from corpuscope.tools.errors import NotReady
+from corpuscope.tools.graph import neighbour_graph, usual_neighbours
+from corpuscope.tools.reading import read
+from corpuscope.tools.recording import parameters_of
+from corpuscope.tools.runs import Runs
+from corpuscope.tools.schema import Report, Result, Run, Stability, Watch
+from corpuscope.tools.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.stability import (
+    ROUNDS,
+    Clustered,
+    meanings,
+    points_of,
+    said,
+    stability,
+    word_for,
+)
+from corpuscope.tools.tree import order
+from corpuscope.tools.workspace import Workspace
+
+# The shakiest first, so that what is cut off stands firm.
+MOST_SHOWN = 60
+# The shares of the progress: reading, then the neighbours, then the rounds.
+READ_SHARE = 0.1
+GRAPH_SHARE = 0.4
+
+
+class StabilityLine(Result):
+    """One cluster and how surely it comes back."""
+
+    id: str
+    label: str
+    """Its title, or its first keywords."""
+    size: int
+    score: float
+    """0 (never came back) to 1 (came back whole every time)."""
+    word: str
+    """stable, shaky or unstable."""
+
+    def as_text(self) -> str:
+        """The cluster in a line."""
+        return f"{self.id}: {said(self.score)}: {self.label} ({self.size:,} records)"
+
+
+class StabilityResult(Result):
+    """The clusters of a run, the shakiest first."""
+
+    dataset: str
+    run: str
+    rounds: int
+    checked: int
+    counts: dict[str, int]
+    """Clusters of the recommended layer by word: stable, shaky, unstable."""
+    clusters: list[StabilityLine]
+    """Of all layers, the shakiest first, as far as they fit."""
+    not_checked: list[str]
+    """Clusters found by drilling down: they have no score of their own."""
+
+    def as_text(self) -> str:
+        """Counts, the scores from the lowest up, and what the words mean."""
+        if not self.checked:
+            return (
+                f"Run {self.run} of '{self.dataset}' has too few texts for a part of them to be "
+                "clustered again, so its clusters could not be checked."
+            )
+        counts = ", ".join(f"{count} {word}" for word, count in self.counts.items())
+        lines = [
+            f"Run {self.run} of '{self.dataset}', clustered again {self.rounds} times on parts of "
+            f"the texts: {counts} in the recommended layer. All layers, the shakiest first:"
+        ]
+        lines += [line.as_text() for line in self.clusters]
+        if self.checked > len(self.clusters):
+            lines.append(f"… {self.checked - len(self.clusters)} more, no shakier than the last.")
+        if self.not_checked:
+            lines.append(f"Not checked (found by drilling down): {', '.join(self.not_checked)}.")
+        if meaning := meanings([line.score for line in self.clusters]):
+            lines.append(meaning)
+        return "\n".join(lines)
+
+
+def check_stability(
+    workspace: Workspace,
+    watch: Watch,
+    dataset: DatasetName = None,
+    run: RunId = None,
+    rounds: Annotated[
+        int, Field(ge=2, le=20, description="How often a part of the texts is clustered again.")
+    ] = ROUNDS,
+) -> StabilityResult:
+    """Check which themes of a run hold: do they come back when 80% of the texts are clustered?
+
+    Gives each cluster a score from 0 to 1, the shakiest first: stable from 0.75, shaky from 0.5,
+    below it unstable. Use it before conclusions are drawn from a single theme. Scores are kept
+    with the run and shown by `list-clusters` and `describe-cluster`; asked again, they cost
+    nothing. Takes about as long as clustering `rounds` times; clusters found by drilling down
+    have no score.
+    """
+    selection = select(workspace, dataset, run)
+    known = workspace.runs.stability(selection.run)
+    # A run that grew from another one took over the scores of what did not change.
+    missing = known and any(n.layers and n.id not in known.scores for n in selection.run.nodes)
+    if known is None or known.rounds < rounds or missing:
+        scores = _scores(workspace, selection, rounds, watch.report)
+        known = Stability(rounds=rounds, scores=scores)
+        workspace.runs.save_stability(selection.run, known)
+    return _result(selection, known)
+
+
+def original(runs: Runs, run: Run) -> Run:
+    """The run whose parameters found the layers of this one, which may be a later one of the same
+    records: with one cluster split, or new records assigned."""
+    while earlier := run.parent_run or run.assigned_from:
+        parent = runs.load(run.dataset, earlier)
+        if parent.parameters.get("where") != run.parameters.get("where"):
+            break  # the run of a part, clustered by itself
+        run = parent
+    return run
+
+
+def _scores(
+    workspace: Workspace, selection: Selection, rounds: int, report: Report
+) -> dict[str, float]:
+    run = selection.run
+    members = workspace.runs.members(run)
+    report(0.01, f"reading '{selection.card.name}'")
+    reading = read(workspace, selection.card, set(members.ids))
+    corpus = reading.corpus
+    if not corpus.ids:
+        raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
+    parameters = parameters_of(original(workspace.runs, run))
+    report(READ_SHARE, f"searching neighbours of {len(corpus.texts):,} distinct texts")
+    k = parameters.neighbours or usual_neighbours(len(corpus.texts))
+    graph = reading.memory.graph(k, lambda: neighbour_graph(corpus.vectors, k=k))
+    clustered = Clustered(Material(graph, corpus.vectors, corpus.weights), parameters)
+    return stability(
+        clustered,
+        points_of(run, members, corpus),
+        rounds,
+        lambda done, said: report(GRAPH_SHARE + (1 - GRAPH_SHARE) * done, said),
+    )
+
+
+def _result(selection: Selection, known: Stability) -> StabilityResult:
+    run = selection.run
+    checked = [node for node in run.nodes if node.id in known.scores]
+    shakiest = sorted(checked, key=lambda node: (known.scores[node.id], order(node.id)))
+    recommended = {node.id for node in selection.standing_in(run.recommended)}
+    words = [word_for(score) for id, score in known.scores.items() if id in recommended]
+    return StabilityResult(
+        dataset=selection.card.name,
+        run=run.id,
+        rounds=known.rounds,
+        checked=len(checked),
+        counts={word: words.count(word) for word in ("stable", "shaky", "unstable")},
+        clusters=[
+            StabilityLine(
+                id=node.id,
+                label=selection.label(node),
+                size=node.size,
+                score=known.scores[node.id],
+                word=word_for(known.scores[node.id]),
+            )
+            for node in shakiest[:MOST_SHOWN]
+        ],
+        not_checked=sorted(
+            (node.id for node in run.nodes if node.id not in known.scores), key=order
+        ),
+    )
