@@ -20,7 +20,9 @@ from corpuscope.server import conversation, job_tools, pages
 from corpuscope.server.jobs import serving_jobs
 from corpuscope.server.settings import Settings, for_worker, open_workspace
 from corpuscope.server.wrapping import Serving, ToolSpec, wrapped
+from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
+from corpuscope.tools.compare_runs import compare_runs
 from corpuscope.tools.delete_dataset import delete_dataset
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.errors import Unavailable
@@ -36,9 +38,11 @@ _SPECS = (
     ToolSpec(ingest, "Read texts into a dataset", open_world=True),
     ToolSpec(cluster, "Find the themes", uses_numba=True),
     ToolSpec(list_clusters, "List the themes", read_only=True),
+    ToolSpec(compare_runs, "Say what changed between two runs", read_only=True),
     ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
     ToolSpec(label_cluster, "Write down what a theme is"),
     ToolSpec(get_members, "Read the texts of a theme", read_only=True),
+    ToolSpec(check_stability, "Check which themes hold", uses_numba=True),
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),
     ToolSpec(plot, "Draw the map", uses_numba=True),
     ToolSpec(list_datasets, "List the datasets", read_only=True),

@@ -18,9 +18,11 @@ NAMES = {
     "ingest",
     "cluster",
     "list-clusters",
+    "compare-runs",
     "describe-cluster",
     "label-cluster",
     "get-members",
+    "check-stability",
     "search",
     "plot",
     "list-datasets",
@@ -62,7 +64,14 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     destroying = {name for name, hints in tools.items() if hints and hints.destructive_hint}
     reading = {name for name, hints in tools.items() if hints and hints.read_only_hint}
     assert destroying == {"delete-dataset"}
-    assert reading == {"list-clusters", "get-members", "search", "list-datasets", "get-job"}
+    assert reading == {
+        "list-clusters",
+        "compare-runs",
+        "get-members",
+        "search",
+        "list-datasets",
+        "get-job",
+    }
 
 
 async def test_the_instructions_tell_the_usual_way(host: Client) -> None:

@@ -10,20 +10,20 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module", autouse=True)
 async def dataset(client: Client) -> None:
-    await finish(client, "ingest", dataset="shop", rows=tickets(each=60), id_column="id")
+    await finish(client, "ingest", dataset="shop", rows=tickets(each=36), id_column="id")
 
 
 async def test_the_themes_of_the_texts_are_found(client: Client) -> None:
     answer = await finish(client, "cluster", dataset="shop")
     assert not answer.is_error, answer.text
-    assert answer.data["records"] == 300
-    assert sum(cluster["size"] for cluster in answer.data["top"]) + answer.data["noise"] == 300
+    assert answer.data["records"] == 180
+    assert sum(cluster["size"] for cluster in answer.data["top"]) + answer.data["noise"] == 180
     pure = 0
     for cluster in answer.data["top"]:
         page = await call(client, "get-members", dataset="shop", cluster=cluster["id"], limit=100)
         themes = [member["metadata"]["theme"] for member in page.data["members"]]
         pure += max(themes.count(theme) for theme in THEMES)
-    assert pure / 300 > 0.85, "most records must lie in a cluster of their own theme"
+    assert pure / 180 > 0.85, "most records must lie in a cluster of their own theme"
 
 
 async def test_the_answer_says_why_this_layer_and_what_next(client: Client) -> None:
@@ -63,14 +63,14 @@ async def test_a_smallest_size_gives_one_flat_layer(client: Client) -> None:
 async def test_other_spaces_give_sound_runs(client: Client, space: str) -> None:
     answer = await finish(client, "cluster", dataset="shop", space=space)
     assert not answer.is_error, answer.text
-    assert answer.data["noise"] + sum(c["size"] for c in answer.data["top"]) <= 300
+    assert answer.data["noise"] + sum(c["size"] for c in answer.data["top"]) <= 180
 
 
 async def test_a_filter_clusters_a_part(client: Client) -> None:
     answer = await finish(
         client, "cluster", dataset="shop", where={"theme": ["garden", "coffee", "login"]}
     )
-    assert answer.data["records"] == 180
+    assert answer.data["records"] == 108
     empty = await finish(client, "cluster", dataset="shop", where={"theme": "music"})
     assert empty.is_error
     assert "None fits `where`" in empty.text
@@ -104,6 +104,35 @@ async def test_a_cluster_that_is_split_again_gets_new_parts_and_says_so(client: 
     assert sum(shares) > 0.5, "shares are of the cluster that was split"
 
 
+async def test_several_clusters_are_clustered_as_a_run_of_their_own(client: Client) -> None:
+    whole = (await finish(client, "cluster", dataset="shop")).data
+    sizes = {top["id"]: top["size"] for top in whole["top"]}
+    pair = list(sizes)[:2]
+    joined = await finish(client, "cluster", dataset="shop", run=whole["run"], within=pair)
+    assert not joined.is_error, joined.text
+    assert joined.data["records"] == sum(sizes[id] for id in pair)
+    assert joined.data["within"] == ", ".join(sorted(pair, key=int))
+    assert joined.data["comparison"] is None
+    assert f"of {joined.data['within']} of 'shop'" in joined.text
+    newest = await call(client, "list-clusters", dataset="shop")
+    assert newest.data["run"] == whole["run"], "such a run has to be named"
+    named = await call(client, "list-clusters", dataset="shop", run=joined.data["run"])
+    assert named.data["records"] == joined.data["records"]
+    below = await finish(
+        client,
+        "cluster",
+        dataset="shop",
+        run=joined.data["run"],
+        within=joined.data["top"][0]["id"],
+    )
+    assert not below.is_error, below.text
+    assert (await call(client, "list-clusters", dataset="shop")).data["run"] == whole["run"]
+    alone = await finish(client, "cluster", dataset="shop", run=whole["run"], within=pair[:1])
+    assert all(top["id"].startswith(f"{pair[0]}.") for top in alone.data["top"])
+    wrong = await finish(client, "cluster", dataset="shop", within=[pair[0], "99"])
+    assert "No cluster '99' in run r" in wrong.text
+
+
 async def test_noise_is_the_same_number_everywhere(client: Client) -> None:
     await finish(client, "ingest", dataset="mixed", rows=tickets(each=60) + odd_texts(60))
     whole = await finish(client, "cluster", dataset="mixed", min_cluster_size=12)
@@ -134,7 +163,7 @@ async def test_a_run_of_a_part_is_marked_and_never_the_default(client: Client) -
     assert 'where {"theme": "garden"}' in part.text
     assert (await call(client, "list-clusters", dataset="shop")).data["run"] == whole["run"]
     named = await call(client, "list-clusters", dataset="shop", run=part.data["run"])
-    assert named.data["records"] == 60
+    assert named.data["records"] == 36
 
 
 async def test_a_cluster_that_does_not_split_says_why_and_makes_no_run(client: Client) -> None:

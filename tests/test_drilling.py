@@ -1,13 +1,16 @@
 import numpy as np
+import pytest
+from made_runs import made
 
 from corpuscope.tools.clustering import Clustering
 from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.drilling import Part, grafted, inside, regrouped
+from corpuscope.tools.drilling import Part, grafted, inside, outermost
+from corpuscope.tools.errors import BadInput, NotFound
 from corpuscope.tools.layers import Choice, ClusterLayer
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import Layer, Node, Run
 from corpuscope.tools.selection import rows_of
-from corpuscope.tools.tree import build_tree
+from corpuscope.tools.tree import build_tree, stands
 
 # A coarse cluster 1 holds 1.1, which the recommended layer has, and two records beside it; 2 has
 # two; noise.1 stands out in a finer layer only; the last two records are in nothing at all.
@@ -80,24 +83,34 @@ def test_noise_is_what_the_recommended_layer_leaves_out() -> None:
 
 def test_parts_of_a_cluster_take_the_place_of_what_was_below_it() -> None:
     found = part("1", "abcd", [0, 1, 1, -1])
-    moved = regrouped(members(), found)
+    child, moved = grafted(run(), members(), found)
     assert list(moved.paths[:4]) == ["1.2", "1.1", "1.1", "1"]
     assert list(moved.paths[4:]) == PATHS[4:]
-    child = grafted(run(), found, moved, {"where": None})
     sizes = {one.id: one.size for one in child.nodes}
     assert sizes == {"1": 4, "1.1": 2, "1.2": 1, "2": 2, "noise.1": 2}
     assert (child.parent_run, child.within) == ("r1", "1")
-    assert all(one.layers is None for one in child.nodes if one.id.startswith("1."))
+    # They stand in for those of the recommended layer: what they hold is no noise.
+    assert all(stands(one, 1) for one in child.nodes if one.id.startswith("1."))
+    assert child.noise == len(rows_of(child, moved, "noise"))
 
 
 def test_parts_of_the_noise_are_counted_as_noise_and_leave_no_double() -> None:
     found = part("noise", "abghij", [-1, 0, 0, -1, 1, 1])
-    moved = regrouped(members(), found)
+    child, moved = grafted(run(), members(), found)
     # `a` fits no part and stays in the coarse cluster; `h` loses the finer one, which is replaced.
     assert list(moved.paths) == [
         *("1", "noise.1", "1.1", "1.1", "2", "2", "noise.1", "noise", "noise.2", "noise.2")
     ]
-    child = grafted(run(), found, moved, {"where": None})
     sizes = {one.id: one.size for one in child.nodes}
     assert sizes == {"1": 3, "1.1": 2, "2": 2, "noise.1": 2, "noise.2": 2}
     assert len(rows_of(child, moved, "noise")) == run().noise
+
+
+def test_clusters_named_together_are_taken_once_and_without_those_inside_others() -> None:
+    selection = made("1.1:5 1.2:5 2.1:5 2.2:5 3:5 10:5 noise:2 noise.1:5").selection
+    assert outermost(selection, ["10", "1.1", "1", "2.2", "1"]) == ["1", "2.2", "10"]
+    assert outermost(selection, ["noise.1", "noise", "3"]) == ["3", "noise"]
+    with pytest.raises(NotFound, match="No cluster '4' in run r1"):
+        outermost(selection, ["1", "4"])
+    with pytest.raises(BadInput, match="within is empty"):
+        outermost(selection, [])

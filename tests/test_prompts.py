@@ -19,6 +19,7 @@ VALUES = {
 TOOLS = {
     *("ingest", "cluster", "list-clusters", "describe-cluster", "label-cluster", "get-members"),
     *("search", "plot", "list-datasets", "delete-dataset", "get-job", "cancel-job"),
+    "compare-runs",
 }
 
 
@@ -53,7 +54,7 @@ def test_the_instructions_fit_into_the_limit_of_hosts_and_name_only_tools_there_
     text = load("instructions")
     assert len(text.encode()) <= 2048
     quoted = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text))
-    assert quoted - {"within", "noise", "dataset", "run"} <= TOOLS
+    assert quoted - {"within", "assign", "noise", "dataset", "run"} <= TOOLS
     assert TOOLS - quoted == {"delete-dataset"}
 
 

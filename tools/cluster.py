@@ -2,38 +2,43 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools import drilling
-from corpuscope.tools.clustering import Clustering, Parameters, Space, find_clusters
-from corpuscope.tools.corpus import Corpus, read_corpus
-from corpuscope.tools.embedding.spec import LEXICAL
+from corpuscope.tools import assigning, drilling
+from corpuscope.tools.carrying import (
+    carried,
+    centroids_of,
+    kept_centroids,
+    newest_like,
+    shown_before,
+)
+from corpuscope.tools.cluster_result import ClusterResult, told
+from corpuscope.tools.clustering import (
+    Clustering,
+    Parameters,
+    Space,
+    find_clusters,
+    without_coarser,
+)
 from corpuscope.tools.errors import BadInput, NotReady
-from corpuscope.tools.excerpts import shortened
+from corpuscope.tools.layers import MIN_SAMPLES
 from corpuscope.tools.locks import dataset_lock
 from corpuscope.tools.mapping import draw_map
+from corpuscope.tools.reading import Reading, read
 from corpuscope.tools.recording import (
     centrality,
     described_nodes,
     recorded_members,
     recorded_run,
+    settled,
 )
 from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import (
-    NOISE,
-    DatasetCard,
-    Layer,
-    Node,
-    Report,
-    Result,
-    Run,
-    Scalar,
-    Watch,
-)
+from corpuscope.tools.schema import DatasetCard, Report, Run, Watch
+from corpuscope.tools.searching import chosen_search
 from corpuscope.tools.selection import (
     DatasetName,
     RunId,
@@ -44,84 +49,21 @@ from corpuscope.tools.selection import (
 )
 from corpuscope.tools.workspace import Workspace
 
-TOP_CLUSTERS = 12
-KEYWORDS_SHOWN = 6
-EXEMPLAR_CHARACTERS = 110
-LEXICAL_HINT = (
-    "The vectors are lexical: these themes share words, boilerplate included, rather than meaning."
-)
-# The shares of the progress: reading, then clustering, then the map.
-READ_SHARE = 0.2
-FOUND_SHARE = 0.6
-SAVED_SHARE = 0.7
+# The shares of the time: reading, then clustering, then words and saving; the rest is the map.
+READ_SHARE = 0.15
+FOUND_SHARE = 0.55
+SAVED_SHARE = 0.6
 
 
-class TopCluster(Result):
-    """One cluster with what shows it."""
+@dataclass(frozen=True)
+class _Chosen:
+    """The records to cluster, all (None) or some, and what the run says of the choice."""
 
-    id: str
-    size: int
-    share: float
-    keywords: list[str]
-    exemplar: str
-
-    def as_text(self) -> str:
-        """The cluster in two lines."""
-        words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
-        return f"{self.id}: {words}: {self.size:,} records ({self.share:.1%})\n    {self.exemplar}"
-
-
-class ClusterResult(Result):
-    """What a clustering found."""
-
-    dataset: str
-    run: str
-    within: str | None
-    where: str | None
-    records: int
-    """In the dataset, or the part of it that was clustered."""
-    clusters: int
-    """In the recommended layer, or below `within`."""
-    noise: int
-    noise_share: float
-    layers: list[Layer]
-    """Of the whole run; empty where one cluster was split."""
-    recommended_layer: int
-    reason: str
-    top: list[TopCluster]
-    hint: str | None
-    map: str
-    """`ready`, or `being drawn`: `plot` waits for it."""
-
-    def as_text(self) -> str:
-        """Counts, the top clusters and the next step."""
-        if self.within and not self.top:
-            return (
-                f"{self.within} of '{self.dataset}' ({self.records:,} records) does not split "
-                f"further; no run was made. {self.hint}"
-            )
-        what = f"{self.within} of '{self.dataset}'" if self.within else f"'{self.dataset}'"
-        where = f" where {self.where}" if self.where else ""
-        lines = [
-            f"Run {self.run} of {what}{where}: {self.records:,} records, {self.noise:,} of them "
-            f"noise ({self.noise_share:.1%}). {self.reason}"
-        ]
-        if len(self.layers) > 1:
-            counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
-            lines.append(f"Layers, coarse to fine (clusters): {counts}.")
-        lines += [cluster.as_text() for cluster in self.top]
-        if self.clusters > len(self.top):
-            lines.append(f"… {self.clusters - len(self.top)} more: `list-clusters`.")
-        if self.hint:
-            lines.append(self.hint)
-        if self.top:
-            whose = f"dataset='{self.dataset}', run='{self.run}'"
-            words = [one.id for one in self.top] if self.within else "all"
-            lines.append(
-                f"Next: describe-cluster(cluster={words!r}, {whose}), plot({whose}), or "
-                f"cluster(within='{self.top[0].id}', {whose})."
-            )
-        return "\n".join(lines)
+    card: DatasetCard
+    ids: set[str] | None
+    where: str | None = None
+    parent_run: str | None = None
+    within: str | None = None
 
 
 def cluster(
@@ -130,9 +72,12 @@ def cluster(
     dataset: DatasetName = None,
     run: RunId = None,
     within: Annotated[
-        str | None,
+        str | list[str] | None,
         BeforeValidator(as_id),
-        Field(description="Drill down: cluster only this cluster (3, 3.1 or noise) of the run."),
+        Field(
+            description="Drill down: split this cluster (3, 3.1 or noise) of the run; a list: "
+            "cluster what is in any of them, as a run of its own."
+        ),
     ] = None,
     where: WhereFilter = None,
     min_cluster_size: Annotated[
@@ -143,69 +88,149 @@ def cluster(
         Space,
         Field(description="graph (best); map: clusters as the map shows; embedding: raw vectors."),
     ] = "graph",
+    min_samples: Annotated[
+        int | None,
+        Field(ge=1, le=100, description=f"Neighbours that make a text dense; {MIN_SAMPLES}."),
+    ] = None,
+    neighbours: Annotated[
+        int | None,
+        Field(ge=5, le=200, description="Neighbours of each text; left out: 8 to 30, by size."),
+    ] = None,
     seed: Annotated[int, Field(ge=0, lt=2**31, description="Same seed, same result.")] = 0,
+    assign: Annotated[
+        bool,
+        Field(description="Only put records that are new into the clusters of the newest run."),
+    ] = False,
 ) -> ClusterResult:
     """Find the themes in a dataset: density clusters at several resolutions, as a tree.
 
     Gives the recommended layer with size, keywords and an example of each of the largest
-    clusters; the rest is noise. Use within to split one cluster further (its parts become 3.1,
-    3.2 … in a new run, in place of sub-clusters it had), where to cluster only records that fit a
-    filter. A run is kept and never changes. About 20 s for 20,000 records, then it becomes a job;
-    the map is drawn after the clusters can be read.
+    clusters; the rest is noise. A cluster that is the same as in the newest earlier run keeps id
+    and description, and the answer says what is new, gone, split or merged. Use within to split
+    one cluster further (its parts become 3.1, 3.2 … in a new run, in place of sub-clusters it
+    had), where to cluster only records that fit a filter, assign after an `ingest` of a few more
+    records: they join the clusters there are, in seconds. A run is kept and never changes. About
+    20 s for 20,000 records, then it becomes a job; the map is drawn after the clusters can be read.
     """
     parameters = Parameters(min_cluster_size, space, seed)
+    if min_samples is not None:
+        parameters = replace(parameters, min_samples=min_samples)
+    if neighbours is not None:
+        parameters = replace(parameters, neighbours=neighbours)
+    if assign:
+        given = {"within": within, "where": where, "min_cluster_size": min_cluster_size}
+        if useless := [name for name, value in given.items() if value is not None]:
+            raise BadInput(
+                f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
+                "puts all records that are new into the clusters that the run has."
+            )
+        return _assign(workspace, watch, select(workspace, dataset, run))
     if within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     if within is not None:
-        return _drill(workspace, watch, select(workspace, dataset, run), within, parameters)
+        selection = select(workspace, dataset, run)
+        several = drilling.outermost(selection, [within] if isinstance(within, str) else within)
+        if len(several) == 1:
+            return _drill(workspace, watch, selection, several[0], parameters)
+        return _find(workspace, watch, _union(workspace, selection, several), parameters)
     card = workspace.store.card(dataset)
-    chosen = workspace.store.matching(card, where) if where else None
-    corpus = _read(workspace, card, chosen, watch.report)
-    found = find_clusters(corpus, parameters, _part(watch.report, READ_SHARE, FOUND_SHARE))
+    chosen = _Chosen(card, None)
+    if where:
+        fitting = workspace.store.matching(card, where)
+        chosen = _Chosen(card, fitting, json.dumps(where, ensure_ascii=False))
+    return _find(workspace, watch, chosen, parameters)
+
+
+def _find(
+    workspace: Workspace, watch: Watch, chosen: _Chosen, parameters: Parameters
+) -> ClusterResult:
+    """A run of its own over the chosen records."""
+    reading = _read(workspace, chosen.card, chosen.ids, watch.report)
+    corpus = reading.corpus
+    earlier = newest_like(workspace.runs, chosen.card, chosen.where)
+    if earlier:
+        before = shown_before(workspace.runs, earlier, corpus)
+        parameters = replace(parameters, before=before)
+    found = _found(workspace, chosen.card, reading, parameters, watch.report)
+    if earlier and (deeper := found.choice.recommended - earlier.recommended) > 0:
+        # A heading more above the themes would change all their ids.
+        found = without_coarser(found, corpus.weights, deeper)
     watch.report(FOUND_SHARE, "choosing keywords and examples")
     nodes = described_nodes(corpus, found)
-    draft = recorded_run(card, corpus, found, nodes, _settled(parameters, found, where))
-    selection = Selection(card, draft, {})
+    kept = settled(parameters, found, chosen.where)
+    draft = recorded_run(chosen.card, corpus, found, nodes, kept)
+    draft = draft.model_copy(update={"parent_run": chosen.parent_run, "within": chosen.within})
+    members = recorded_members(corpus, found)
+    centroids = centroids_of(corpus, found.tree)
+    new = carried(workspace.runs, chosen.card, draft, members, centroids)
     # The answer first: a run is saved only when it can be told about.
-    result = _result(workspace, selection, selection.standing_in(draft.recommended), None)
-    saved = _saved(workspace, draft, recorded_members(corpus, found), lambda folder: None)
+    selection = Selection(chosen.card, new.run, new.descriptions)
+    result = told(workspace, selection, carried=new)
+    saved = _saved(workspace, new.run, new.members, new.keep)
     result = result.model_copy(update={"run": saved.id})
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
     watch.ready(result)
-    draw_map(workspace, saved, corpus, found)
+    draw_map(workspace, saved, reading, found)
     return result.model_copy(update={"map": "ready"})
+
+
+def _union(workspace: Workspace, selection: Selection, clusters: list[str]) -> _Chosen:
+    """The records in any of the clusters; such a run has to be named, like one of a filter."""
+    run = selection.run
+    members = workspace.runs.members(run)
+    ids = {record for one in clusters for record in drilling.inside(run, members, one)}
+    where = json.dumps({"cluster": clusters, "run": run.id})
+    return _Chosen(selection.card, ids, where, run.id, ", ".join(clusters))
+
+
+def _assign(workspace: Workspace, watch: Watch, selection: Selection) -> ClusterResult:
+    """A new run: the clusters of an earlier one, with the records that it does not know."""
+    assigning.check(selection)
+    corpus = _read(workspace, selection.card, None, watch.report).corpus
+    members = workspace.runs.members(selection.run)
+    watch.report(READ_SHARE, "searching the neighbours of new records")
+    folder = workspace.runs.folder(selection.run.dataset, selection.run.id)
+    grown = assigning.grown(selection, members, corpus, kept_centroids(folder))
+    new = grown.carried
+    result = told(workspace, Selection(selection.card, new.run, new.descriptions))
+    saved = _saved(workspace, new.run, new.members, new.keep)
+    points = workspace.runs.map(selection.run)
+    if points is not None:
+        workspace.runs.save_map(saved, grown.places(points))
+    return result.model_copy(
+        update={"run": saved.id, "map": "ready" if points is not None else "not drawn yet"}
+    )
 
 
 def _drill(
     workspace: Workspace, watch: Watch, selection: Selection, within: str, parameters: Parameters
 ) -> ClusterResult:
-    selection.check(within)
     members = workspace.runs.members(selection.run)
     inside = drilling.inside(selection.run, members, within)
     if not inside:
         raise BadInput(f"Nothing to split: {within} is empty in run {selection.run.id}.")
-    corpus = _read(workspace, selection.card, inside, watch.report)
+    reading = _read(workspace, selection.card, inside, watch.report)
+    corpus = reading.corpus
     flat = replace(parameters, only_recommended=True)
-    found = find_clusters(corpus, flat, _part(watch.report, READ_SHARE, FOUND_SHARE))
+    found = _found(workspace, selection.card, reading, flat, watch.report)
     layer = found.choice.layers[found.choice.recommended]
     # One part is no part: the cluster stays as it is, and the answer says so.
     if layer.clusters < 2:
-        whole = _result(workspace, selection, [], within)
-        return whole.model_copy(
-            update={"hint": found.hint, "noise": 0, "noise_share": 0.0, "map": "ready"}
+        whole: dict[str, Any] = {"hint": found.hint, "noise": 0, "noise_share": 0.0, "map": "ready"}
+        return told(workspace, selection, within).model_copy(
+            update=whole | {"top": [], "clusters": 0}
         )
     nodes = described_nodes(corpus, found)
     part = drilling.Part(within, corpus, found, nodes, centrality(corpus, found))
-    settled = _settled(parameters, found, None) | {"where": selection.run.parameters["where"]}
-    moved = drilling.regrouped(members, part)
-    child = drilling.grafted(selection.run, part, moved, settled)
-    below = Selection(selection.card, child, {})
-    result = _result(workspace, below, below.children(within), within)
+    kept = settled(parameters, found, None) | {"where": selection.run.parameters["where"]}
+    child, moved = drilling.grafted(selection.run, members, part)
+    child = child.model_copy(update={"parameters": kept})
+    result = told(workspace, Selection(selection.card, child, {}), within)
     saved = _saved(
         workspace,
         child,
         moved,
-        lambda folder: drilling.keep_words_and_map(workspace.runs, selection, within, folder),
+        lambda folder: drilling.keep_what_holds(workspace.runs, selection, child, folder),
     )
     update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": "ready"}
     if replaced := len(selection.children(within)):
@@ -228,67 +253,31 @@ def _saved(
 
 def _read(
     workspace: Workspace, card: DatasetCard, chosen: set[str] | None, report: Report
-) -> Corpus:
+) -> Reading:
     report(0.01, f"reading '{card.name}'")
-    corpus = read_corpus(workspace.store, card, chosen)
-    if not corpus.ids:
+    reading = read(workspace, card, chosen)
+    count = len(reading.corpus.ids)
+    if not count:
         raise BadInput(
             f"No records to cluster in '{card.name}'. "
             + ("None fits `where`." if chosen is not None else "Add some with `ingest`.")
         )
-    report(READ_SHARE, f"read {len(corpus.ids):,} records, {len(corpus.texts):,} distinct texts")
-    return corpus
+    report(READ_SHARE, f"read {count:,} records, {len(reading.corpus.texts):,} distinct texts")
+    return reading
 
 
-def _part(report: Report, start: float, end: float) -> Report:
-    """A report of a step whose 0 to 1 is `start` to `end` of the whole."""
-    return lambda fraction, message: report(start + (end - start) * fraction, message)
+def _found(
+    workspace: Workspace,
+    card: DatasetCard,
+    reading: Reading,
+    parameters: Parameters,
+    report: Report,
+) -> Clustering:
+    """The clusters, with progress from `READ_SHARE` to `FOUND_SHARE` of the whole."""
 
+    def part(fraction: float, message: str) -> None:
+        report(READ_SHARE + (FOUND_SHARE - READ_SHARE) * fraction, message)
 
-def _settled(parameters: Parameters, found: Clustering, where: WhereFilter) -> dict[str, Scalar]:
-    return {
-        "space": parameters.space,
-        "min_cluster_size": parameters.min_cluster_size,
-        "seed": parameters.seed,
-        "neighbours": found.graph.provider if found.graph else None,
-        "where": json.dumps(where, ensure_ascii=False) if where else None,
-    }
-
-
-def _result(
-    workspace: Workspace, selection: Selection, shown: list[Node], within: str | None
-) -> ClusterResult:
-    run = selection.run
-    top = sorted(shown, key=lambda node: -node.size)[:TOP_CLUSTERS]
-    first = [node.exemplars[0] for node in top]
-    records = workspace.store.fetch(selection.card, first)
-    size = run.records
-    noise = run.noise
-    if within is not None:
-        size = run.noise if within == NOISE else selection.node(within).size
-        noise = size - sum(node.size for node in shown)
-    return ClusterResult(
-        dataset=selection.card.name,
-        run=run.id,
-        within=within,
-        where=None if run.parameters["where"] is None else str(run.parameters["where"]),
-        records=size,
-        clusters=len(shown),
-        noise=noise,
-        noise_share=round(noise / max(1, size), 4),
-        layers=[] if within else run.layers,
-        recommended_layer=run.recommended,
-        reason=run.reason,
-        top=[
-            TopCluster(
-                id=node.id,
-                size=node.size,
-                share=round(node.size / max(1, size), 6),
-                keywords=node.keywords,
-                exemplar=shortened(records[shows].text, EXEMPLAR_CHARACTERS),
-            )
-            for node, shows in zip(top, first, strict=True)
-        ],
-        hint=run.hint or (LEXICAL_HINT if selection.card.embedding == LEXICAL else None),
-        map="being drawn",
-    )
+    raw = parameters.space == "embedding"
+    search = chosen_search(workspace.store, card, reading.corpus, raw=raw)
+    return find_clusters(reading.corpus, parameters, part, reading.memory, search)

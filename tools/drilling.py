@@ -2,19 +2,23 @@
 
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from corpuscope.tools.carrying import keep_centroids, kept_centroids
 from corpuscope.tools.clustering import Clustering
 from corpuscope.tools.corpus import Corpus
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.noise import counted, renamed_reasons
 from corpuscope.tools.recording import covered
-from corpuscope.tools.runs import DESCRIPTIONS, MAP_FILE, Members, Runs
-from corpuscope.tools.schema import NOISE, Floats, Node, Run, Scalar
+from corpuscope.tools.runs import DESCRIPTIONS, MAP_FILE, Members, Runs, keep_stability
+from corpuscope.tools.schema import NOISE, Floats, Node, Run
 from corpuscope.tools.selection import Selection, rows_of
-from corpuscope.tools.tree import is_within, lineage, stands
+from corpuscope.tools.stability import still_holding
+from corpuscope.tools.tree import Paths, is_within, layer_paths, lineage, order, stands
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,51 @@ class Part:
     centrality: Floats
 
 
+def outermost(selection: Selection, clusters: list[str]) -> list[str]:
+    """The clusters asked for, in order and once; one inside another of them goes without saying.
+
+    Raises:
+        BadInput: None is given.
+        NotFound: One is not in the run; the message lists those there are.
+    """
+    if not clusters:
+        raise BadInput("within is empty: give a cluster id, or a list of them.")
+    for one in clusters:
+        selection.check(one)
+    outer = {
+        one for one in clusters if not any(is_within(one, other) for other in {*clusters} - {one})
+    }
+    return sorted(outer, key=order)
+
+
 def inside(run: Run, members: Members, within: str) -> set[str]:
     """The ids of the records in a cluster, or in the noise."""
     return {members.ids[row] for row in rows_of(run, members, within)}
 
 
-def regrouped(members: Members, part: Part) -> Members:
+def grafted(parent: Run, members: Members, part: Part) -> tuple[Run, Members]:
+    """The parent run with the parts below `within`, in place of what was below it.
+
+    Every cluster's size is counted anew from the members as they are regrouped. Split where the
+    recommended layer is finer, the parts stand in for the clusters of that layer.
+    """
+    within = part.within
+    split = next((node for node in parent.nodes if node.id == within), None)
+    stand = (parent.recommended, parent.recommended)
+    coarser = split is not None and split.layers is not None and split.layers[1] < stand[0]
+    below = [
+        node.model_copy(update={"id": f"{within}.{node.id}", "layers": stand if coarser else None})
+        for node in part.nodes
+    ]
+    kept = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
+    moved = _regrouped(members, part)
+    child = recounted(parent, kept + below, moved.paths).model_copy(
+        update={"parent_run": parent.id, "within": within}
+    )
+    return _reasoned(child, moved, within)
+
+
+def _regrouped(members: Members, part: Part) -> Members:
     """The parent's members, those inside moved to the parts; what fits no part stays above."""
     paths = members.paths.copy()
     strengths = members.strengths.copy()
@@ -53,61 +96,70 @@ def regrouped(members: Members, part: Part) -> Members:
     paths[rows[placed]] = [f"{part.within}.{path}" for path in found[placed]]
     strengths[rows[placed]] = part.found.tree.strengths[points][placed]
     near[rows[placed]] = part.centrality[points][placed]
-    return Members(members.ids, paths, strengths, near, members.copies_of)
+    return replace(members, paths=paths, strengths=strengths, centrality=near)
 
 
-def grafted(parent: Run, part: Part, members: Members, settled: dict[str, Scalar]) -> Run:
-    """The parent run with the parts below `within`, in place of what was below it.
+def _reasoned(run: Run, members: Members, within: str) -> tuple[Run, Members]:
+    """With a reason for all that is noise now: clusters below `within` have given way to it."""
+    if members.noise_reasons is None:
+        return run, members
+    held = renamed_reasons(
+        members.noise_reasons, lambda id: within if is_within(id, within) else id
+    )
+    noise = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object) == NOISE
+    held[~noise] = ""
+    held[noise & (held == "")] = f"edge of {within}"
+    run = run.model_copy(update={"noise_reasons": counted(held)})
+    return run, replace(members, noise_reasons=held)
 
-    `members` are the regrouped ones, from which every cluster's size is counted anew.
-    """
-    below = [
-        node.model_copy(update={"id": f"{part.within}.{node.id}", "layers": None})
-        for node in part.nodes
-    ]
-    kept = [
-        node
-        for node in parent.nodes
-        if node.id == part.within or not is_within(node.id, part.within)
-    ]
-    sizes = Counter(one for path in members.paths for one in lineage(str(path)))
-    nodes = [
+
+def recounted(run: Run, nodes: list[Node], paths: Paths) -> Run:
+    """A run made from another one now: its clusters and layers counted anew over these paths."""
+    records = len(paths)
+    sizes = Counter(one for path in paths for one in lineage(str(path)))
+    counted = [
         node.model_copy(
-            update={"size": sizes[node.id], "share": round(sizes[node.id] / parent.records, 6)}
+            update={"size": sizes[node.id], "share": round(sizes[node.id] / records, 6)}
         )
-        for node in kept + below
+        for node in nodes
         if sizes[node.id]
     ]
     layers = [
         layer.model_copy(
             update={
-                "coverage": round(covered(nodes, layer.index) / parent.records, 4),
-                "clusters": sum(stands(node, layer.index) for node in nodes),
+                "coverage": round(covered(counted, layer.index) / records, 4),
+                "clusters": sum(stands(node, layer.index) for node in counted),
             }
         )
-        for layer in parent.layers
+        for layer in run.layers
     ]
-    return parent.model_copy(
+    return run.model_copy(
         update={
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "parameters": settled,
-            "parent_run": parent.id,
-            "within": part.within,
+            "records": records,
+            "noise": records - covered(counted, run.recommended),
             "layers": layers,
-            "nodes": nodes,
+            "nodes": counted,
+            "follows": None,
+            "assigned_from": None,
+            "assigned": 0,
         }
     )
 
 
-def keep_words_and_map(runs: Runs, old: Selection, within: str, target: Path) -> None:
-    """Take over what still holds: the map, and the descriptions of clusters that did not change.
-
-    `target` is the folder of the run that splits `within`.
-    """
+def keep_what_holds(runs: Runs, old: Selection, child: Run, target: Path) -> None:
+    """Take over what still holds in the run that splits a cluster: the map, and descriptions,
+    centroids and stability of clusters that did not change. `target` is the folder of `child`."""
+    within = str(child.within)
     source = runs.folder(old.run.dataset, old.run.id)
     for cluster in old.descriptions:
         if cluster == within or not is_within(cluster, within):
             (target / DESCRIPTIONS).mkdir(exist_ok=True)
             shutil.copy2(source / DESCRIPTIONS / f"{cluster}.json", target / DESCRIPTIONS)
+    known = kept_centroids(source)
+    keep_centroids(target, {id: known[id] for id in known if not is_within(id, within)})
+    if held := runs.stability(old.run):
+        scores = still_holding(held.scores, old.run.nodes, child.nodes)
+        keep_stability(target, held.model_copy(update={"scores": scores}))
     if (source / MAP_FILE).exists():
         shutil.copy2(source / MAP_FILE, target)

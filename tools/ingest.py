@@ -12,7 +12,7 @@ from corpuscope.tools.errors import BadInput
 from corpuscope.tools.locks import dataset_lock
 from corpuscope.tools.names import check_dataset_name
 from corpuscope.tools.records import Tally
-from corpuscope.tools.schema import Result, Watch
+from corpuscope.tools.schema import DatasetCard, Result, Run, Watch
 from corpuscope.tools.workspace import Workspace
 
 # Inline rows travel through the chat; more of them belong into a file.
@@ -44,6 +44,10 @@ class IngestResult(Result):
     embedding: str
     embedding_note: str
     warnings: list[str]
+    newest_run: str | None
+    """Of the whole dataset, if it is still of these records and not of replaced ones."""
+    in_no_run: int
+    """Records that the newest run does not know; 0 where there is no run."""
     seconds: float
 
     def as_text(self) -> str:
@@ -68,7 +72,14 @@ class IngestResult(Result):
         if self.bad:
             lines.append(f"{self.bad:,} bad rows skipped: {'; '.join(self.bad_examples)}")
         lines += self.warnings
-        if self.added or self.updated:
+        if self.newest_run and self.in_no_run:
+            lines.append(
+                f"{self.in_no_run:,} new records are in no run yet: "
+                f"cluster(dataset='{self.dataset}', assign=True) puts them into the clusters of "
+                f"{self.newest_run} in seconds, cluster(dataset='{self.dataset}') finds clusters "
+                "anew and says what changed."
+            )
+        elif self.added or self.updated:
             lines.append(f"Next: cluster(dataset='{self.dataset}').")
         else:
             lines.append("Nothing changed: runs that there are still hold.")
@@ -145,11 +156,20 @@ def ingest(
     request = loading.with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         loaded = loading.load(workspace, watch, name, request, replace=mode == "replace")
-    result = _result(loaded, time.monotonic() - begun)
+    result = _result(loaded, _newest_run(workspace, loaded.card), time.monotonic() - begun)
     return result.model_copy(update={"warnings": result.warnings + _vectors_beside(request)})
 
 
-def _result(loaded: loading.Loaded, seconds: float) -> IngestResult:
+def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:
+    """The run into whose clusters new records can be put."""
+    if not workspace.runs.ids(card.name):
+        return None
+    run = workspace.runs.load(card.name)
+    whole = run.parameters.get("where") is None and run.collection == card.collection
+    return run if whole else None
+
+
+def _result(loaded: loading.Loaded, newest: Run | None, seconds: float) -> IngestResult:
     tally = loaded.tally
     return IngestResult(
         dataset=loaded.card.name,
@@ -170,6 +190,9 @@ def _result(loaded: loading.Loaded, seconds: float) -> IngestResult:
         embedding=loaded.card.embedding,
         embedding_note=loaded.note,
         warnings=_warnings(loaded.columns, tally),
+        newest_run=newest.id if newest else None,
+        # Nothing takes records out of a dataset: what the run does not count, it does not know.
+        in_no_run=max(0, loaded.count - newest.records) if newest else 0,
         seconds=round(seconds, 2),
     )
 

@@ -83,5 +83,7 @@ def _summary(workspace: Workspace, card: DatasetCard) -> DatasetSummary:
 
 def _run_line(run: Run) -> str:
     part = f", within {run.within}" if run.within else ""
+    if run.assigned_from:
+        part += f", {run.assigned:,} records assigned to the clusters of {run.assigned_from}"
     layer = run.layers[run.recommended]
     return f"{run.id} ({run.created}{part}): {layer.clusters} clusters, {run.records:,} records"

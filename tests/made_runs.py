@@ -1,0 +1,82 @@
+"""Runs made of a path per record, to compare: nobody has to cluster for that."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from corpuscope.tools.runs import Members
+from corpuscope.tools.schema import DatasetCard, Description, Layer, Node, Run
+from corpuscope.tools.selection import Selection
+from corpuscope.tools.tree import children_of, lineage, order
+
+CARD = DatasetCard(
+    name="shop", collection="c", embedding="lexical", dim=4, text_columns=["text"], created=""
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run with its members."""
+
+    selection: Selection
+    members: Members
+
+    @property
+    def run(self) -> Run:
+        return self.selection.run
+
+
+def made(paths: str, id: str = "r1", first: int = 0, titles: dict[str, str] | None = None) -> Made:
+    """A run of two layers (tops, and what is below them); the finer one is recommended.
+
+    `paths` says how many records each path has: `1:30 2.1:20 noise:5`; the records are numbered
+    from `first` on. A top without children stands in both layers.
+    """
+    parts = [part.split(":") for part in paths.split()]
+    every = [path for path, count in parts for _ in range(int(count))]
+    records = [f"{first + number:05d}" for number in range(len(every))]
+    sizes = Counter(one for path in every for one in lineage(path))
+    del sizes["noise"]
+    nodes = [
+        Node(
+            id=one,
+            layers=(1, 1) if "." in one else (0, 0 if children_of(one, sizes) else 1),
+            size=sizes[one],
+            share=round(sizes[one] / len(every), 6),
+            keywords=[f"word{one}"],
+            exemplars=[next(r for r, p in zip(records, every, strict=True) if one in lineage(p))],
+        )
+        for one in sorted(sizes, key=order)
+    ]
+    covered = sum(node.size for node in nodes if node.layers and node.layers[1] == 1)
+    run = Run(
+        id=id,
+        dataset="shop",
+        dataset_version=0,
+        collection="c",
+        created="",
+        parameters={"where": None},
+        versions={},
+        records=len(every),
+        noise=len(every) - covered,
+        layers=[Layer(index=index, clusters=1, coverage=1, persistence=1) for index in (0, 1)],
+        recommended=1,
+        reason="",
+        nodes=nodes,
+    )
+    descriptions = {
+        cluster: Description(
+            cluster=cluster, title=title, summary=[], keywords=[], author="assistant"
+        )
+        for cluster, title in (titles or {}).items()
+    }
+    zeros = np.zeros(len(every), np.float32)
+    members = Members(
+        ids=records,
+        paths=np.array(every, dtype=object),
+        strengths=zeros,
+        centrality=zeros,
+        copies_of=np.arange(len(every), dtype=np.int32),
+    )
+    return Made(Selection(CARD, run, descriptions), members)
