@@ -45,6 +45,8 @@ PATIENT = {"OMP_WAIT_POLICY": "passive"}
 STAYS = "datasets and runs are as they were; rows that an ingest had added stay added"
 # A process whose output ended is about to end itself.
 EXIT_SECONDS = 5.0
+# Below this share of the work its pace says nothing.
+EARLY = 0.05
 # How soon a change of progress reaches somebody who waits.
 TICK_SECONDS = 0.25
 
@@ -60,6 +62,10 @@ class Job:
     fraction: float = 0.0
     message: str = "waiting for a worker"
     started: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    """When a worker took it, on the clock of `started`."""
+    moved: float = 0.0
+    """When `fraction` last rose."""
     seconds: float = 0.0
     result: dict[str, Any] | None = None
     """The result; while the job runs, one that can be shown before its end, where there is one."""
@@ -72,6 +78,13 @@ class Job:
     def over(self) -> bool:
         """Whether it is done, failed or cancelled."""
         return self.state in ("done", "failed", "cancelled")
+
+    def seconds_left(self, now: float) -> float | None:
+        """About how long the rest takes at the pace so far; None where it is too early to say."""
+        if self.state != "running" or self.fraction < EARLY or self.moved <= self.began:
+            return None
+        whole = (self.moved - self.began) / self.fraction
+        return max(0.0, self.began + whole - now)
 
 
 @dataclass
@@ -228,6 +241,7 @@ class Jobs:
             worker = await self._idle_worker(job) or await self._spawn()
             if not worker.busy:
                 await worker.take(job)
+            job.began = time.monotonic()
             while not job.over:
                 _take(job, await worker.receive())
             worker.busy = False
@@ -287,6 +301,7 @@ def _take(job: Job, message: dict[str, Any]) -> None:
         case {"progress": fraction, "message": text}:
             # Progress that falls back would be refused by the protocol.
             job.fraction, job.message = max(job.fraction, fraction), text
+            job.moved = time.monotonic()
         case {"early": result}:
             job.result = result
             job.readable.set()

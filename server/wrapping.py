@@ -63,14 +63,16 @@ class JobTicket(Result):
     progress: float = Field(description="Share of the work that is done, 0 to 1.")
     message: str
     seconds: float
+    seconds_left: int | None = Field(None, description="About, at the pace so far.")
     next: str = Field(description="What to do now.")
     result: dict[str, Any] | None = Field(None, description="The tool's result, once there is one.")
 
     def as_text(self) -> str:
         """State, progress and the next step in a line."""
+        left = "" if self.seconds_left is None else f", about {self.seconds_left} s left"
         return (
             f"Job {self.job_id} ({self.tool}): {self.state}, {self.progress:.0%}, "
-            f"{self.seconds:.0f} s. {self.message}. {self.next}"
+            f"{self.seconds:.0f} s{left}. {self.message}. {self.next}"
         )
 
 
@@ -154,6 +156,7 @@ def ticket(job: Job) -> JobTicket:
         "failed": "Mend what the message says and call the tool again.",
         "cancelled": "Call the tool again to start anew.",
     }
+    left = job.seconds_left(anyio.current_time())
     return JobTicket(
         job_id=job.id,
         tool=job.tool,
@@ -161,6 +164,7 @@ def ticket(job: Job) -> JobTicket:
         progress=round(job.fraction, 3),
         message=job.message.rstrip("."),
         seconds=round(job.seconds or anyio.current_time() - job.started, 1),
+        seconds_left=None if left is None else round(left),
         next=next_steps.get(job.state, goes_on),
         result=job.result,
     )

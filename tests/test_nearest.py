@@ -63,6 +63,16 @@ def test_few_vectors_are_compared_whole_and_exactly(vectors: Floats) -> None:
     np.testing.assert_allclose(cosines, exact.similarities[:, 1:], atol=1e-5)
 
 
+def test_lists_shorter_than_the_links_of_a_round_are_no_trouble() -> None:
+    # Without neighbourhoods no round is the last.
+    spread = np.random.default_rng(0).normal(size=(4_000, 64)).astype(np.float32)
+    spread /= np.linalg.norm(spread, axis=1, keepdims=True)
+    ids, cosines, recall = nearest(spread, 4)
+    assert 0 < recall < RECALL
+    true = np.einsum("nd,nkd->nk", spread, spread[ids])
+    np.testing.assert_allclose(cosines, true, atol=1e-5)
+
+
 def test_cells_hold_every_vector_once_and_none_is_too_large(vectors: Floats) -> None:
     parts = cells(vectors, np.random.default_rng(3))
     assert len(parts) > 3

@@ -146,7 +146,7 @@ def _compare(vectors: Floats, parts: list[Ints], lists: tuple[Ints, Floats]) -> 
 
 def _expanded(vectors: Floats, ids: Ints, cosines: Floats) -> tuple[Ints, Floats]:
     """The lists after each vector looked at the neighbours of its neighbours."""
-    forth, back = LINKS
+    forth, back = min(LINKS[0], ids.shape[1]), LINKS[1]
     links = np.hstack((ids[:, :forth], _reverse(ids, forth, back)))
     lists = ids.copy(), cosines.copy()
     _expand(vectors, links, *lists, 16 * (os.cpu_count() or 1))
