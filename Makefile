@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 
 # Threads that spin while they wait slow one another down on a busy machine.
 export OMP_WAIT_POLICY := passive
+export GOMP_SPINCOUNT := 10000
 
 .PHONY: demo test check test-extras test-milvus bench clean
 

@@ -23,7 +23,7 @@ JobId = Annotated[str, Field(description="As a long call gave it: j1, j2, …")]
 async def get_job(
     ctx: Context[Serving, Any], job_id: JobId, wait_seconds: WaitSeconds = USUAL_WAIT
 ) -> Annotated[CallToolResult, JobTicket]:
-    """Wait for a long call (ingest, cluster, describe-cluster, plot) and get its result.
+    """Wait for a long call (ingest, cluster, check-stability, …) and get its result.
 
     Use it when such a call gave a job_id instead of its result. It waits until the job is over,
     at most wait_seconds; call it again while the state is queued or running. Finished results are

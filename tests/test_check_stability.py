@@ -136,7 +136,7 @@ async def test_a_check_that_was_done_is_not_done_again(client: Client, checked: 
 
 
 async def test_parts_found_by_drilling_down_are_not_checked(client: Client) -> None:
-    await finish(client, "ingest", dataset="plain", rows=tickets(each=60))
+    await finish(client, "ingest", dataset="plain", rows=tickets(each=36))
     whole = (await finish(client, "cluster", dataset="plain")).data
     largest = whole["top"][0]["id"]
     parts = await finish(client, "cluster", dataset="plain", run=whole["run"], within=largest)

@@ -17,7 +17,7 @@ SENTENCES = "The texts complain about it. They say when it happened."
 
 
 async def clustered(client: Client) -> Client:
-    await finish(client, "ingest", dataset="shop", rows=tickets(each=60), id_column="id")
+    await finish(client, "ingest", dataset="shop", rows=tickets(each=36), id_column="id")
     answer = await finish(client, "cluster", dataset="shop")
     assert not answer.is_error, answer.text
     return client

@@ -107,8 +107,7 @@ def _epoch(
                 for d in range(DIMENSIONS):
                     away = pushed * (points[i, d] - points[other, d])
                     pull[i, d] += step * min(max(away, np.float32(-4.0)), np.float32(4.0))
-        for row in numba.prange(rows):
-            i = row * BLOCKS + first
-            if i < count:
-                for d in range(DIMENSIONS):
-                    points[i, d] += pull[i, d]
+        # Too little work for threads to be woken up for.
+        for i in range(first, count, BLOCKS):
+            for d in range(DIMENSIONS):
+                points[i, d] += pull[i, d]

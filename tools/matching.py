@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from corpuscope.tools.noise import renamed_reasons
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Floats, Node
 from corpuscope.tools.tree import depth, lineage, order, parent_of
@@ -150,14 +151,10 @@ def renamed(
     paths: NDArray[np.object_] = np.array([name[path] for path in members.paths], dtype=object)
     moved = replace(members, paths=paths)
     if members.noise_reasons is not None:
-        said = {reason: _reworded(str(reason), names) for reason in set(members.noise_reasons)}
-        reasons = np.array([said[reason] for reason in members.noise_reasons], dtype=object)
-        moved = replace(moved, noise_reasons=reasons)
+        moved = replace(
+            moved, noise_reasons=renamed_reasons(members.noise_reasons, names.__getitem__)
+        )
     return sorted(called, key=lambda node: order(node.id)), moved
-
-
-def _reworded(reason: str, names: Mapping[str, str]) -> str:
-    return " ".join(names.get(word, word) for word in reason.split(" "))
 
 
 def _clusters(path: str) -> list[str]:

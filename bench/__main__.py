@@ -1,0 +1,83 @@
+"""The command of the benchmark: `python -m bench`, or `make bench BENCH="…"`.
+
+Without --steps, --store or --million it compares the methods and looks at their steadiness; with
+any of these it measures those instead. What is not measured this time stays in the results.
+Memory is read from /proc, so that it runs on Linux only.
+"""
+
+import argparse
+from pathlib import Path
+
+from bench import compare, sets, store
+from bench.methods import METHODS, SEEDED, warm_up
+from bench.table import write
+
+HERE = Path(__file__).parent
+MILLION = 1_000_000
+
+
+def main() -> None:
+    """Measure what the command line asks for, and write it down."""
+    chosen = _parser().parse_args()
+    wanted = chosen.sets or sets.names(chosen.data)
+    out: Path = chosen.out
+    if chosen.store:
+        write(out, f"store {chosen.store}", store.end_to_end(chosen.data, chosen.store))
+    special = chosen.steps or chosen.store or chosen.million
+    keys = ["ours"] if special else chosen.methods
+    if chosen.million:
+        keys = ["ours", "evoc"]
+    if chosen.steps or chosen.million or not special:
+        warm_up([METHODS[key] for key in keys])
+    if chosen.steps:
+        for name in wanted:
+            found = compare.in_steps(sets.read(chosen.data, name), chosen.rounds)
+            write(out, f"steps {name}", found)
+    if chosen.million:
+        write(out, "million", compare.million(chosen.million_rows))
+    if not special:
+        _compare(chosen, wanted)
+
+
+def _compare(chosen: argparse.Namespace, wanted: list[str]) -> None:
+    methods = {key: METHODS[key] for key in chosen.methods}
+    seeded = [key for key in methods if key in SEEDED]
+    for name in wanted:
+        data = sets.read(chosen.data, name)
+        if chosen.rounds:
+            found = compare.compared(data, methods, chosen.rounds)
+            write(chosen.out, f"compare {name}", found)
+        if chosen.seeds > 1 and seeded and data.labels is not None:
+            found = compare.steadiness(data, seeded, chosen.seeds)
+            write(chosen.out, f"steadiness {name}", found)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("../shared/data"), help="folder of the sets")
+    add("--sets", type=_list, help="a,b: these sets; without: all in the folder")
+    add("--methods", type=_methods, default=list(METHODS), help=f"some of {','.join(METHODS)}")
+    add("--rounds", type=int, default=3, help="turns of each method; 0 compares nothing")
+    add("--seeds", type=int, default=5, help="seeds for the steadiness; 0 leaves it out")
+    add("--steps", action="store_true", help="the seconds of each step of corpuscope")
+    add("--store", nargs="?", const="abcnews", metavar="SET", help="a set through the MCP client")
+    add("--million", action="store_true", help="made vectors in number: corpuscope and EVoC")
+    add("--million-rows", type=int, default=MILLION, help="how many of them")
+    add("--out", type=Path, default=HERE / "RESULTS.md", help="the document of results")
+    return parser
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _methods(text: str) -> list[str]:
+    named = _list(text)
+    if unknown := [name for name in named if name not in METHODS]:
+        raise argparse.ArgumentTypeError(f"no method {unknown}; there are {', '.join(METHODS)}")
+    return named
+
+
+if __name__ == "__main__":
+    main()
