@@ -81,11 +81,12 @@ class Job:
         return self.state in ("done", "failed", "cancelled")
 
     def seconds_left(self, now: float) -> float | None:
-        """About how long the rest takes at the pace so far; None where it is too early to say."""
+        """About how long the rest takes at the pace so far; None where that cannot be said."""
         if self.state != "running" or self.fraction < EARLY or self.moved <= self.began:
             return None
         whole = (self.moved - self.began) / self.fraction
-        return max(0.0, self.began + whole - now)
+        left = self.began + whole - now
+        return left if left > 0 else None  # slower than it began
 
 
 @dataclass
@@ -301,8 +302,9 @@ def _take(job: Job, message: dict[str, Any]) -> None:
     match message:
         case {"progress": fraction, "message": text}:
             # Progress that falls back would be refused by the protocol.
-            job.fraction, job.message = max(job.fraction, fraction), text
-            job.moved = time.monotonic()
+            if fraction > job.fraction:
+                job.fraction, job.moved = fraction, time.monotonic()
+            job.message = text
         case {"early": result}:
             job.result = result
             job.readable.set()

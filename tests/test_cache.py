@@ -11,10 +11,12 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.cache import Cache, PartMemory
+from corpuscope.tools.cache import FORMAT, Cache, PartMemory
 from corpuscope.tools.corpus import Corpus, collapse, part_of
 from corpuscope.tools.graph import NeighbourGraph, neighbour_graph
+from corpuscope.tools.location import MilvusLocation
 from corpuscope.tools.schema import Floats
+from corpuscope.tools.store import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +61,7 @@ def test_a_newer_version_knows_nothing_and_drops_the_older(tmp_path: Path, corpu
     made: list[int] = []
     Cache(tmp_path, 2).corpus(lambda: made.append(1) or corpus)  # type: ignore[func-returns-value]
     assert made
-    assert [folder.name for folder in tmp_path.iterdir()] == ["2"]
+    assert [folder.name for folder in tmp_path.iterdir()] == [f"{FORMAT}-2"]
 
 
 @pytest.fixture(params=["a file in its place", "a damaged file"])
@@ -67,7 +69,7 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path, corpus: Corpus) -> It
     cache = Cache(tmp_path / "cache", 0)
     if request.param == "a damaged file":
         cache.corpus(lambda: corpus)
-        (tmp_path / "cache" / "0" / "corpus" / "vectors.npy").write_bytes(b"\x93NUMPY")
+        (tmp_path / "cache" / f"{FORMAT}-0" / "corpus" / "vectors.npy").write_bytes(b"\x93NUMPY")
     else:
         (tmp_path / "cache").write_text("")
     yield cache
@@ -135,3 +137,31 @@ async def test_only_an_ingest_that_changes_texts_makes_a_run_search_anew(
     grown = await again(client)
     assert grown.data["records"] > first.data["records"]
     assert not set(folders(settings)) & set(kept)
+
+
+async def test_other_neighbours_are_other_places(client: Client, settings: Settings) -> None:
+    await finish(client, "ingest", dataset="shop", rows=tickets(each=24), mode="replace")
+    usual = await again(client)
+    fewer = await again(client, neighbours=6)
+    assert fewer.data["run"] != usual.data["run"]
+    names = {name.split("/")[1] for name in folders(settings)}
+    assert {"graph-6", "embedding-6-0", "map-6-0", "graph-11", "embedding-11-0"} <= names
+
+
+async def test_nothing_is_kept_of_a_dataset_whose_ingest_was_stopped(
+    client: Client, settings: Settings
+) -> None:
+    rows = tickets(each=24)
+    await finish(client, "ingest", dataset="shop", rows=rows, mode="replace")
+    store = Store(MilvusLocation(settings.home))
+    card = store.card("shop")
+    store.save_card(card.model_copy(update={"changing": True}))
+    half = await again(client)
+    assert half.data["records"] == len(rows)
+    assert folders(settings) == {}
+    await finish(client, "ingest", dataset="shop", rows=rows)
+    ended = store.card("shop")
+    assert (ended.changing, ended.version) == (False, card.version + 1)
+    store.close()
+    await again(client)
+    assert folders(settings)

@@ -240,3 +240,20 @@ async def test_members_are_filtered_and_ordered(client: Client) -> None:
     )
     assert 0 < rated.data["total"] < central.data["total"]
     assert all(member["metadata"]["stars"] >= 4 for member in rated.data["members"])
+
+
+async def test_a_run_of_records_that_were_replaced_is_not_split_or_checked(client: Client) -> None:
+    rows = tickets(each=12)
+    await finish(client, "ingest", dataset="renewed", rows=rows)
+    await finish(client, "cluster", dataset="renewed")
+    await finish(client, "ingest", dataset="renewed", rows=rows, mode="replace")
+    for tool, more in (
+        ("cluster", {"within": "1"}),
+        ("cluster", {"within": ["1", "2"]}),
+        ("cluster", {"assign": True}),
+        ("check-stability", {}),
+    ):
+        answer = await finish(client, tool, dataset="renewed", **more)
+        assert answer.is_error
+        assert "'renewed' was replaced after run r1" in answer.text
+        assert "Call cluster()" in answer.text

@@ -8,7 +8,6 @@ from corpuscope.tools.graph import (
     NO_NEIGHBOUR,
     distance_matrix,
     distances,
-    distinct,
     neighbour_graph,
     node_embedding,
     principal_axes,
@@ -129,15 +128,6 @@ def test_the_distance_matrix_is_euclidean_and_stores_the_zeros_of_equal_vectors(
     other = row[-1]
     length = np.linalg.norm(vectors[0] - vectors[other])
     assert matrix[0, other] == pytest.approx(length, abs=1e-5)
-
-
-def test_equal_rows_are_one_point_with_their_count() -> None:
-    vectors = cloud(50)[[3, 1, 3, 3, 2, 1]]
-    points = distinct(vectors)
-    assert points.first.tolist() == [0, 1, 4]
-    assert points.point.tolist() == [0, 1, 0, 0, 2, 1]
-    assert points.weights.tolist() == [3, 2, 1]
-    assert (vectors[points.first][points.point] == vectors).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 30, 63, 64, 65, 100])

@@ -1,9 +1,12 @@
 """Jobs through the tools: waiting, joining, cancelling, failing."""
 
+import anyio
 import pytest
 from calls import call, finish
 from mcp.client import Client
 from texts import tickets
+
+from corpuscope.server.jobs import Job
 
 pytestmark = pytest.mark.anyio
 
@@ -44,10 +47,36 @@ async def test_a_cancelled_job_leaves_the_store_as_it_was(client: Client) -> Non
     assert not after.is_error, "the next job must find a worker again"
 
 
+async def test_a_running_job_is_cancelled_within_two_seconds(client: Client) -> None:
+    rows = [{"text": f"{row['text']} {number}"} for number in range(12) for row in tickets(each=60)]
+    await finish(client, "ingest", dataset="large", rows=rows[:2_000])
+    for seed in (1, 2, 3):
+        ticket = await call(client, "cluster", dataset="large", seed=seed, wait_seconds=0)
+        job = ticket.data["job_id"]
+        with anyio.fail_after(30):
+            while ticket.data["progress"] < 0.15 * seed:
+                ticket = await call(client, "get-job", job_id=job, wait_seconds=0)
+        begun = anyio.current_time()
+        cancelled = await call(client, "cancel-job", job_id=job)
+        assert anyio.current_time() - begun < 2
+        assert cancelled.data["state"] == "cancelled"
+
+
+def test_the_time_left_follows_the_pace_once_there_is_one() -> None:
+    job = Job("j1", "cluster", {}, state="running", began=100.0)
+    assert job.seconds_left(103.0) is None
+    job.fraction, job.moved = 0.25, 110.0
+    assert job.seconds_left(110.0) == 30.0
+    assert job.seconds_left(120.0) == 20.0
+    assert job.seconds_left(200.0) is None, "it goes slower than it began"
+    job.state = "done"
+    assert job.seconds_left(120.0) is None
+
+
 async def test_a_job_that_fails_says_why_when_asked(client: Client) -> None:
     answer = await finish(client, "cluster", dataset="nothing")
     assert answer.is_error
-    assert "No dataset 'nothing'. Datasets: shop." in answer.text
+    assert "No dataset 'nothing'. Datasets: large, shop." in answer.text
 
 
 async def test_an_unknown_job_is_answered_with_the_known_ones(client: Client) -> None:

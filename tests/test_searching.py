@@ -41,7 +41,7 @@ def corpus(store: Store) -> Corpus:
 def test_milvus_and_this_process_find_the_same_neighbours(store: Store, corpus: Corpus) -> None:
     searched = by_milvus(store, store.card("news"), corpus)(20, lambda done, said: None)
     here = neighbour_graph(corpus.vectors, k=20)
-    assert searched.provider == "Milvus search"
+    assert searched.provider == "Milvus search, recall@15 1.000"
     np.testing.assert_allclose(searched.similarities, here.similarities, atol=1e-5)
     same = searched.indices == here.indices
     ties = np.isclose(searched.similarities, np.roll(searched.similarities, 1, axis=1), atol=1e-6)
@@ -52,7 +52,7 @@ def test_milvus_and_this_process_find_the_same_neighbours(store: Store, corpus: 
 def test_milvus_is_asked_only_for_clusters_among_raw_vectors(store: Store, corpus: Corpus) -> None:
     card = store.card("news")
     assert len(corpus.texts) <= MOST_BY_LITE
-    for raw, provider in ((True, "Milvus search"), (False, "exact (faiss)")):
+    for raw, provider in ((True, "Milvus search, recall@9 1.000"), (False, "exact (faiss)")):
         graph = chosen_search(store, card, corpus, raw=raw)(10, lambda done, said: None)
         assert graph.provider == provider
 
@@ -74,7 +74,7 @@ async def test_the_tutorials_way_gives_what_hdbscan_gives_on_the_raw_vectors(
     assert not answer.is_error, answer.text
     runs = Runs(settings.home / "runs")
     run = runs.load("news", answer.data["run"])
-    assert run.parameters["search"] == "Milvus search"
+    assert run.parameters["search"] == "Milvus search, recall@15 1.000"
     assert (run.parameters["neighbours"], run.parameters["min_samples"]) == (50, 3)
     path_of = dict(zip(runs.members(run).ids, runs.members(run).paths, strict=True))
     ours = [path_of[corpus.ids[at]] for at in corpus.first]

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpuscope.tools.check_stability import original
 from corpuscope.tools.clustering import Material, Parameters
 from corpuscope.tools.corpus import collapse
 from corpuscope.tools.graph import neighbour_graph
-from corpuscope.tools.runs import Members, Runs
+from corpuscope.tools.runs import Members, Runs, original
 from corpuscope.tools.schema import Ints, Layer, Node, Run, Stability
 from corpuscope.tools.stability import (
     Clustered,

@@ -101,11 +101,7 @@ def check(selection: Selection) -> None:
             f"Run {run.id} is of a part of '{card.name}' (where {run.parameters['where']}), and "
             "assign=True puts in all records. Name a run of the whole dataset, or call cluster()."
         )
-    if run.collection != card.collection:
-        raise NotReady(
-            f"'{card.name}' was replaced after run {run.id}: its clusters are of other records. "
-            "Call cluster() to find those of the new ones."
-        )
+    selection.check_current()
 
 
 def grown(

@@ -8,7 +8,7 @@ costs the next run its time, and nothing else.
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -16,13 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.graph import NeighbourGraph, restricted
+from corpuscope.tools.graph import EXACT_UP_TO, NeighbourGraph, restricted
 from corpuscope.tools.schema import Floats, Ints
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
+FORMAT = 1
+"""Raised with every change of the steps whose results are kept here: older ones do not hold."""
+
 GRAPH = "graph"
 CORPUS = "corpus"
+CORPUS_PARTS = (
+    *("ids", "ids_ends", "texts", "texts_ends"),
+    *("copies_of", "vectors", "first", "weights"),
+)
 
 
 class Memory(Protocol):
@@ -57,8 +64,11 @@ class PartMemory:
         self._whole, self._rows, self._vectors = whole, rows, vectors
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """The graph of the whole, restricted; what is missing is searched anew."""
-        if k > self._whole.indices.shape[1]:
+        """The graph of the whole, restricted; what is missing is searched anew.
+
+        In a large part nearly every list has lost somebody, and searching all is quicker.
+        """
+        if k > self._whole.indices.shape[1] or len(self._rows) > EXACT_UP_TO:
             return make()
         return restricted(self._whole, self._rows, self._vectors, k)
 
@@ -71,7 +81,7 @@ class Cache:
     """The memory of one version of a whole dataset, on disk."""
 
     def __init__(self, folder: Path, version: int) -> None:
-        self._folder = folder / str(version)
+        self._folder = folder / f"{FORMAT}-{version}"
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
         """The neighbour graph as it was found, or found now and kept."""
@@ -85,14 +95,14 @@ class Cache:
 
     def known_graph(self, k: int) -> NeighbourGraph | None:
         """The neighbour graph, where it was searched already."""
-        kept = self._kept(f"{GRAPH}-{k}")
+        kept = self._kept(f"{GRAPH}-{k}", ("indices", "similarities", "provider"))
         if kept is None:
             return None
         return NeighbourGraph(kept["indices"], kept["similarities"], str(kept["provider"]))
 
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """Places as they were worked out, or worked out now and kept."""
-        kept = self._kept(name)
+        kept = self._kept(name, ("points",))
         if kept is not None:
             return kept["points"]
         made = make()
@@ -101,7 +111,7 @@ class Cache:
 
     def corpus(self, read: Callable[[], Corpus]) -> Corpus:
         """The whole dataset as it was read, or read now and kept."""
-        kept = self._kept(CORPUS)
+        kept = self._kept(CORPUS, CORPUS_PARTS)
         if kept is not None:
             ids, texts = (_strings(kept[name], kept[f"{name}_ends"]) for name in ("ids", "texts"))
             return Corpus(
@@ -116,11 +126,10 @@ class Cache:
         self._keep(CORPUS, arrays)
         return corpus
 
-    def _kept(self, name: str) -> dict[str, NDArray[Any]] | None:
+    def _kept(self, name: str, parts: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         folder = self._folder / name
         try:
-            files = sorted(folder.iterdir())
-            return {file.stem: np.load(file, allow_pickle=False) for file in files}
+            return {part: np.load(folder / f"{part}.npy", allow_pickle=False) for part in parts}
         # Not there, just deleted by a newer version's run, or not as it was written.
         except (OSError, ValueError, EOFError):
             return None
@@ -141,7 +150,7 @@ class Cache:
 
     def _drop_older(self) -> None:
         for other in self._folder.parent.iterdir():
-            if other.name.isdecimal() and int(other.name) < int(self._folder.name):
+            if other.name != self._folder.name:
                 shutil.rmtree(other, ignore_errors=True)
 
 

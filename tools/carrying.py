@@ -132,6 +132,13 @@ def shown_before(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:
     return np.array([of_record.get(corpus.ids[at], UNKNOWN) for at in corpus.first], np.int32)
 
 
+def of_all_sizes(run: Run) -> bool:
+    """Whether a run looked for clusters at every resolution, and so has headings to compare."""
+    return run.parameters.get("min_cluster_size") is None and (
+        run.parameters.get("space") != "embedding"
+    )
+
+
 def carried_words(before: Selection, same: Mapping[str, str]) -> dict[str, Description]:
     """The descriptions of an earlier run for the clusters that are the same thing, by later id."""
     return {

@@ -9,8 +9,8 @@ from corpuscope.tools.errors import NotReady
 from corpuscope.tools.graph import neighbour_graph, usual_neighbours
 from corpuscope.tools.reading import read
 from corpuscope.tools.recording import parameters_of
-from corpuscope.tools.runs import Runs
-from corpuscope.tools.schema import Report, Result, Run, Stability, Watch
+from corpuscope.tools.runs import original
+from corpuscope.tools.schema import Report, Result, Stability, Watch
 from corpuscope.tools.selection import DatasetName, RunId, Selection, select
 from corpuscope.tools.stability import (
     ROUNDS,
@@ -102,25 +102,17 @@ def check_stability(
     have no score.
     """
     selection = select(workspace, dataset, run)
+    selection.check_current()
     known = workspace.runs.stability(selection.run)
     # A run that grew from another one took over the scores of what did not change.
-    missing = known and any(n.layers and n.id not in known.scores for n in selection.run.nodes)
+    missing = known and any(
+        n.layers and not n.drilled and n.id not in known.scores for n in selection.run.nodes
+    )
     if known is None or known.rounds < rounds or missing:
         scores = _scores(workspace, selection, rounds, watch.report)
         known = Stability(rounds=rounds, scores=scores)
         workspace.runs.save_stability(selection.run, known)
     return _result(selection, known)
-
-
-def original(runs: Runs, run: Run) -> Run:
-    """The run whose parameters found the layers of this one, which may be a later one of the same
-    records: with one cluster split, or new records assigned."""
-    while earlier := run.parent_run or run.assigned_from:
-        parent = runs.load(run.dataset, earlier)
-        if parent.parameters.get("where") != run.parameters.get("where"):
-            break  # the run of a part, clustered by itself
-        run = parent
-    return run
 
 
 def _scores(

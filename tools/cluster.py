@@ -14,6 +14,7 @@ from corpuscope.tools.carrying import (
     centroids_of,
     kept_centroids,
     newest_like,
+    of_all_sizes,
     shown_before,
 )
 from corpuscope.tools.cluster_result import ClusterResult, told
@@ -96,7 +97,9 @@ def cluster(
         int | None,
         Field(ge=5, le=200, description="Neighbours of each text; left out: 8 to 30, by size."),
     ] = None,
-    seed: Annotated[int, Field(ge=0, lt=2**31, description="Same seed, same result.")] = 0,
+    seed: Annotated[
+        int, Field(ge=0, lt=2**31, description="Same data, earlier runs and seed: same.")
+    ] = 0,
     assign: Annotated[
         bool,
         Field(description="Only put records that are new into the clusters of the newest run."),
@@ -119,6 +122,7 @@ def cluster(
         parameters = replace(parameters, neighbours=neighbours)
     if assign:
         given = {"within": within, "where": where, "min_cluster_size": min_cluster_size}
+        given |= {"min_samples": min_samples, "neighbours": neighbours}
         if useless := [name for name, value in given.items() if value is not None]:
             raise BadInput(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
@@ -129,6 +133,7 @@ def cluster(
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     if within is not None:
         selection = select(workspace, dataset, run)
+        selection.check_current()
         several = drilling.outermost(selection, [within] if isinstance(within, str) else within)
         if len(several) == 1:
             return _drill(workspace, watch, selection, several[0], parameters)
@@ -137,7 +142,7 @@ def cluster(
     chosen = _Chosen(card, None)
     if where:
         fitting = workspace.store.matching(card, where)
-        chosen = _Chosen(card, fitting, json.dumps(where, ensure_ascii=False))
+        chosen = _Chosen(card, fitting, json.dumps(where, ensure_ascii=False, sort_keys=True))
     return _find(workspace, watch, chosen, parameters)
 
 
@@ -152,15 +157,16 @@ def _find(
         before = shown_before(workspace.runs, earlier, corpus)
         parameters = replace(parameters, before=before)
     found = _found(workspace, chosen.card, reading, parameters, watch.report)
-    if earlier and (deeper := found.choice.recommended - earlier.recommended) > 0:
+    deeper = found.choice.recommended - earlier.recommended if earlier else 0
+    if earlier and deeper > 0 and of_all_sizes(earlier):
         # A heading more above the themes would change all their ids.
         found = without_coarser(found, corpus.weights, deeper)
     watch.report(FOUND_SHARE, "choosing keywords and examples")
     nodes = described_nodes(corpus, found)
     kept = settled(parameters, found, chosen.where)
-    draft = recorded_run(chosen.card, corpus, found, nodes, kept)
-    draft = draft.model_copy(update={"parent_run": chosen.parent_run, "within": chosen.within})
     members = recorded_members(corpus, found)
+    draft = recorded_run(chosen.card, corpus, found, nodes, members, kept)
+    draft = draft.model_copy(update={"parent_run": chosen.parent_run, "within": chosen.within})
     centroids = centroids_of(corpus, found.tree)
     new = carried(workspace.runs, chosen.card, draft, members, centroids)
     # The answer first: a run is saved only when it can be told about.
@@ -232,7 +238,8 @@ def _drill(
         moved,
         lambda folder: drilling.keep_what_holds(workspace.runs, selection, child, folder),
     )
-    update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": "ready"}
+    drawn = "ready" if workspace.runs.map(saved) is not None else "not drawn yet"
+    update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": drawn}
     if replaced := len(selection.children(within)):
         update["hint"] = (
             f"They take the place of the {replaced} sub-clusters that {within} had: its ids below "

@@ -106,9 +106,14 @@ def find_clusters(
     if count < FEWEST_TEXTS:
         return _all_in_one(corpus)
     report(0.0, f"searching the neighbours of {count:,} distinct texts")
-    # The graph does not depend on the run's seed: it is the same for all runs of the data.
     k = parameters.neighbours or usual_neighbours(count)
-    graph = memory.graph(k, lambda: search(k, lambda done, said: report(GRAPH_SHARE * done, said)))
+
+    def searched() -> NeighbourGraph:
+        return search(k, lambda done, said: report(GRAPH_SHARE * done, said))
+
+    # What Milvus' index found is for the space of the vectors alone, and not remembered. The graph
+    # does not depend on the run's seed: it is the same for all runs of the data.
+    graph = searched() if parameters.space == "embedding" else memory.graph(k, searched)
     report(GRAPH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
     found = found_layers(
         Material(graph, corpus.vectors, corpus.weights), parameters, report, memory
@@ -158,7 +163,8 @@ def found_layers(
 
 def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Memory) -> Floats:
     """The node embedding, (m, d), looked up or worked out."""
-    return memory.points(f"embedding-{seed}", lambda: node_embedding(graph, vectors, seed=seed))
+    name = f"embedding-{graph.indices.shape[1]}-{seed}"
+    return memory.points(name, lambda: node_embedding(graph, vectors, seed=seed))
 
 
 def mapped(

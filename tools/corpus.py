@@ -92,8 +92,8 @@ class _Points:
         )
 
 
-def read_corpus(store: Store, card: DatasetCard, chosen: Collection[str] | None = None) -> Corpus:
-    """Read a dataset's records, or the chosen ones, in a stream into one array.
+def read_corpus(store: Store, card: DatasetCard) -> Corpus:
+    """Read a dataset's records in a stream into one array.
 
     Raises:
         NotReady: The dataset grew while it was read.
@@ -103,8 +103,6 @@ def read_corpus(store: Store, card: DatasetCard, chosen: Collection[str] | None 
     ids: list[str] = []
     for page in store.pages(card):
         for record, text, vector in zip(page.ids, page.texts, page.vectors, strict=True):
-            if chosen is not None and record not in chosen:
-                continue
             if len(ids) == count:
                 raise NotReady(f"'{card.name}' grew while it was read. Call again.")
             points.add(text, vector)

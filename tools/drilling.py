@@ -69,7 +69,13 @@ def grafted(parent: Run, members: Members, part: Part) -> tuple[Run, Members]:
     stand = (parent.recommended, parent.recommended)
     coarser = split is not None and split.layers is not None and split.layers[1] < stand[0]
     below = [
-        node.model_copy(update={"id": f"{within}.{node.id}", "layers": stand if coarser else None})
+        node.model_copy(
+            update={
+                "id": f"{within}.{node.id}",
+                "layers": stand if coarser else None,
+                "drilled": True,
+            }
+        )
         for node in part.nodes
     ]
     kept = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
@@ -157,7 +163,8 @@ def keep_what_holds(runs: Runs, old: Selection, child: Run, target: Path) -> Non
             (target / DESCRIPTIONS).mkdir(exist_ok=True)
             shutil.copy2(source / DESCRIPTIONS / f"{cluster}.json", target / DESCRIPTIONS)
     known = kept_centroids(source)
-    keep_centroids(target, {id: known[id] for id in known if not is_within(id, within)})
+    stay = [id for id in known if id == within or not is_within(id, within)]
+    keep_centroids(target, {id: known[id] for id in stay})
     if held := runs.stability(old.run):
         scores = still_holding(held.scores, old.run.nodes, child.nodes)
         keep_stability(target, held.model_copy(update={"scores": scores}))

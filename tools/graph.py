@@ -7,7 +7,6 @@ later assignment of new records. The steps from the graph to the node embedding 
 
 import math
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,37 +52,6 @@ class NeighbourGraph:
     provider: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Distinct:
-    """Equal vectors taken as one point: n rows become m points, in the order they first stand in.
-
-    `first` (m,) int32: a row of each point; `point` (n,) int32: the point of each row;
-    `weights` (m,) int32: rows per point. `vectors[first][point]` is `vectors` again.
-    """
-
-    first: Ints
-    point: Ints
-    weights: Ints
-
-
-def distinct(vectors: Floats) -> Distinct:
-    """Which rows of (n, dim) float32 are equal to the bit.
-
-    Copies of one text break every neighbour graph: 20 of them at k = 15 are an island.
-    """
-    numbers: dict[bytes, int] = {}
-    point = np.fromiter(
-        (
-            numbers.setdefault(blake2b(row, digest_size=16).digest(), len(numbers))
-            for row in vectors
-        ),
-        np.int32,
-        len(vectors),
-    )
-    first = np.unique(point, return_index=True)[1].astype(np.int32)
-    return Distinct(first, point, np.bincount(point, minlength=len(first)).astype(np.int32))
-
-
 def usual_neighbours(count: int) -> int:
     """How many neighbours of each text serve best in that many distinct texts."""
     fewest, most = NEIGHBOURS
@@ -103,7 +71,7 @@ def neighbour_graph(
     """
     if vectors.ndim != 2 or not vectors.size:
         raise BadInput(f"No vectors to cluster: the array has shape {vectors.shape}.")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    bad = np.flatnonzero(~np.isfinite(vectors.sum(axis=1)))
     if bad.size:
         raise BadInput(f"{bad.size} vectors hold NaN or infinity; the first is in row {bad[0]}.")
     count = len(vectors)
@@ -236,9 +204,7 @@ def _exact(vectors: Floats, asked: Floats, k: int) -> tuple[Ints, Floats]:
     """The k nearest of the vectors for each one asked."""
     import faiss
 
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    similarities, ids = index.search(asked, k)
+    similarities, ids = faiss.knn(asked, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
     return ids.astype(np.int32), similarities
 
 
@@ -292,7 +258,8 @@ def principal_axes(points: Floats, dimensions: int) -> Floats:
     _lengths, axes = np.linalg.eigh(spread)
     axes = axes[:, ::-1][:, :dimensions]
     axes *= np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
-    flat = (points - mean) @ axes.astype(np.float32)
+    weights = axes.astype(np.float32)
+    flat = points @ weights - mean @ weights
     length = float(np.ptp(flat, axis=0).max(initial=0.0))
     result = np.zeros((len(points), dimensions), np.float32)
     if length > SMALLEST_COSINE:

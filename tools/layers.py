@@ -160,7 +160,7 @@ def choose_layers(
         plain
         if before is None
         else [
-            score * (1.0 + _agreement(layer.labels, before)) if score > 0 else score
+            score * (1.0 + _agreement(layer.labels, before)) if 2 * score > max(plain) else score
             for score, layer in zip(plain, layers, strict=True)
         ]
     )

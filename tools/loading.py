@@ -332,14 +332,18 @@ class _Writer:
     def _announce(self, *, moves: bool) -> None:
         """Before the first change: what was computed from the dataset is stale from here on."""
         if self._grows and not (self.moved if moves else self._announced):
-            self.card = self._raised() if moves else self.card
+            if moves:
+                self.card = self._raised().model_copy(update={"changing": True})
             self._store.save_card(self.card)
             self._announced, self.moved = True, self.moved or moves
 
     def finish(self) -> None:
-        """After the last change: what was computed meanwhile, from a part of it, is stale too."""
-        if self.moved:
-            self.card = self._raised()
+        """After the last change: what was computed meanwhile, from a part of it, is stale too.
+
+        So is what was computed after an earlier ingest was stopped in the middle.
+        """
+        if self.moved or (self._grows and self.card.changing):
+            self.card = self._raised().model_copy(update={"changing": False})
             self._store.save_card(self.card)
 
     def _raised(self) -> DatasetCard:

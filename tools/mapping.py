@@ -8,6 +8,7 @@ from corpuscope.tools.graph import neighbour_graph, usual_neighbours
 from corpuscope.tools.locks import map_lock
 from corpuscope.tools.reading import Reading, read
 from corpuscope.tools.recording import parameters_of
+from corpuscope.tools.runs import original
 from corpuscope.tools.schema import DatasetCard, Floats, Report, Run
 from corpuscope.tools.workspace import Workspace
 
@@ -19,7 +20,7 @@ def draw_map(workspace: Workspace, run: Run, reading: Reading, found: Clustering
     """Lay out and keep the map of a run that was just saved, from what clustering left."""
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         if workspace.runs.map(run) is None:
-            points = _laid_out(run, reading, found) if found.map is None else found.map
+            points = _laid_out(workspace, run, reading, found) if found.map is None else found.map
             workspace.runs.save_map(run, points[reading.corpus.copies_of])
 
 
@@ -43,7 +44,7 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
         if not corpus.ids:
             raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
         report(0.4, "laying out the map")
-        distinct = _laid_out(run, reading, None)
+        distinct = _laid_out(workspace, run, reading, None)
         place = dict(zip(corpus.ids, distinct[corpus.copies_of], strict=True))
         nowhere = np.zeros(2, dtype=np.float32)
         points = np.array([place.get(i, nowhere) for i in members.ids], dtype=np.float32)
@@ -51,8 +52,9 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
         return points
 
 
-def _laid_out(run: Run, reading: Reading, found: Clustering | None) -> Floats:
-    parameters = parameters_of(run)
+def _laid_out(workspace: Workspace, run: Run, reading: Reading, found: Clustering | None) -> Floats:
+    # A run that split a cluster has the parameters of that alone.
+    parameters = parameters_of(original(workspace.runs, run))
     vectors, memory = reading.corpus.vectors, reading.memory
     k = parameters.neighbours or usual_neighbours(len(vectors))
     graph = found.graph if found else None

@@ -70,11 +70,13 @@ def described_nodes(corpus: Corpus, found: Clustering) -> list[Node]:
 def centrality(corpus: Corpus, found: Clustering) -> Floats:
     """(m,) float32: the cosine of each distinct text to the mean of its finest cluster; noise 0."""
     near = np.zeros(len(corpus.texts), dtype=np.float32)
-    paths = found.tree.paths
-    for path in set(paths) - {NOISE}:
-        rows = np.flatnonzero(paths == path)
-        mean = corpus.vectors[rows].mean(axis=0)
-        near[rows] = corpus.vectors[rows] @ (mean / max(float(np.linalg.norm(mean)), 1e-9))
+    names, numbers = np.unique(found.tree.paths.astype(str), return_inverse=True)
+    groups = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
+    for name, rows in zip(names, groups, strict=True):
+        if name != NOISE:
+            own = corpus.vectors[rows]
+            mean = own.mean(axis=0)
+            near[rows] = own @ (mean / max(float(np.linalg.norm(mean)), 1e-9))
     return near
 
 
@@ -83,6 +85,7 @@ def recorded_run(
     corpus: Corpus,
     found: Clustering,
     nodes: list[Node],
+    members: Members,
     kept: dict[str, Scalar],
 ) -> Run:
     """The run as it is kept; it gets its id when it is saved."""
@@ -106,7 +109,7 @@ def recorded_run(
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
         records=len(corpus.ids),
         noise=len(corpus.ids) - covered(nodes, recommended),
-        noise_reasons=counted(reasons_of_noise(corpus, found)),
+        noise_reasons={} if members.noise_reasons is None else counted(members.noise_reasons),
         layers=layers,
         recommended=recommended,
         reason=found.choice.reason,

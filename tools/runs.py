@@ -192,6 +192,17 @@ def keep_stability(folder: Path, stability: Stability) -> None:
         draft.write_text(stability.model_dump_json(indent=1), encoding="utf-8")
 
 
+def original(runs: Runs, run: Run) -> Run:
+    """The run whose parameters found the layers of this one, which may be a later one of the same
+    records: with one cluster split, or new records assigned."""
+    while earlier := run.parent_run or run.assigned_from:
+        parent = runs.load(run.dataset, earlier)
+        if parent.parameters.get("where") != run.parameters.get("where"):
+            break  # the run of a part, clustered by itself
+        run = parent
+    return run
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

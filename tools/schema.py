@@ -115,6 +115,9 @@ class DatasetCard(Frozen):
     """ISO 8601, UTC."""
     pending: bool = False
     """Whether its first ingest has not ended: until then it is in no list."""
+    changing: bool = False
+    """Whether an ingest is at work on the texts, or was stopped at it: until one ends, what is read
+    may be half of it, and nothing is kept of it."""
     version: int = 0
     """Raised before the first and after the last write of an ingest that changes texts or vectors:
     what was computed from an older one is stale. Metadata alone does not raise it."""
@@ -137,6 +140,8 @@ class Node(Frozen):
     id: str
     layers: tuple[int, int] | None
     """The first and last layer in which it stands; None for one found by drilling down."""
+    drilled: bool = False
+    """Whether it was found by splitting a cluster by itself."""
     size: int
     """Records in it, its children's included."""
     share: float

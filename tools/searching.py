@@ -7,6 +7,7 @@ tutorial's way, clusters in the space of the vectors, asks Milvus while that is 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -37,7 +38,13 @@ def by_milvus(store: Store, card: DatasetCard, corpus: Corpus) -> Search:
     def search(k: int, report: Report) -> NeighbourGraph:
         first = [corpus.ids[at] for at in corpus.first]
         rows, cosines = store.neighbours(card, first, corpus.vectors, min(k, len(first)), report)
-        return listed(rows, cosines, np.arange(len(first)), "Milvus search")
+        found = listed(rows, cosines, np.arange(len(first)), "Milvus search")
+        from corpuscope.tools.nearest import RECALL_AT, sampled_recall
+
+        asked = min(RECALL_AT, found.indices.shape[1] - 1)
+        recall = sampled_recall(corpus.vectors, asked, np.random.default_rng(0))
+        said = f"Milvus search, recall@{asked} {recall(found.indices[:, 1:]):.3f}"
+        return replace(found, provider=said)
 
     return search
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.errors import NotFound
+from corpuscope.tools.errors import NotFound, NotReady
 from corpuscope.tools.filters import Where
 from corpuscope.tools.names import check_cluster_id
 from corpuscope.tools.runs import Members
@@ -71,6 +71,18 @@ class Selection:
             f"No cluster '{cluster}' in run {self.run.id} of '{self.card.name}'. "
             f"Clusters: {listed}{more}, and {NOISE}. `list-clusters` shows them all."
         )
+
+    def check_current(self) -> None:
+        """Make sure that the run is of the records that the dataset has now.
+
+        Raises:
+            NotReady: The dataset was replaced after it.
+        """
+        if self.run.collection != self.card.collection:
+            raise NotReady(
+                f"'{self.card.name}' was replaced after run {self.run.id}: its clusters are of "
+                "other records. Call cluster() to find those of the new ones."
+            )
 
     def check(self, cluster: str) -> None:
         """Make sure that there is such a cluster; `noise` always is.

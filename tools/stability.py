@@ -31,7 +31,7 @@ layer, by 0.04 for all (BANKING77; StackOverflow less)."""
 SAMPLE = 0.8
 """Share of the distinct texts drawn, without replacement: copies would be neighbours at once."""
 
-KEPT_NEIGHBOURS = 2 / 3
+KEPT_NEIGHBOURS = 0.6
 """Of the neighbours asked for: 0.8 of a list is left on average, and so few lists fall short that
 hardly a text has to be searched anew."""
 
@@ -97,7 +97,8 @@ def stability(
 def points_of(run: Run, members: Members, corpus: Corpus) -> dict[str, Ints]:
     """The distinct texts, rising, of each cluster that stands in a layer and still has any."""
     place = dict(zip(corpus.ids, corpus.copies_of.tolist(), strict=True))
-    points: dict[str, set[int]] = {node.id: set() for node in run.nodes if node.layers is not None}
+    asked = [node.id for node in run.nodes if node.layers and not node.drilled]
+    points: dict[str, set[int]] = {id: set() for id in asked}
     for record, path in zip(members.ids, members.paths, strict=True):
         if record in place:
             for id in lineage(str(path)):
