@@ -26,6 +26,12 @@ def test_a_list_means_one_of() -> None:
     )
 
 
+def test_in_is_another_word_for_a_list() -> None:
+    plain = expression({"stars": [1, 2]}, COLUMNS)
+    assert expression({"stars": {"in": [1, 2]}}, COLUMNS) == plain
+    assert expression({"stars": {"in": [1, 2], "ne": 5}}, COLUMNS).startswith(f"{plain} and ")
+
+
 def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
     hostile = '" or id != "'
     assert (
@@ -40,6 +46,8 @@ def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
         ({"city": "Rome"}, "No metadata column 'city'.* Columns: venue, stars"),
         ({"stars": {"above": 3}}, "Unknown comparison 'above'.* Valid: eq, ne, gt"),
         ({"stars": []}, "has 0 values"),
+        ({"stars": {"in": 3}}, "'in' for column 'stars' takes a list of values"),
+        ({"stars": {"gt": [3]}}, "'gt' for column 'stars' takes one value; 'in' takes a list"),
         ({"stars": {}}, "The condition for 'stars' is empty. Valid: eq, ne"),
         ({"stars": "many"}, "'stars' holds numbers; 'many' is none"),
         ({"stars": float("nan")}, "'stars' holds numbers; nan is none"),

@@ -20,6 +20,7 @@ TOOLS = {
     *("ingest", "cluster", "list-clusters", "describe-cluster", "label-cluster", "get-members"),
     *("search", "plot", "list-datasets", "delete-dataset", "get-job", "cancel-job"),
     "compare-runs",
+    "check-stability",
 }
 
 

@@ -69,11 +69,12 @@ def carried(
     words = carried_words(newest, same)
     # What was away for a few runs comes back under its id: an id never means two things.
     returning = dict(same)
+    present = {node.id for node in past[0].nodes}
     for run in past[1:LOOKED_BACK]:
         if len(returning) == len(draft.nodes):
             break
         for id, earlier in same_clusters(overlaps(runs.members(run), members)).items():
-            if id not in returning and earlier not in returning.values():
+            if id not in returning and earlier not in {*present, *returning.values()}:
                 returning[id] = earlier
                 words |= carried_words(Selection(card, run, runs.descriptions(run)), {id: earlier})
     used = {node.id for run in past for node in run.nodes}

@@ -24,7 +24,6 @@ from corpuscope.tools.stability import (
 from corpuscope.tools.tree import order
 from corpuscope.tools.workspace import Workspace
 
-# The shakiest first, so that what is cut off stands firm.
 MOST_SHOWN = 60
 # The shares of the progress: reading, then the neighbours, then the rounds.
 READ_SHARE = 0.1
@@ -58,7 +57,7 @@ class StabilityResult(Result):
     counts: dict[str, int]
     """Clusters of the recommended layer by word: stable, shaky, unstable."""
     clusters: list[StabilityLine]
-    """Of all layers, the shakiest first, as far as they fit."""
+    """Of the recommended layer, then of the others, each the shakiest first, as far as they fit."""
     not_checked: list[str]
     """Clusters found by drilling down: they have no score of their own."""
 
@@ -72,11 +71,11 @@ class StabilityResult(Result):
         counts = ", ".join(f"{count} {word}" for word, count in self.counts.items())
         lines = [
             f"Run {self.run} of '{self.dataset}', clustered again {self.rounds} times on parts of "
-            f"the texts: {counts} in the recommended layer. All layers, the shakiest first:"
+            f"the texts: {counts} in the recommended layer, which comes first, the shakiest on top:"
         ]
         lines += [line.as_text() for line in self.clusters]
         if self.checked > len(self.clusters):
-            lines.append(f"… {self.checked - len(self.clusters)} more, no shakier than the last.")
+            lines.append(f"… {self.checked - len(self.clusters)} more, of other layers.")
         if self.not_checked:
             lines.append(f"Not checked (found by drilling down): {', '.join(self.not_checked)}.")
         if meaning := meanings([line.score for line in self.clusters]):
@@ -141,8 +140,11 @@ def _scores(
 def _result(selection: Selection, known: Stability) -> StabilityResult:
     run = selection.run
     checked = [node for node in run.nodes if node.id in known.scores]
-    shakiest = sorted(checked, key=lambda node: (known.scores[node.id], order(node.id)))
     recommended = {node.id for node in selection.standing_in(run.recommended)}
+    shakiest = sorted(
+        checked,
+        key=lambda node: (node.id not in recommended, known.scores[node.id], order(node.id)),
+    )
     words = [word_for(score) for id, score in known.scores.items() if id in recommended]
     return StabilityResult(
         dataset=selection.card.name,

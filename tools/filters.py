@@ -13,10 +13,13 @@ from corpuscope.tools.columns import PARSERS
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.schema import ColumnType, Scalar
 
-Condition: TypeAlias = Scalar | list[Scalar] | dict[str, Scalar]
+Condition: TypeAlias = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
 Where: TypeAlias = dict[str, Condition]
 
+IN = "in"
 COMPARISONS = {"eq": "==", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+VALID = (*COMPARISONS, IN)
 
 ESCAPES = str.maketrans(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": None}
@@ -43,20 +46,27 @@ def expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
             raise BadInput(f"No metadata column '{column}' to filter by. Columns: {known}.")
         field = f"metadata[{_literal(column)}]"
         if condition == {}:
-            raise BadInput(
-                f"The condition for '{column}' is empty. Valid: {', '.join(COMPARISONS)}."
-            )
-        if isinstance(condition, dict):
-            parts += [
-                _compare(field, column, name, _fitting(column, columns[column], value))
-                for name, value in condition.items()
-            ]
-        elif isinstance(condition, list):
-            values = [_fitting(column, columns[column], value) for value in condition]
-            parts.append(_one_of(field, column, values))
-        else:
-            parts.append(f"{field} == {_literal(_fitting(column, columns[column], condition))}")
+            raise BadInput(f"The condition for '{column}' is empty. Valid: {', '.join(VALID)}.")
+        if not isinstance(condition, dict):
+            condition = {IN if isinstance(condition, list) else "eq": condition}
+        for name, value in condition.items():
+            if name not in VALID:
+                raise BadInput(
+                    f"Unknown comparison '{name}' for column '{column}'. Valid: {', '.join(VALID)}."
+                )
+            if isinstance(value, list) != (name == IN):
+                raise BadInput(f"'{name}' for column '{column}' takes {_taken(name)}.")
+            values = value if isinstance(value, list) else [value]
+            fitting = [_fitting(column, columns[column], one) for one in values]
+            if name == IN:
+                parts.append(_one_of(field, column, fitting))
+            else:
+                parts.append(f"{field} {COMPARISONS[name]} {_literal(fitting[0])}")
     return " and ".join(parts)
+
+
+def _taken(name: str) -> str:
+    return "a list of values" if name == IN else f"one value; '{IN}' takes a list"
 
 
 def _fitting(column: str, kind: ColumnType, value: Scalar) -> Scalar:
@@ -67,14 +77,6 @@ def _fitting(column: str, kind: ColumnType, value: Scalar) -> Scalar:
         return PARSERS[kind](value)
     except ValueError as error:
         raise BadInput(f"'{column}' holds {kind}s; {value!r} is none.") from error
-
-
-def _compare(field: str, column: str, name: str, value: Scalar) -> str:
-    if name not in COMPARISONS:
-        raise BadInput(
-            f"Unknown comparison '{name}' for column '{column}'. Valid: {', '.join(COMPARISONS)}."
-        )
-    return f"{field} {COMPARISONS[name]} {_literal(value)}"
 
 
 def _one_of(field: str, column: str, values: list[Scalar]) -> str:

@@ -30,7 +30,7 @@ WhereFilter: TypeAlias = Annotated[
     Where | None,
     Field(
         description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
-        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte); all must hold.'
+        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte, in); all must hold.'
     ),
 ]
 RunId: TypeAlias = Annotated[
