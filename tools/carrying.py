@@ -4,7 +4,7 @@ Beside its members a run keeps the centroids of its clusters, by which a later o
 when their records are gone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from corpuscope.tools.matching import (
     settled_ids,
 )
 from corpuscope.tools.runs import DESCRIPTIONS, Members, Runs
-from corpuscope.tools.schema import NOISE, DatasetCard, Description, Floats, Ints, Run
+from corpuscope.tools.schema import NOISE, DatasetCard, Description, Floats, Ints, Run, Scalar
 from corpuscope.tools.selection import Selection
 from corpuscope.tools.tree import ClusterTree, layer_paths
 
@@ -103,25 +103,21 @@ def earlier_runs(runs: Runs, run: Run) -> list[Run]:
 
     `run` may be a draft, which comes after all that are saved.
     """
-    known = runs.ids(run.dataset)
-    if run.id:
-        known = [id for id in known if int(id[1:]) < int(run.id[1:])]
-    found = (runs.load(run.dataset, id) for id in reversed(known))
-    where = run.parameters.get("where")
-    return [
-        one
-        for one in found
-        if one.collection == run.collection and one.parameters.get("where") == where
-    ]
+    alike = _alike(runs, run.dataset, run.collection, run.parameters.get("where"))
+    return [one for one in alike if not run.id or int(one.id[1:]) < int(run.id[1:])]
 
 
 def newest_like(runs: Runs, card: DatasetCard, where: str | None) -> Run | None:
     """The newest saved run of the same records, with which a new one will be compared."""
-    for id in reversed(runs.ids(card.name)):
-        run = runs.load(card.name, id)
-        if run.collection == card.collection and run.parameters.get("where") == where:
-            return run
-    return None
+    return next(_alike(runs, card.name, card.collection, where), None)
+
+
+def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator[Run]:
+    """The saved runs of these records, the newest first."""
+    for id in reversed(runs.ids(dataset)):
+        run = runs.load(dataset, id)
+        if run.collection == collection and run.parameters.get("where") == where:
+            yield run
 
 
 def shown_before(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:

@@ -8,7 +8,6 @@ stability", Computational Statistics & Data Analysis 52).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -16,10 +15,9 @@ import numpy as np
 from corpuscope.tools.clustering import FEWEST_TEXTS, Material, Parameters, found_layers
 from corpuscope.tools.corpus import Corpus
 from corpuscope.tools.graph import restricted
-from corpuscope.tools.layers import ClusterLayer
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import Floats, Ints, Node, Report, Run, Stability, no_report
-from corpuscope.tools.tree import lineage
+from corpuscope.tools.tree import groups_of, lineage
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -183,12 +181,5 @@ def _clusters_of_part(clustered: Clustered, rows: Ints, at: int) -> "csr_array":
     k = max(2, round(KEPT_NEIGHBOURS * whole.graph.indices.shape[1]))
     graph = restricted(whole.graph, rows, vectors, k)
     again = found_layers(Material(graph, vectors, whole.weights[rows]), smaller)
-    groups = [group for layer in again.choice.layers for group in _groups(layer)]
+    groups = [group for layer in again.choice.layers for group in groups_of(layer)]
     return membership(groups, len(rows))
-
-
-def _groups(layer: ClusterLayer) -> list[Ints]:
-    """The points of each cluster of a layer."""
-    by_label = np.argsort(layer.labels, kind="stable").astype(np.int32)
-    ends = np.searchsorted(layer.labels[by_label], np.arange(layer.clusters + 1))
-    return [by_label[start:end] for start, end in pairwise(ends)]

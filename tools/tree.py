@@ -86,7 +86,7 @@ def build_tree(
     strengths = np.zeros(count, np.float32)
     growing: list[_Growing] = []
     for depth, layer in enumerate(layers):
-        groups = _groups(layer)
+        groups = groups_of(layer)
         parents = [_majority(holder[members]) for members in groups]
         candidates = Counter(parents)
         for members, parent in zip(groups, parents, strict=True):
@@ -150,9 +150,9 @@ def order(id: str) -> tuple[float, ...]:
     return tuple(np.inf if part == NOISE else int(part) for part in id.split("."))
 
 
-def _groups(layer: ClusterLayer) -> list[NDArray[np.int64]]:
-    """The points of each cluster of a layer."""
-    by_label = np.argsort(layer.labels, kind="stable")
+def groups_of(layer: ClusterLayer) -> list[Ints]:
+    """The points of each cluster of a layer, rising."""
+    by_label = np.argsort(layer.labels, kind="stable").astype(np.int32)
     ends = np.searchsorted(layer.labels[by_label], np.arange(layer.clusters + 1))
     return [by_label[start:end] for start, end in pairwise(ends)]
 
