@@ -129,12 +129,13 @@ def grown(
     of_text[corpus.copies_of[own >= 0]] = own[own >= 0]
     known, new = np.flatnonzero(of_text >= 0), np.flatnonzero(of_text < 0)
     known_paths = members.paths[of_text[known]]
-    votes = vote(corpus.vectors[known], known_paths, corpus.vectors[new])
+    known_vectors, new_vectors = corpus.vectors[known], corpus.vectors[new]
+    votes = vote(known_vectors, known_paths, new_vectors)
     asked = np.full(len(corpus.texts), NOBODY, dtype=np.int64)
     asked[new] = np.arange(len(new))
     source = np.where(own >= 0, own, of_text[corpus.copies_of])
     place = _Filled(source, asked[corpus.copies_of])
-    near = _centrality(votes, corpus.vectors[known], known_paths, corpus.vectors[new])
+    near = _centrality(votes, known_vectors, known_paths, new_vectors)
     after = Members(
         ids=corpus.ids,
         paths=place.of(members.paths, votes.paths),

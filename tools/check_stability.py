@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corpuscope.tools.clustering import Material
+from corpuscope.tools.clustering import Material, graph_of
 from corpuscope.tools.errors import NotReady
-from corpuscope.tools.graph import neighbour_graph, usual_neighbours
 from corpuscope.tools.reading import read
 from corpuscope.tools.recording import parameters_of
 from corpuscope.tools.runs import original
@@ -126,8 +125,7 @@ def _scores(
         raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
     parameters = parameters_of(original(workspace.runs, run))
     report(READ_SHARE, f"searching neighbours of {len(corpus.texts):,} distinct texts")
-    k = parameters.neighbours or usual_neighbours(len(corpus.texts))
-    graph = reading.memory.graph(k, lambda: neighbour_graph(corpus.vectors, k=k))
+    graph = graph_of(corpus.vectors, parameters, reading.memory)
     clustered = Clustered(Material(graph, corpus.vectors, corpus.weights), parameters)
     return stability(
         clustered,

@@ -115,11 +115,13 @@ def cluster(
     records: they join the clusters there are, in seconds. A run is kept and never changes. About
     20 s for 20,000 records, then it becomes a job; the map is drawn after the clusters can be read.
     """
-    parameters = Parameters(min_cluster_size, space, seed)
-    if min_samples is not None:
-        parameters = replace(parameters, min_samples=min_samples)
-    if neighbours is not None:
-        parameters = replace(parameters, neighbours=neighbours)
+    parameters = Parameters(
+        min_cluster_size,
+        space,
+        seed,
+        min_samples=min_samples or MIN_SAMPLES,
+        neighbours=neighbours,
+    )
     if assign:
         given = {"within": within, "where": where, "min_cluster_size": min_cluster_size}
         given |= {"min_samples": min_samples, "neighbours": neighbours}

@@ -7,7 +7,12 @@ import numpy as np
 
 from corpuscope.tools.cache import Memory, NoMemory
 from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.graph import NeighbourGraph, node_embedding, usual_neighbours
+from corpuscope.tools.graph import (
+    NeighbourGraph,
+    neighbour_graph,
+    node_embedding,
+    usual_neighbours,
+)
 from corpuscope.tools.layers import (
     MIN_SAMPLES,
     Choice,
@@ -122,6 +127,12 @@ def find_clusters(
     tree = build_tree(choice.layers, corpus.weights, choice.recommended)
     flat = found.points if parameters.space == "map" else None
     return Clustering(tree, choice, _hint(choice, corpus), graph, found.start, flat)
+
+
+def graph_of(vectors: Floats, parameters: Parameters, memory: Memory) -> NeighbourGraph:
+    """The neighbour graph of (m, dim) distinct texts, looked up or searched in this process."""
+    k = parameters.neighbours or usual_neighbours(len(vectors))
+    return memory.graph(k, lambda: neighbour_graph(vectors, k=k))
 
 
 def without_coarser(found: Clustering, weights: Ints, count: int) -> Clustering:

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from corpuscope.tools.clustering import Clustering, mapped
+from corpuscope.tools.clustering import Clustering, graph_of, mapped
 from corpuscope.tools.errors import NotReady
-from corpuscope.tools.graph import neighbour_graph, usual_neighbours
 from corpuscope.tools.locks import map_lock
 from corpuscope.tools.reading import Reading, read
 from corpuscope.tools.recording import parameters_of
@@ -56,9 +55,9 @@ def _laid_out(workspace: Workspace, run: Run, reading: Reading, found: Clusterin
     # A run that split a cluster has the parameters of that alone.
     parameters = parameters_of(original(workspace.runs, run))
     vectors, memory = reading.corpus.vectors, reading.memory
-    k = parameters.neighbours or usual_neighbours(len(vectors))
-    graph = found.graph if found else None
-    start = found.start if found else None
-    if graph is None:
-        graph = memory.graph(k, lambda: neighbour_graph(vectors, k=k))
+    if found is None or found.graph is None or parameters.space == "embedding":
+        # A graph that Milvus searched is not remembered, and neither is what is laid out from it.
+        graph, start = graph_of(vectors, parameters, memory), None
+    else:
+        graph, start = found.graph, found.start
     return mapped(graph, vectors, start, parameters.seed, memory)
