@@ -23,6 +23,9 @@ DIM = 16
 MODELS = ("tiny", "small")
 """What `describes` says it offers."""
 
+USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+"""What every chat completion says it used."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -40,6 +43,11 @@ class Request:
     def prompt(self) -> str:
         """The user's first message: the evidence, also where an answer is to be repaired."""
         return next(str(m["content"]) for m in self.body["messages"] if m["role"] == "user")
+
+    @property
+    def told(self) -> str:
+        """What the model was told first, the schema of its answer included."""
+        return str(self.body["messages"][0]["content"])
 
     @property
     def format(self) -> str:
@@ -141,30 +149,63 @@ def describes(request: Request) -> Reply:
 
 
 def described(request: Request) -> str:
-    """The answer of a good model to a describe prompt, as JSON."""
-    found = re.search(r"^Keywords: (.+)$", request.prompt, re.MULTILINE)
-    keywords = found[1].split(", ") if found else []
-    refs = re.findall(r"^(r\d+) \(", request.prompt, re.MULTILINE)
+    """The answer of a good model, as JSON: to a describe, an apart or a sort prompt."""
+    if '"fits"' in request.told:
+        return json.dumps({"fits": _fitting(request.prompt)})
+    if '"titles"' in request.told:
+        return json.dumps(_apart(request.prompt))
+    keywords = keywords_in(request.prompt)
+    # Excerpts, not what is in other clusters.
+    refs = re.findall(r"^(r\d+) \((?!in )", request.prompt, re.MULTILINE)
     answer = {
+        "cluster": re.findall(r"^Cluster (\S+) of", request.prompt, re.MULTILINE)[0],
         "reasoning": f"The excerpts share {' and '.join(keywords[:2])}.",
         "title": " ".join(" and ".join(keywords[:2]).split()[:8]).capitalize(),
         "summary": [
-            {"text": f"The texts are about {', '.join(keywords[:3])}.", "refs": refs[:2]},
-            {"text": "Some of them go further.", "refs": refs[2:4]},
+            {"text": f"People write about {', '.join(keywords[:3])}.", "refs": refs[:2]},
+            {"text": f"Some of them also name {', '.join(keywords[3:6])}.", "refs": refs[2:4]},
         ],
         "keywords": keywords[:5],
+        "misfits": "",
     }
     return json.dumps(answer)
 
 
+def keywords_in(evidence: str) -> list[str]:
+    """The keywords that an evidence shows."""
+    found = re.search(r"^Keywords[^:]*: (.+)$", evidence, re.MULTILINE)
+    return [re.sub(r" \(\d+%, \d+%\)$", "", word) for word in found[1].split("; ")] if found else []
+
+
+def _apart(prompt: str) -> dict[str, Any]:
+    """For each cluster a title of the keywords that no other one has."""
+    parts = re.split(r"^Cluster (\S+) of", prompt, flags=re.MULTILINE)[1:]
+    words = {id: keywords_in(text) for id, text in zip(parts[::2], parts[1::2], strict=True)}
+    titles = []
+    for id, own in words.items():
+        others = {word for other, known in words.items() if other != id for word in known}
+        distinct = [word for word in own if word not in others] or own
+        titles.append({"cluster": id, "title": " ".join(" or ".join(distinct[:2]).split()[:8])})
+    return {"reasoning": "They differ in their words.", "titles": titles}
+
+
+def _fitting(prompt: str) -> list[int]:
+    """The texts that share a longer word with title and summary."""
+    head = prompt.partition("Some of the texts")[0]
+    known = set(re.findall(r"\w{4,}", head.lower()))
+    texts = re.findall(r"^(\d+): (.+)$", prompt, re.MULTILINE)
+    return [int(n) for n, text in texts if known & set(re.findall(r"\w{4,}", text.lower()))]
+
+
 def chat(content: str | None, **message: object) -> Reply:
-    """A chat completion with one choice."""
+    """A chat completion with one choice, and what it used."""
     choice = {
         "index": 0,
         "finish_reason": "stop",
         "message": {"role": "assistant", "content": content, **message},
     }
-    return Reply({"id": "c", "object": "chat.completion", "created": 0, "choices": [choice]})
+    completion = {"id": "c", "object": "chat.completion", "created": 0, "choices": [choice]}
+    return Reply({**completion, "usage": USAGE})
 
 
 def says(content: str | None, **message: object) -> Behaviour:
@@ -198,6 +239,42 @@ def fails(status: int, message: str = "it failed", **headers: str) -> Behaviour:
     """An error in OpenAI's form. Header names are written with _ for -."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda request: Reply({"error": {"message": message, "code": None}}, status, sent)
+
+
+def rate_limited(times: int, retry_after: float | None, then: Behaviour) -> Behaviour:
+    """429 for the first requests, with the seconds to wait where they are given."""
+    headers = {} if retry_after is None else {"Retry_After": str(retry_after)}
+    limited = fails(429, "slow down", **headers)
+    return lambda request: (limited if request.number < times else then)(request)
+
+
+def slow(seconds: float, then: Behaviour) -> Behaviour:
+    """An answer that takes its time, cut short when the server closes."""
+
+    def behaviour(request: Request) -> Reply | None:
+        request.closing.wait(seconds)
+        return then(request)
+
+    return behaviour
+
+
+def breaks_off(request: Request) -> Reply:
+    """The connection ends in the middle of an answer."""
+    return Reply('{"choices": [', headers={"Content-Length": "1000"})
+
+
+def with_usage(usage: object, then: Behaviour) -> Behaviour:
+    """Completions that say they used this; None leaves it out, as many local servers do."""
+
+    def behaviour(request: Request) -> Reply | None:
+        reply = then(request)
+        if reply is None or not isinstance(reply.body, dict):
+            return reply
+        others = {name: value for name, value in reply.body.items() if name != "usage"}
+        body = others if usage is None else {**others, "usage": usage}
+        return Reply(body, reply.status, reply.headers)
+
+    return behaviour
 
 
 def without_choices(request: Request) -> Reply:

@@ -4,16 +4,14 @@ import json
 import socket
 import traceback
 
-import numpy as np
 import pytest
 from endpoint_server import (
-    DIM,
     Behaviour,
     Reply,
     Request,
+    breaks_off,
     chat,
     describes,
-    embeds,
     endpoint_server,
     fails,
     hangs_up,
@@ -21,13 +19,12 @@ from endpoint_server import (
     says,
     stalls,
     without_choices,
-    word_vector,
 )
 
-from corpuscope.tools import llm
+from corpuscope.tools.budget import Budget, Limits
 from corpuscope.tools.endpoint import EndpointDown, EndpointOptions, InvalidAnswer
 from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.llm import complete, embed_texts, list_models
+from corpuscope.tools.llm import list_models, open_session
 from corpuscope.tools.schema import Frozen
 
 SECRET = "sk-secret-0123456789"
@@ -44,7 +41,8 @@ BLUE = '{"name": "blue", "red": 3}'
 
 
 def ask(endpoint: EndpointOptions) -> Colour:
-    return complete(endpoint, "tiny", "You name colours.", "Which one?", Colour)
+    with open_session(endpoint, "tiny", Budget(Limits())) as session:
+        return session.complete("You name colours.", "Which one?", Colour)
 
 
 def failure(behaviour: Behaviour, api_key: str = SECRET) -> Unavailable:
@@ -127,6 +125,7 @@ def test_a_closing_think_within_the_answer_does_no_harm() -> None:
         ('{"name": "blue", "red": 3, "alpha": 1}', "alpha: Extra inputs are not permitted"),
         ('{"name": "blue", "re', "there is no complete JSON object in the answer"),
         ("I would rather not.", "there is no complete JSON object in the answer"),
+        ('{"name": "\\ud800", "red": 3}', "Invalid JSON: unexpected end of hex escape"),
         ('{"a":' * 20_000, "there is no complete JSON object in the answer"),
     ],
 )
@@ -159,7 +158,7 @@ def test_a_rate_limit_is_waited_out_for_as_long_as_the_endpoint_says() -> None:
     assert second.at - first.at >= 0.79
 
 
-@pytest.mark.parametrize("broken", [fails(500), fails(503), hangs_up])
+@pytest.mark.parametrize("broken", [fails(500), fails(503), hangs_up, breaks_off])
 def test_server_errors_and_broken_connections_are_tried_again(broken: Behaviour) -> None:
     with endpoint_server(in_turn(broken, says(BLUE))) as server:
         assert ask(server.options(retries=1)).name == "blue"
@@ -172,10 +171,14 @@ def test_server_errors_and_broken_connections_are_tried_again(broken: Behaviour)
         (fails(401, f"bad key {SECRET}"), EndpointDown, r"refused the API key \(401\). Set COR"),
         (fails(403, f"{SECRET} may not"), EndpointDown, r"not allow this \(403: \*\*\* may not"),
         (fails(404, "no such"), EndpointDown, "know the model 'tiny'.*Set CORPUSCOPE_LLM_MODEL"),
-        (fails(429, "slow", Retry_After="600"), Unavailable, "rate limit.*Try again in 600 s"),
+        (fails(429, "slow"), Unavailable, "rate limit or quota .tries: 1; 429: slow.*later"),
+        (fails(429, "slow", Retry_After="0.2"), Unavailable, "rate limit.*Try again in 0.2 s"),
+        (fails(429, "slow", Retry_After="600"), EndpointDown, "rate limit.*to wait 600 s: .*120 s"),
+        (fails(503, "full", Retry_After="600"), EndpointDown, "failed .503: full., and asks to"),
         (fails(500, "out of memory"), Unavailable, r"failed \(tries: 1; 500: out of memory\)"),
         (fails(400, f"<{SECRET}>"), Unavailable, r"did not accept the request \(400: <\*\*\*>\)"),
         (fails(307, location="http://127.0.0.1:1/"), EndpointDown, "redirects elsewhere .307."),
+        (breaks_off, Unavailable, "broke the connection"),
         (hangs_up, Unavailable, "broke the connection"),
         (without_choices, Unavailable, "answered with no choices"),
         (says(""), Unavailable, "answered with nothing .finish_reason stop."),
@@ -302,74 +305,3 @@ def test_the_models_on_offer_are_listed() -> None:
 def test_an_endpoint_that_lists_no_models_says_why(behaviour: Behaviour, message: str) -> None:
     with endpoint_server(behaviour) as server, pytest.raises(Unavailable, match=message):
         list_models(server.options())
-
-
-def test_vectors_come_in_the_order_of_the_texts_at_unit_length() -> None:
-    texts = [f"text number {number} about {'cards' * (number % 3)}" for number in range(300)]
-    with endpoint_server(embeds) as server:
-        vectors = embed_texts(server.options(), "small", texts)
-    assert vectors.shape == (300, DIM)
-    assert vectors.dtype == np.float32
-    expected = np.array([word_vector(text) for text in texts])
-    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(vectors, expected, atol=1e-6)
-    assert sorted(len(request.body["input"]) for request in server.requests) == [44, 128, 128]
-    assert server.busiest <= 4
-
-
-def test_long_texts_are_cut_and_batches_bounded_in_characters() -> None:
-    texts = ["x" * 50_000, "lone \ud800 surrogate", *["y" * 5_000] * 50]
-    with endpoint_server(embeds) as server:
-        assert embed_texts(server.options(), "small", texts).shape == (52, DIM)
-    sizes = [sum(len(text) for text in request.body["input"]) for request in server.requests]
-    assert len(sizes) == 2
-    assert max(sizes) <= llm.EMBED_CHARACTERS
-    assert sum(sizes) == llm.EMBED_CUT + len(texts[1]) + 50 * 5_000
-
-
-def test_no_texts_give_no_vectors_and_ask_nobody() -> None:
-    assert embed_texts(EndpointOptions("http://127.0.0.1:1/v1", ""), "small", []).shape == (0, 0)
-
-
-def test_a_message_names_the_settings_that_lead_to_its_endpoint() -> None:
-    with (
-        endpoint_server(fails(401)) as server,
-        pytest.raises(EndpointDown, match="Set CORPUSCOPE_EMBEDDING_API_KEY"),
-    ):
-        embed_texts(server.options(setting="CORPUSCOPE_EMBEDDING"), "small", ["one"])
-
-
-def vectors_of(*rows: list[float]) -> Behaviour:
-    data = [{"index": index, "embedding": row} for index, row in enumerate(rows)]
-    return lambda request: Reply({"data": data})
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "message"),
-    [
-        (vectors_of(), "answered 0 vectors for 2 texts"),
-        (vectors_of([1.0]), "answered 1 vectors for 2 texts"),
-        (vectors_of([1.0], [1.0, 2.0]), "vectors of different lengths"),
-        (vectors_of([1.0], [0.0]), "empty, all zero or not finite"),
-        (vectors_of([], []), "empty, all zero or not finite"),
-        (vectors_of([1.0], [1e300]), "empty, all zero or not finite"),
-        (says("a chat model"), "no embeddings: .*Check CORPUSCOPE_LLM_BASE_URL"),
-        (fails(404, "who?"), "does not know the model 'small'.*`openai:<model>`"),
-    ],
-)
-def test_vectors_that_cannot_be_used_are_refused(behaviour: Behaviour, message: str) -> None:
-    with endpoint_server(behaviour) as server, pytest.raises(Unavailable, match=message):
-        embed_texts(server.options(), "small", ["one", "two"])
-
-
-def test_vectors_whose_length_changes_between_requests_are_refused() -> None:
-    def behaviour(request: Request) -> Reply:
-        width = 2 + request.number
-        rows = [{"index": i, "embedding": [1.0] * width} for i in range(len(request.body["input"]))]
-        return Reply({"data": rows})
-
-    with (
-        endpoint_server(behaviour) as server,
-        pytest.raises(Unavailable, match=r"different lengths for small: \[2, 3\]"),
-    ):
-        embed_texts(server.options(), "small", ["text"] * 200)

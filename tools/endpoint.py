@@ -19,6 +19,9 @@ NO_KEY = "no-key"
 QUOTE = 200
 """Characters of an endpoint's own words that go into a message."""
 
+LONGEST_PAUSE = 120.0
+"""Seconds that an endpoint may ask to wait and is obeyed: more, and the work stops and says so."""
+
 
 class EndpointDown(Unavailable):
     """Every other call would fail like this one: nothing listens, or key or model are refused."""
@@ -26,6 +29,10 @@ class EndpointDown(Unavailable):
 
 class InvalidAnswer(Unavailable):
     """The endpoint works, but what the model wrote does not fit the schema, asked twice."""
+
+
+class LimitReached(Unavailable):
+    """The work has used what it may: nothing is wrong, and what was answered is kept."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +127,12 @@ class Call:
 
 
 class StatusAnswer(NamedTuple):
-    """An answer that is no success: status, the endpoint's words and code, Retry-After."""
+    """An answer that is no success: status, the endpoint's words and code, seconds to wait."""
 
     status: int
     said: str
     code: str | None
-    wait: str
+    wait: float | None
 
 
 def quote(text: str, endpoint: EndpointOptions) -> str:
@@ -175,9 +182,15 @@ def status_error(call: Call, answer: StatusAnswer) -> Unavailable:
             f"{host} does not know the model '{call.model}', or the address is wrong ({said}). "
             f"Set {call.model_setting}, or {endpoint.setting}_BASE_URL: it mostly ends with /v1."
         )
+    if (status == 429 or status >= 500) and (answer.wait or 0) > LONGEST_PAUSE:
+        what = "is over its rate limit or quota" if status == 429 else "failed"
+        return EndpointDown(
+            f"{host} {what} ({said}), and asks to wait {answer.wait:.0f} s: "
+            f"more than the {LONGEST_PAUSE:.0f} s that are waited for. Try again after that."
+        )
     if status == 429:
         kind = EndpointDown if answer.code == "insufficient_quota" else Unavailable
-        when = f"in {answer.wait} s" if answer.wait.isdecimal() else "later"
+        when = f"in {answer.wait:.1f} s" if answer.wait else "later"
         return kind(
             f"{host} is over its rate limit or quota (tries: {tries}; {said}). "
             f"Try again {when}, or lower CORPUSCOPE_LLM_CONCURRENCY."

@@ -1,0 +1,129 @@
+"""The client of an OpenAI-compatible endpoint, and its errors in our words.
+
+Its client retries (429, 408, 409, 5xx, timeouts, broken connections) with exponential backoff and
+jitter, and honours Retry-After up to two minutes; one pause then holds for all threads (`gate`).
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from corpuscope.tools.endpoint import (
+    NO_KEY,
+    Call,
+    EndpointOptions,
+    StatusAnswer,
+    check_endpoint,
+    connection_error,
+    quote,
+    status_error,
+    timeout_error,
+)
+from corpuscope.tools.errors import Unavailable
+from corpuscope.tools.llm.gate import Gate, seconds_asked
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
+def list_models(endpoint: EndpointOptions) -> list[str]:
+    """The names of the models that the endpoint offers, sorted: a way to ask whether it is there.
+
+    Raises:
+        Unavailable: It cannot be reached, refuses, or answers with no list of models.
+    """
+    call = Call(endpoint, "(none)", f"{endpoint.setting}_MODEL")
+    with open_client(endpoint) as client, explained(call):
+        text = client.models.with_raw_response.list().text
+    try:
+        return sorted(model.id for model in _Models.model_validate_json(text).data)
+    except ValidationError:
+        raise Unavailable(
+            f"{endpoint.host} answered, but with no list of models: '{quote(text, endpoint)}'. "
+            f"Check {endpoint.setting}_BASE_URL: it mostly ends with /v1."
+        ) from None
+
+
+@contextmanager
+def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
+    """The client for one piece of work and all its threads, closed after it.
+
+    Raises:
+        EndpointDown: The options can never work.
+    """
+    from openai import DefaultHttpxClient, OpenAI
+
+    check_endpoint(endpoint)
+    gate = Gate()
+    # A proxy from the environment would carry a local endpoint's texts off the machine, and a
+    # redirect would carry them to a host that nobody configured.
+    http_client = DefaultHttpxClient(
+        timeout=endpoint.timeout,
+        trust_env=not endpoint.is_local,
+        follow_redirects=False,
+        # Loading the certificates takes 80 ms, and plain http has no use for them.
+        verify=not endpoint.is_plain_http,
+        event_hooks={"request": [gate.wait], "response": [gate.hear]},
+    )
+    # What is None here, the client would take from OPENAI_* of the environment.
+    client = OpenAI(
+        base_url=endpoint.url,
+        api_key=endpoint.api_key or NO_KEY,
+        admin_api_key="",
+        organization="",
+        project="",
+        webhook_secret="",
+        timeout=endpoint.timeout,
+        max_retries=endpoint.retries,
+        http_client=http_client,
+    )
+    client.organization = client.project = None
+    # OPENAI_CUSTOM_HEADERS is read whatever the arguments; it may hold a key for another host.
+    client._custom_headers = {}
+    with client:
+        yield client
+
+
+@contextmanager
+def explained(call: Call) -> Iterator[None]:
+    """Turns the client's errors into ours: where, what it answered, what to do next."""
+    import httpx2
+    import openai
+
+    try:
+        yield
+    except openai.APITimeoutError as error:
+        raise timeout_error(call) from error
+    except openai.APIConnectionError as error:
+        reached = not isinstance(error.__cause__, httpx2.ConnectError)
+        raise connection_error(call, reached, str(error.__cause__)) from error
+    except openai.APIStatusError as error:
+        wait = seconds_asked(error.response.headers)
+        answer = StatusAnswer(error.status_code, words_of(error), error.code, wait)
+        # The client's error repeats the endpoint's words as they are, and some quote the key.
+        raise status_error(call, answer) from None
+
+
+def words_of(error: "APIStatusError") -> str:
+    """What the endpoint said about a failure: its message where it gives one, or all of it."""
+    body = error.body
+    if isinstance(body, dict):
+        message = body.get("message") or body.get("error") or body.get("detail") or body
+        return message if isinstance(message, str) else json.dumps(message, default=str)
+    return str(body or "no reason given")
+
+
+def sendable(text: str) -> str:
+    """A text without halves of surrogate pairs, which JSON escapes bring and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
