@@ -5,36 +5,85 @@
 
 import hashlib
 import itertools
+from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 FENCE_LETTERS = 12
 """Hex digits in a fence: too many to be met by chance."""
 
-
-def load(name: str) -> str:
-    """The template `<name>.md` as it is written.
-
-    Raises:
-        FileNotFoundError: There is no such template.
-    """
-    return (files("corpuscope.prompts") / f"{name}.md").read_text(encoding="utf-8").strip()
+KEY_LETTERS = 16
+"""Hex digits of the hash that tells one version of templates from another."""
 
 
-def render(name: str, /, **values: str) -> str:
-    """The template `<name>.md` with its values filled in. A `$` within a value stays as it is.
+class BadTemplate(ValueError):
+    """A template of the user's cannot be read, or has other places for values than it should."""
 
-    Raises:
-        FileNotFoundError: There is no such template.
-        ValueError: A value is missing, or the template has no place for it.
-    """
-    template = Template(load(name))
-    wanted = set(template.get_identifiers())
-    if wanted != values.keys():
-        raise ValueError(
-            f"prompts/{name}.md wants the values {sorted(wanted)}, got {sorted(values)}."
-        )
-    return template.substitute(values)
+
+@dataclass(frozen=True)
+class Templates:
+    """The templates: those beside this file, and in their place those of the user's `folder`."""
+
+    folder: Path | None = None
+
+    def load(self, name: str) -> str:
+        """The template `<name>.md` as it is written.
+
+        Raises:
+            BadTemplate: The user's cannot be read.
+            FileNotFoundError: There is no such template.
+        """
+        own = self._own(name)
+        if own is None:
+            return (files("corpuscope.prompts") / f"{name}.md").read_text(encoding="utf-8").strip()
+        try:
+            # Editors on Windows put a byte order mark before the text.
+            return own.read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadTemplate(f"{own} cannot be read as UTF-8 text: {error}.") from error
+
+    def render(self, name: str, /, **values: str) -> str:
+        """The template `<name>.md` with its values filled in. A `$` within a value stays.
+
+        Raises:
+            BadTemplate: A value has no place in the template, or a place no value.
+            FileNotFoundError: There is no such template.
+        """
+        template = Template(self.load(name))
+        if not template.is_valid():
+            raise BadTemplate(f"{self._where(name)} has a $ that stands for nothing; write $$.")
+        places = set(template.get_identifiers())
+        if places != values.keys():
+            expected = ", ".join(f"${value}" for value in sorted(values)) or "none"
+            found = ", ".join(f"${place}" for place in sorted(places)) or "none"
+            raise BadTemplate(f"{self._where(name)} has the places {found}; expected: {expected}.")
+        return template.substitute(values)
+
+    def key(self, *names: str) -> str:
+        """Hash of what these templates say: another version has another key."""
+        text = "\0".join(self.load(name) for name in names)
+        return hashlib.sha256(text.encode()).hexdigest()[:KEY_LETTERS]
+
+    def overridden(self) -> list[str]:
+        """The names of the templates that the user's folder replaces."""
+        return [name for name in template_names() if self._own(name) is not None]
+
+    def _own(self, name: str) -> Path | None:
+        own = self.folder / f"{name}.md" if self.folder else None
+        return own if own is not None and own.is_file() else None
+
+    def _where(self, name: str) -> str:
+        return str(self._own(name) or f"prompts/{name}.md")
+
+
+def template_names() -> list[str]:
+    """The names of all templates."""
+    return sorted(
+        file.name.removesuffix(".md")
+        for file in files("corpuscope.prompts").iterdir()
+        if file.name.endswith(".md")
+    )
 
 
 def fence(text: str, letters: int = FENCE_LETTERS) -> str:

@@ -15,7 +15,6 @@ from mcp.types import (
 )
 
 import corpuscope
-from corpuscope import prompts
 from corpuscope.server import conversation, job_tools, pages
 from corpuscope.server.jobs import serving_jobs
 from corpuscope.server.settings import Settings, for_worker, open_workspace
@@ -83,7 +82,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
         "corpuscope",
         title="corpuscope",
         description="Finds, explains and shows the themes in a pile of texts.",
-        instructions=prompts.load("instructions"),
+        instructions=workspace.templates.load("instructions"),
         version=corpuscope.__version__,
         lifespan=lifespan,
     )

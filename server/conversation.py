@@ -1,9 +1,10 @@
 """Prompts that people start from, and completions while they type."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio.to_thread
+from mcp.server.mcpserver import Context
 from mcp.types import (
     Completion,
     CompletionArgument,
@@ -13,7 +14,8 @@ from mcp.types import (
 )
 from pydantic import Field
 
-from corpuscope import prompts
+from corpuscope.prompts import Templates
+from corpuscope.server.wrapping import Serving
 from corpuscope.tools.errors import CorpuscopeError
 from corpuscope.tools.workspace import Workspace
 
@@ -23,17 +25,19 @@ MOST_VALUES = 100
 
 def explore_dataset(
     source: Annotated[str, Field(description="A dataset, or the path of a file with texts")],
+    ctx: Context[Serving, Any],
 ) -> str:
     """Find, explain and show the themes in a file or dataset."""
-    return prompts.render("explore-dataset", source=source)
+    return _templates(ctx).render("explore-dataset", source=source)
 
 
 def drill_down(
     dataset: Annotated[str, Field(description="The dataset")],
     cluster: Annotated[str, Field(description="The cluster to look into, such as 3, or noise")],
+    ctx: Context[Serving, Any],
 ) -> str:
     """Look into one theme: split it, read it, describe what is in it."""
-    return prompts.render("drill-down", dataset=dataset, cluster=cluster)
+    return _templates(ctx).render("drill-down", dataset=dataset, cluster=cluster)
 
 
 async def complete(
@@ -65,3 +69,7 @@ async def complete(
     return Completion(
         values=found[:MOST_VALUES], total=len(found), has_more=len(found) > MOST_VALUES
     )
+
+
+def _templates(ctx: Context[Serving, Any]) -> Templates:
+    return ctx.request_context.lifespan_context.workspace.templates

@@ -192,7 +192,7 @@ async def _look_into(tour: _Tour, largest: str) -> None:
         print(_wrapped(f"{one['title']}: " + " ".join(part["text"] for part in one["summary"])))
     if said["evidence"]:
         print(_wrapped("No model is set, so the assistant in the chat would write this one, from:"))
-        excerpts = [line for line in said["evidence"].splitlines() if "(central)" in line]
+        excerpts = [line for line in said["evidence"].splitlines() if " (central" in line]
         for excerpt in excerpts[:QUOTED]:
             print(_wrapped(f"- {excerpt.partition(': ')[2]}", QUOTE_LINES))
     parts = await tour.call("Split it further", "cluster", within=largest)

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable
 
 import corpuscope
+from corpuscope.prompts import template_names
 from corpuscope.server.settings import Settings, open_workspace, shown
-from corpuscope.tools.errors import CorpuscopeError
+from corpuscope.tools.errors import BadInput, CorpuscopeError
+from corpuscope.tools.location import without_login
 from corpuscope.tools.workspace import Workspace
 
 PACKAGES = (
@@ -32,16 +34,46 @@ def run_doctor(settings: Settings) -> int:
         ("Default embedding", _embedding),
         ("Local models", _models),
         ("Model that writes", _writer),
+        ("Templates", _templates),
         ("Chrome for PNG", _chrome),
     ]
     try:
         sound = [_check(name, work, workspace) for name, work in checks]
     finally:
         workspace.store.close()
+    print("\nWhat is sent where")
+    for line in sent(workspace):
+        print(f"  {line}")
     print("\nPackages")
     print("  " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES))
     print("  extras: " + ", ".join(f"{name} {_version(name)}" for name in EXTRAS))
     return 0 if all(sound) else 1
+
+
+def sent(workspace: Workspace) -> list[str]:
+    """What leaves this machine with these settings, and where to; nothing is sent to find out."""
+    writer, store = workspace.writer, workspace.store.location.uri
+    openai = workspace.embedders.options.openai
+    words = (
+        "nowhere: the assistant in the chat writes, from the evidence that describe-cluster gives"
+    )
+    if writer is not None:
+        words = (
+            f"to {writer.endpoint.host}, model {writer.model}: per theme some 16 shortened texts, "
+            "keywords, metadata counts; with verify 20 more texts"
+        )
+    vectors = "nowhere, unless a dataset's embedding is openai:…"
+    if openai is not None and workspace.default_embedding.startswith("openai:"):
+        vectors = f"to {openai.host}: all texts of new datasets once, queries, and descriptions"
+    redacted = workspace.redact("someone@example.org") != "someone@example.org"
+    return [
+        f"texts for descriptions  {words}",
+        f"texts for vectors       {vectors}",
+        f"records and vectors     {f'to {without_login(store)}' if store else 'Milvus Lite, here'}",
+        "what tools answer       to the assistant that called them",
+        f"redaction               {'on, before each of these but Milvus' if redacted else 'off'}"
+        " (CORPUSCOPE_REDACT)",
+    ]
 
 
 def _check(name: str, work: Callable[[Workspace], str], workspace: Workspace) -> bool:
@@ -97,6 +129,19 @@ def _writer(workspace: Workspace) -> str:
     offered = list_models(writer.endpoint)
     known = "offered" if writer.model in offered else "NOT in its list of models"
     return f"{writer.endpoint.host} answers; {writer.model} is {known}"
+
+
+def _templates(workspace: Workspace) -> str:
+    templates = workspace.templates
+    if templates.folder is None:
+        return "those that came with it"
+    own = templates.overridden()
+    if not own:
+        names = ", ".join(f"{name}.md" for name in template_names())
+        raise BadInput(f"{templates.folder} replaces none. It may hold: {names}.")
+    for name in own:
+        templates.load(name)
+    return f"{', '.join(own)} from {templates.folder}"
 
 
 def _chrome(workspace: Workspace) -> str:

@@ -7,7 +7,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.wrapping import Serving
-from corpuscope.tools.describe_cluster import cluster_page
+from corpuscope.tools.cluster_page import cluster_page
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.list_clusters import list_clusters
 from corpuscope.tools.list_datasets import dataset_page

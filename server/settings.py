@@ -9,10 +9,14 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from corpuscope.prompts import Templates
 from corpuscope.tools.access import FileAccess
 from corpuscope.tools.embedding import EmbeddingOptions
 from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.errors import BadInput
+from corpuscope.tools.language import language_code
 from corpuscope.tools.location import MilvusLocation, without_login
+from corpuscope.tools.redaction import as_it_is, redact
 from corpuscope.tools.runs import Runs
 from corpuscope.tools.store import Store
 from corpuscope.tools.workspace import Embedders, Workspace, Writer
@@ -72,6 +76,24 @@ class Settings(BaseSettings):
     )
     llm_timeout: float = Field(60.0, gt=0, le=600, description="Seconds for one answer.")
     llm_concurrency: int = Field(4, ge=1, le=64, description="Requests at a time.")
+    llm_max_tokens_total: int | None = Field(
+        None, ge=1, description="Tokens, in and out, that one describe-cluster may use; unset: any."
+    )
+    llm_price_in: float | None = Field(
+        None, ge=0, description="Price of a million tokens sent, to show what descriptions cost."
+    )
+    llm_price_out: float | None = Field(None, ge=0, description="The same of tokens received.")
+    language: str | None = Field(
+        None, description="Language of descriptions (de, German); unset: that of the texts."
+    )
+    redact: bool = Field(
+        False,
+        description="Take emails, phone, card and id numbers, IPs, secrets and links with tokens "
+        "out of every text before a model or the assistant sees it.",
+    )
+    prompts_dir: Path | None = Field(
+        None, description="Folder whose NAME.md take the place of the templates in prompts/."
+    )
     embedding_base_url: str | None = Field(
         None,
         pattern=r"^https?://\S+$",
@@ -88,6 +110,21 @@ class Settings(BaseSettings):
         return (
             [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
         )
+
+    @field_validator("language")
+    @classmethod
+    def _name_language(cls, value: str | None) -> str | None:
+        try:
+            return language_code(value) if value else None
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("prompts_dir")
+    @classmethod
+    def _find_templates(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.expanduser().is_dir():
+            raise ValueError(f"there is no folder {value}")
+        return value.expanduser().resolve() if value is not None else None
 
     @field_validator("home", "allowed_dirs")
     @classmethod
@@ -174,10 +211,29 @@ def open_workspace(settings: Settings) -> Workspace:
         runs=Runs(settings.home / "runs"),
         files=FileAccess(settings.home, settings.allowed_dirs, settings.max_file_mb * 1024 * 1024),
         embedders=Embedders(
-            EmbeddingOptions(models_dir=settings.home / "models", openai=embedding_endpoint)
+            EmbeddingOptions(
+                models_dir=settings.home / "models",
+                openai=embedding_endpoint,
+                redact=redact if settings.redact else as_it_is,
+            )
         ),
         default_embedding=settings.embedding,
-        writer=Writer(endpoint, settings.llm_model) if settings.llm_model else None,
+        writer=_writer(settings, endpoint),
+        templates=Templates(settings.prompts_dir),
+        language=settings.language,
+        redact=redact if settings.redact else as_it_is,
+    )
+
+
+def _writer(settings: Settings, endpoint: EndpointOptions) -> Writer | None:
+    if not settings.llm_model:
+        return None
+    return Writer(
+        endpoint,
+        settings.llm_model,
+        max_tokens=settings.llm_max_tokens_total,
+        price_in=settings.llm_price_in,
+        price_out=settings.llm_price_out,
     )
 
 

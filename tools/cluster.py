@@ -26,6 +26,7 @@ from corpuscope.tools.clustering import (
     without_coarser,
 )
 from corpuscope.tools.errors import BadInput, NotReady
+from corpuscope.tools.evidence import clean_text
 from corpuscope.tools.layers import MIN_SAMPLES
 from corpuscope.tools.locks import dataset_lock
 from corpuscope.tools.mapping import draw_map
@@ -37,11 +38,12 @@ from corpuscope.tools.recording import (
     recorded_run,
     settled,
 )
-from corpuscope.tools.runs import Members
+from corpuscope.tools.runs import Members, keep_focus
 from corpuscope.tools.schema import DatasetCard, Report, Run, Watch
 from corpuscope.tools.searching import chosen_search
 from corpuscope.tools.selection import (
     DatasetName,
+    Focus,
     RunId,
     Selection,
     WhereFilter,
@@ -104,6 +106,7 @@ def cluster(
         bool,
         Field(description="Only put records that are new into the clusters of the newest run."),
     ] = False,
+    focus: Focus = None,
 ) -> ClusterResult:
     """Find the themes in a dataset: density clusters at several resolutions, as a tree.
 
@@ -130,7 +133,7 @@ def cluster(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
                 "puts all records that are new into the clusters that the run has."
             )
-        return _assign(workspace, watch, select(workspace, dataset, run))
+        return _assign(workspace, watch, select(workspace, dataset, run), focus)
     if within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     if within is not None:
@@ -138,18 +141,19 @@ def cluster(
         selection.check_current()
         several = drilling.outermost(selection, [within] if isinstance(within, str) else within)
         if len(several) == 1:
-            return _drill(workspace, watch, selection, several[0], parameters)
-        return _find(workspace, watch, _union(workspace, selection, several), parameters)
+            return _drill(workspace, watch, selection, several[0], parameters, focus)
+        union = _union(workspace, selection, several)
+        return _find(workspace, watch, union, parameters, focus)
     card = workspace.store.card(dataset)
     chosen = _Chosen(card, None)
     if where:
         fitting = workspace.store.matching(card, where)
         chosen = _Chosen(card, fitting, json.dumps(where, ensure_ascii=False, sort_keys=True))
-    return _find(workspace, watch, chosen, parameters)
+    return _find(workspace, watch, chosen, parameters, focus)
 
 
 def _find(
-    workspace: Workspace, watch: Watch, chosen: _Chosen, parameters: Parameters
+    workspace: Workspace, watch: Watch, chosen: _Chosen, parameters: Parameters, focus: str | None
 ) -> ClusterResult:
     """A run of its own over the chosen records."""
     reading = _read(workspace, chosen.card, chosen.ids, watch.report)
@@ -174,7 +178,7 @@ def _find(
     # The answer first: a run is saved only when it can be told about.
     selection = Selection(chosen.card, new.run, new.descriptions)
     result = told(workspace, selection, carried=new)
-    saved = _saved(workspace, new.run, new.members, new.keep)
+    saved = _saved(workspace, new.run, new.members, new.keep, focus)
     result = result.model_copy(update={"run": saved.id})
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
     watch.ready(result)
@@ -191,7 +195,9 @@ def _union(workspace: Workspace, selection: Selection, clusters: list[str]) -> _
     return _Chosen(selection.card, ids, where, run.id, ", ".join(clusters))
 
 
-def _assign(workspace: Workspace, watch: Watch, selection: Selection) -> ClusterResult:
+def _assign(
+    workspace: Workspace, watch: Watch, selection: Selection, focus: str | None
+) -> ClusterResult:
     """A new run: the clusters of an earlier one, with the records that it does not know."""
     assigning.check(selection)
     corpus = _read(workspace, selection.card, None, watch.report).corpus
@@ -201,7 +207,7 @@ def _assign(workspace: Workspace, watch: Watch, selection: Selection) -> Cluster
     grown = assigning.grown(selection, members, corpus, kept_centroids(folder))
     new = grown.carried
     result = told(workspace, Selection(selection.card, new.run, new.descriptions))
-    saved = _saved(workspace, new.run, new.members, new.keep)
+    saved = _saved(workspace, new.run, new.members, new.keep, focus)
     points = workspace.runs.map(selection.run)
     if points is not None:
         workspace.runs.save_map(saved, grown.places(points))
@@ -211,7 +217,12 @@ def _assign(workspace: Workspace, watch: Watch, selection: Selection) -> Cluster
 
 
 def _drill(
-    workspace: Workspace, watch: Watch, selection: Selection, within: str, parameters: Parameters
+    workspace: Workspace,
+    watch: Watch,
+    selection: Selection,
+    within: str,
+    parameters: Parameters,
+    focus: str | None,
 ) -> ClusterResult:
     members = workspace.runs.members(selection.run)
     inside = drilling.inside(selection.run, members, within)
@@ -239,6 +250,7 @@ def _drill(
         child,
         moved,
         lambda folder: drilling.keep_what_holds(workspace.runs, selection, child, folder),
+        focus,
     )
     drawn = "ready" if workspace.runs.map(saved) is not None else "not drawn yet"
     update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": drawn}
@@ -251,13 +263,29 @@ def _drill(
 
 
 def _saved(
-    workspace: Workspace, run: Run, members: Members, inherit: Callable[[Path], None]
+    workspace: Workspace,
+    run: Run,
+    members: Members,
+    inherit: Callable[[Path], None],
+    focus: str | None,
 ) -> Run:
-    """The run as it was saved, if its dataset is still the one that was clustered."""
+    """The run as it was saved, if its dataset is still the one that was clustered.
+
+    Without a focus of its own it has that of the run before it.
+    """
+    before = run.parent_run or run.assigned_from or run.follows
+    if focus is None and before:
+        focus = workspace.runs.focus(workspace.runs.load(run.dataset, before))
+
+    def keep(folder: Path) -> None:
+        inherit(folder)
+        if focus:
+            keep_focus(folder, clean_text(focus))
+
     with dataset_lock(workspace.home, run.dataset):
         if workspace.store.card(run.dataset).collection != run.collection:
             raise NotReady(f"'{run.dataset}' was replaced while it was clustered. Call again.")
-        return workspace.runs.save(run, members, inherit)
+        return workspace.runs.save(run, members, keep)
 
 
 def _read(

@@ -187,7 +187,7 @@ def _top(
                 size=node.size,
                 share=round(node.size / max(1, size), 6),
                 keywords=node.keywords,
-                exemplar=shortened(records[shows].text, EXEMPLAR_CHARACTERS),
+                exemplar=shortened(workspace.redact(records[shows].text), EXEMPLAR_CHARACTERS),
             )
         )
     return top

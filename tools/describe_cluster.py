@@ -1,107 +1,37 @@
-"""The tool `describe-cluster`, and the page of one cluster."""
+"""The tool `describe-cluster`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.describing import describe_many, describe_yourself
-from corpuscope.tools.errors import BadInput, CorpuscopeError
-from corpuscope.tools.evidence import Evidence, Sibling, build_evidence, choose_records
-from corpuscope.tools.excerpts import shortened
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import (
-    NOISE,
-    Author,
-    Description,
-    Node,
-    Result,
-    Sentence,
-    Stability,
-    Watch,
+from corpuscope.tools.describe_result import (
+    DescribeResult,
+    Detail,
+    Failure,
+    cost_of,
+    described,
 )
-from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
-from corpuscope.tools.stability import known_word, meanings, said
+from corpuscope.tools.errors import BadInput, CorpuscopeError
+from corpuscope.tools.evidence import Evidence, clean_text
+from corpuscope.tools.excerpts import shortened
+from corpuscope.tools.gathering import gather
+from corpuscope.tools.schema import NOISE, Node, Sentence, Watch
+from corpuscope.tools.selection import DatasetName, Focus, RunId, Selection, as_id, select
+from corpuscope.tools.tree import depth, is_within
+from corpuscope.tools.wording import yourself_text
 from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.writing import Order, expected_usage, wording_of, write_all
 
-ALL = "all"
-# Evidence for several clusters at a time, within the 25 kB that hosts take well.
+ALL, TREE = "all", "tree"
+
 EVIDENCE_CHARACTERS = 20_000
+"""Evidence for several clusters at a time, within the 25 kB that hosts take well."""
 
+MOST_PACKS = 16
+"""More evidence than this does not fit even where all texts are short."""
 
-class DescribedCluster(Result):
-    """One cluster in words."""
-
-    cluster: str
-    title: str
-    summary: list[Sentence]
-    keywords: list[str]
-    size: int
-    share: float
-    author: Author
-    stability: float | None = None
-    """0 to 1: how surely it comes back when a part of the texts is clustered again; None where
-    that was not checked."""
-    stability_word: str | None = None
-    """stable, shaky, unstable, or `not checked` where only others were; None where none was."""
-
-    def as_text(self) -> str:
-        """Title and summary."""
-        summary = " ".join(sentence.text for sentence in self.summary)
-        holds = f", {said(self.stability)}" if self.stability_word else ""
-        return (
-            f"{self.cluster}: {self.title} ({self.size:,} records, {self.share:.1%}, "
-            f"by {self.author}{holds})\n  {summary}"
-        )
-
-
-class Failure(Result):
-    """A cluster that could not be described, and why."""
-
-    cluster: str
-    reason: str
-
-    def as_text(self) -> str:
-        """One line."""
-        return f"{self.cluster}: {self.reason}"
-
-
-class DescribeResult(Result):
-    """Descriptions, and the evidence for those that the assistant should write itself."""
-
-    dataset: str
-    run: str
-    descriptions: list[DescribedCluster]
-    failures: list[Failure]
-    to_write: list[str]
-    """Clusters whose evidence is below: answer with `label-cluster`."""
-    remaining: list[str]
-    """Clusters asked for whose evidence did not fit into this answer."""
-    evidence: str | None
-    stability: dict[str, float]
-    """The scores of the clusters to write, 0 to 1, where they were checked."""
-
-    def as_text(self) -> str:
-        """The descriptions, what went wrong, and what is left to write."""
-        lines = [described.as_text() for described in self.descriptions]
-        if self.failures:
-            lines.append("Not described:")
-            lines += [failure.as_text() for failure in self.failures]
-        if self.remaining:
-            asked = len(self.to_write) + len(self.remaining)
-            lines.append(f"Evidence for {len(self.to_write)} of {asked} clusters; then the rest.")
-        if self.stability:
-            scores = ", ".join(f"{id}: {said(score)}" for id, score in self.stability.items())
-            lines.append(f"Do they hold? {scores}.")
-        if meaning := meanings(
-            [*(d.stability for d in self.descriptions), *self.stability.values()]
-        ):
-            lines.append(meaning)
-        if self.evidence is not None:
-            lines.append(self.evidence)
-        if self.remaining:
-            lines.append(f"Afterwards, call describe-cluster for: {', '.join(self.remaining)}.")
-        return "\n".join(lines)
+QUOTED_CHARACTERS = 160
 
 
 def describe_cluster(
@@ -110,115 +40,140 @@ def describe_cluster(
     cluster: Annotated[
         str | list[str],
         BeforeValidator(as_id),
-        Field(description='A cluster id, a list of ids, or "all" (of the recommended layer).'),
+        Field(
+            description='A cluster id, a list of ids, "all" (of the recommended layer), or "tree" '
+            "(these and the headings above them)."
+        ),
     ],
     dataset: DatasetName = None,
     run: RunId = None,
     refresh: Annotated[bool, Field(description="Write anew what is described already.")] = False,
     detail: Annotated[
-        Literal["concise", "detailed"],
-        Field(description="detailed: the texts that support each description as well."),
+        Detail, Field(description="detailed: the texts that support each description as well.")
     ] = "concise",
+    focus: Focus = None,
+    verify: Annotated[
+        bool,
+        Field(description="The model also sorts unseen texts by each description: one call more."),
+    ] = False,
+    max_calls: Annotated[
+        int | None, Field(ge=1, description="Calls to the model at most; the rest is named.")
+    ] = None,
+    estimate: Annotated[
+        bool, Field(description="Only say how many calls and tokens it takes; nothing is sent.")
+    ] = False,
 ) -> DescribeResult:
-    """Say in words what clusters are: title, summary, and the records that support it.
+    """Say in words what clusters are: title, summary, supporting records, and how far to trust it.
 
-    A configured model writes from keywords and sampled texts, and the answer is saved with the
-    run: asked again, it costs nothing. Without a model you get that evidence instead: write title
-    and summary yourself and save them with `label-cluster`. Noise is no theme and is refused.
+    A configured model writes from sampled texts, keywords, metadata and the nearest outsiders;
+    each description is tried on texts it was not made from (`proof`) and saved with the run: asked
+    again, it costs nothing. Without a model you get that evidence, for several clusters at a time:
+    write the words yourself and save them with `label-cluster`. Noise is no theme and is refused.
     """
     selection = select(workspace, dataset, run)
-    nodes = _asked(selection, cluster)
-    known = {} if refresh else selection.descriptions
-    missing = [node for node in nodes if _wants_words(workspace, known.get(node.id))]
-    members = workspace.runs.members(selection.run)
-    watch.report(0.05, f"gathering evidence for {len(missing)} clusters")
-    failures: list[tuple[str, str]] = []
-    packs, remaining = list[Evidence](), list[str]()
-    if (writer := workspace.writer) is not None and missing:
-        failures = describe_many(
-            gather(workspace, selection, members, missing),
-            writer.endpoint,
-            writer.model,
-            lambda done, said: watch.report(0.05 + 0.95 * done, said),
-            lambda description: workspace.runs.save_description(selection.run, description),
-        )
-        if len(failures) == len(nodes):
-            raise CorpuscopeError(failures[0][1])
-    elif missing:
-        packs, remaining = _fitting(gather(workspace, selection, members, missing))
-    described = workspace.runs.descriptions(selection.run)
-    unwritten = {*remaining, *(pack.cluster for pack in packs), *(name for name, _ in failures)}
-    held = workspace.runs.stability(selection.run)
-    done = [node for node in nodes if node.id in described.keys() - unwritten]
-    shown = [_described(node, described[node.id], held) for node in done]
+    nodes = _chosen(selection, cluster)
+    if focus is not None:
+        workspace.runs.save_focus(selection.run, clean_text(focus))
+    watch.report(0.02, "gathering evidence")
+    if (writer := workspace.writer) is None:
+        result = _for_the_assistant(workspace, selection, nodes, refresh)
+    else:
+        order = Order(writer, nodes, refresh, verify, max_calls)
+        result = _by_the_model(workspace, watch, selection, order, estimate)
     if detail == "detailed":
-        shown = _with_texts(workspace, selection, shown)
-    return DescribeResult(
-        dataset=selection.card.name,
-        run=selection.run.id,
-        descriptions=shown,
-        failures=[Failure(cluster=name, reason=reason) for name, reason in failures],
-        to_write=[pack.cluster for pack in packs],
-        remaining=remaining,
-        evidence=describe_yourself(packs) if packs else None,
-        stability=_scores(held, [pack.cluster for pack in packs]),
+        result = _with_texts(workspace, selection, result)
+    return result
+
+
+def _for_the_assistant(
+    workspace: Workspace, selection: Selection, nodes: Sequence[Node], refresh: bool
+) -> DescribeResult:
+    """What is described, and the evidence for the rest, as much as one answer holds."""
+    known = {} if refresh else selection.descriptions
+    # Parts before their headings, which are named from them.
+    missing = sorted(
+        (node for node in nodes if node.id not in known),
+        key=lambda node: (-depth(node.id), -node.size),
+    )
+    titles = {id: one.title for id, one in selection.descriptions.items()}
+    packs = gather(workspace, selection, missing[:MOST_PACKS])
+    shown = _fitting([pack.evidence.with_titles(titles) for pack in packs])
+    for evidence in shown:
+        workspace.runs.save_evidence(selection.run, evidence)
+    ids = [evidence.cluster for evidence in shown]
+    held = workspace.runs.stability(selection.run)
+    scores = held.scores if held else {}
+    wording = wording_of(workspace, selection)
+    return _result(workspace, selection, [node for node in nodes if node.id in known]).model_copy(
+        update={
+            "to_write": ids,
+            "remaining": [node.id for node in missing if node.id not in ids],
+            "evidence": yourself_text(wording, shown) if shown else None,
+            "stability": {id: scores[id] for id in ids if id in scores},
+        }
     )
 
 
-def gather(
-    workspace: Workspace, selection: Selection, members: Members, nodes: Sequence[Node]
-) -> list[Evidence]:
-    """The evidence for each of the clusters."""
-    seed = int(selection.run.parameters.get("seed") or 0)
-    chosen = []
-    for node in nodes:
-        rows = rows_of(selection.run, members, node.id)
-        ids = [members.ids[row] for row in rows]
-        chosen.append(choose_records(node.exemplars, ids, members.centrality[rows], seed=seed))
-    wanted = sorted({record for picks in chosen for record, _ in picks})
-    texts = {i: record.text for i, record in workspace.store.fetch(selection.card, wanted).items()}
-    return [
-        build_evidence(
-            selection.card.name,
-            node,
-            [
-                Sibling(id=other.id, label=selection.label(other))
-                for other in selection.siblings(node)
-            ],
-            [(record, role) for record, role in picks if record in texts],
-            texts,
-        )
-        for node, picks in zip(nodes, chosen, strict=True)
+def _by_the_model(
+    workspace: Workspace, watch: Watch, selection: Selection, order: Order, estimate: bool
+) -> DescribeResult:
+    """The descriptions that there are after the model has written what was missing."""
+    if estimate:
+        usage = expected_usage(workspace, selection, order)
+        there = [node for node in order.nodes if node.id in selection.descriptions]
+        update = {"estimate": cost_of(usage, order.writer)}
+        return _result(workspace, selection, there).model_copy(update=update)
+    written = write_all(workspace, selection, order, watch.report)
+    if written.failures and len(written.failures) == len(order.nodes):
+        raise CorpuscopeError(written.failures[0][1])
+    lost = {id for id, _ in written.failures}
+    done = [node for node in order.nodes if node.id not in lost]
+    failures = [
+        *(Failure(cluster=id, reason=reason) for id, reason in written.failures),
+        *(
+            Failure(cluster=id, reason=f"Described, but not sorted by the model: {reason}")
+            for id, reason in written.unverified
+        ),
     ]
+    used = cost_of(written.usage, order.writer, written.seconds)
+    asked = written.usage.calls or written.usage.cached
+    return _result(workspace, selection, done).model_copy(
+        update={"failures": failures, "used": used if asked else None}
+    )
 
 
-def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> str:
-    """The page of one cluster in Markdown.
-
-    Raises:
-        NotFound: No such dataset, run or cluster.
-    """
-    selection = select(workspace, dataset, run)
-    node = selection.node(cluster)
-    members = workspace.runs.members(selection.run)
-    evidence = gather(workspace, selection, members, [node])[0]
-    description = selection.descriptions.get(node.id)
-    lines = [f"# {node.id}: {selection.label(node)}", ""]
-    if description is not None:
-        lines += [" ".join(sentence.text for sentence in description.summary), ""]
-        lines += [f"Described by {description.author}.", ""]
-    if held := workspace.runs.stability(selection.run):
-        score = held.scores.get(node.id)
-        lines += [f"Does it hold? {said(score)}. {meanings([score]) or ''}".strip(), ""]
-    return "\n".join([*lines, evidence.as_text(record_ids=True)])
+def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> DescribeResult:
+    """The descriptions of these clusters as they are saved now."""
+    saved = workspace.runs.descriptions(selection.run)
+    held = workspace.runs.stability(selection.run)
+    return DescribeResult(
+        dataset=selection.card.name,
+        run=selection.run.id,
+        focus=workspace.runs.focus(selection.run),
+        descriptions=[described(node, saved[node.id], held) for node in nodes],
+        failures=[],
+        to_write=[],
+        remaining=[],
+        evidence=None,
+        stability={},
+        used=None,
+        estimate=None,
+    )
 
 
-def _asked(selection: Selection, cluster: str | list[str]) -> list[Node]:
+def _chosen(selection: Selection, cluster: str | list[str]) -> list[Node]:
+    layer = selection.standing_in(selection.run.recommended)
     if cluster == ALL:
-        return selection.standing_in(selection.run.recommended)
+        return layer
+    if cluster == TREE:
+        return [
+            node
+            for node in selection.run.nodes
+            if any(is_within(leaf.id, node.id) for leaf in layer)
+        ]
     ids = [cluster] if isinstance(cluster, str) else cluster
     if not ids:
-        raise BadInput(f"No cluster named. Give an id, a list of ids, or '{ALL}'.")
+        raise BadInput(f"No cluster named. Give an id, a list of ids, '{ALL}' or '{TREE}'.")
     if NOISE in ids:
         raise BadInput(
             "Noise is what belongs to no theme, so there is nothing to describe. Read it with "
@@ -227,57 +182,35 @@ def _asked(selection: Selection, cluster: str | list[str]) -> list[Node]:
     return [selection.node(one) for one in dict.fromkeys(ids)]
 
 
-def _wants_words(workspace: Workspace, present: Description | None) -> bool:
-    if present is None:
-        return True
-    # Keywords stand in where a model's answer was unusable: with a model at hand, try again.
-    return present.author == "keywords" and workspace.writer is not None
-
-
-def _fitting(packs: list[Evidence]) -> tuple[list[Evidence], list[str]]:
-    """As many packs as one answer holds, at least one, and the clusters of the rest."""
+def _fitting(evidences: Sequence[Evidence]) -> list[Evidence]:
+    """As many as one answer holds, at least one."""
     room = EVIDENCE_CHARACTERS
-    for at, pack in enumerate(packs):
-        room -= len(pack.as_text(record_ids=True))
+    for at, evidence in enumerate(evidences):
+        room -= len(evidence.as_text())
         if room < 0 and at:
-            return packs[:at], [rest.cluster for rest in packs[at:]]
-    return packs, []
-
-
-def _scores(held: Stability | None, clusters: list[str]) -> dict[str, float]:
-    known = held.scores if held else {}
-    return {id: known[id] for id in clusters if id in known}
-
-
-def _described(node: Node, description: Description, held: Stability | None) -> DescribedCluster:
-    return DescribedCluster(
-        cluster=node.id,
-        title=description.title,
-        summary=description.summary,
-        keywords=description.keywords,
-        size=node.size,
-        share=node.share,
-        author=description.author,
-        stability=held.scores.get(node.id) if held else None,
-        stability_word=known_word(held, node.id),
-    )
+            return list(evidences[:at])
+    return list(evidences)
 
 
 def _with_texts(
-    workspace: Workspace, selection: Selection, shown: list[DescribedCluster]
-) -> list[DescribedCluster]:
-    """The descriptions with the supporting texts quoted after each sentence."""
+    workspace: Workspace, selection: Selection, result: DescribeResult
+) -> DescribeResult:
+    """The result with the supporting texts quoted after each sentence."""
+    shown = result.descriptions
     cited = {i for one in shown for sentence in one.summary for i in sentence.records}
     records = workspace.store.fetch(selection.card, sorted(cited))
 
     def quoted(sentence: Sentence) -> Sentence:
         quotes = [
-            f'"{shortened(records[i].text, 160)}" [{i}]' for i in sentence.records if i in records
+            f'"{shortened(workspace.redact(records[i].text), QUOTED_CHARACTERS)}" [{i}]'
+            for i in sentence.records
+            if i in records
         ]
         support = f" (supported by {'; '.join(quotes)})" if quotes else ""
         return sentence.model_copy(update={"text": sentence.text + support})
 
-    return [
+    quoting = [
         one.model_copy(update={"summary": [quoted(sentence) for sentence in one.summary]})
         for one in shown
     ]
+    return result.model_copy(update={"descriptions": quoting})

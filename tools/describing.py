@@ -1,30 +1,35 @@
-"""Saying what a cluster is: by a model, from its keywords, or by somebody else and checked."""
+"""Saying what clusters are: by a model whose answers are checked and tried, or from keywords."""
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import Field, field_validator
-
-from corpuscope.prompts import fence, load, render
-from corpuscope.tools.endpoint import EndpointDown, EndpointOptions, InvalidAnswer
-from corpuscope.tools.errors import BadInput, Unavailable
-from corpuscope.tools.evidence import Evidence, clean_text
-from corpuscope.tools.llm import complete
-from corpuscope.tools.schema import Description, Frozen, Report, Sentence
-
-TITLE_WORDS = 8
-
-TITLE_CHARACTERS = 120
-"""Languages that put no spaces between words have one word of any length."""
-
-SENTENCE_CHARACTERS = 500
-SUMMARY_CHARACTERS = 2_000
-SUMMARY_SENTENCES = range(2, 5)
-
-KEYWORDS = 10
-"""Keywords kept of an answer."""
+from corpuscope.tools.answers import (
+    KEYWORDS,
+    DescriptionAnswer,
+    Rules,
+    SortAnswer,
+    checking,
+    cited,
+    cleaned_title,
+)
+from corpuscope.tools.asking import Asker, Prompt
+from corpuscope.tools.endpoint import EndpointDown, InvalidAnswer, LimitReached
+from corpuscope.tools.errors import Unavailable
+from corpuscope.tools.evidence import Evidence
+from corpuscope.tools.gathering import Pack
+from corpuscope.tools.judging import Judge
+from corpuscope.tools.proof import Trial, is_weak
+from corpuscope.tools.schema import Author, Description, Report, Sentence
+from corpuscope.tools.wording import (
+    Wording,
+    again_prompt,
+    describe_prompt,
+    sort_prompt,
+    told,
+)
 
 TITLE_KEYWORDS = 4
 """Keywords that make a title where no model wrote one."""
@@ -32,114 +37,104 @@ TITLE_KEYWORDS = 4
 FAILURES_IN_A_ROW = 8
 """After so many, each with its own retries, the endpoint is taken to be down."""
 
-IDS_NAMED = 5
-"""Valid record ids that an error names."""
+SORTED = 10
+"""Texts of the cluster, and as many others, that a model sorts by the description."""
 
 
-class SentenceAnswer(Frozen):
-    """One sentence of the summary."""
+@dataclass(frozen=True)
+class Writing:
+    """What a model's descriptions are made with."""
 
-    text: str = Field(description="One sentence that says only what the excerpts show.")
-    refs: list[str] = Field(
-        description="The references of the excerpts that show it to be true, for example r1, r4."
-    )
-
-    @field_validator("text")
-    @classmethod
-    def _is_one_sentence(cls, text: str) -> str:
-        text = clean_text(text)
-        if not text:
-            raise ValueError("the sentence is empty")
-        if len(text) > SENTENCE_CHARACTERS:
-            raise ValueError(f"{len(text)} characters, at most {SENTENCE_CHARACTERS}")
-        return text
+    asker: Asker
+    model: str
+    wording: Wording
+    judge: Judge | None
 
 
-class DescriptionAnswer(Frozen):
-    """What the model answers about one cluster. The descriptions of the fields are the contract."""
-
-    reasoning: str = Field(
-        description="First, in one to three sentences: what most excerpts share, and what sets "
-        "them apart from the clusters beside this one."
-    )
-    title: str = Field(
-        description=f"At most {TITLE_WORDS} words that name the subject and would not fit the "
-        "clusters beside this one. In the language of the texts."
-    )
-    summary: list[SentenceAnswer] = Field(
-        description="2 to 4 sentences: what the texts are about, and what is typical of them."
-    )
-    keywords: list[str] = Field(
-        description="3 to 8 words or short phrases that people would search these texts by."
-    )
-
-    @field_validator("title")
-    @classmethod
-    def _is_a_title(cls, title: str) -> str:
-        title = clean_text(title).strip("\"'“”„«»").removesuffix(".").strip()
-        fault = _title_fault(title)
-        if fault:
-            raise ValueError(fault)
-        return title
-
-    @field_validator("summary")
-    @classmethod
-    def _has_sentences(cls, summary: list[SentenceAnswer]) -> list[SentenceAnswer]:
-        if len(summary) not in SUMMARY_SENTENCES:
-            raise ValueError(f"{len(summary)} sentences, expected 2 to 4")
-        return summary
-
-    @field_validator("keywords")
-    @classmethod
-    def _are_clean(cls, keywords: list[str]) -> list[str]:
-        words = (clean_text(word)[:TITLE_CHARACTERS] for word in keywords)
-        return list(dict.fromkeys(word for word in words if word))[:KEYWORDS]
-
-
-def describe_with_model(evidence: Evidence, endpoint: EndpointOptions, model: str) -> Description:
+def describe_with_model(writing: Writing, pack: Pack) -> Description:
     """A model's description of one cluster, or the one from keywords where its answer is unfit.
 
-    A reference that the evidence does not have is dropped.
+    It is tried on texts that the model was not shown; where it is weak it is written once more with
+    its mistakes as evidence, and the better of both is kept.
 
     Raises:
+        LimitReached: There is no room left for the call.
         Unavailable: The endpoint cannot be reached, refuses or fails; `EndpointDown` of it where
             every other cluster would meet the same.
     """
-    system = load("describe-system")
-    user = render("describe-user", evidence=fence(evidence.as_text()))
     try:
-        answer = complete(endpoint, model, system, user, DescriptionAnswer)
-    except InvalidAnswer:
-        return describe_with_keywords(evidence)
-    records = {excerpt.ref: excerpt.record for excerpt in evidence.excerpts}
+        found = _asked(writing, pack, describe_prompt(writing.wording, pack.evidence))
+    except InvalidAnswer as error:
+        kept = {**_origin(writing), "note": str(error)}
+        found = describe_with_keywords(pack.evidence).model_copy(update=kept)
+        return proved(writing.judge, found, pack)
+    return _mended(writing, found, pack)
+
+
+def verified(writing: Writing, description: Description, pack: Pack) -> Description:
+    """The description with the precision and recall of the model that sorted texts by it alone.
+
+    Raises:
+        LimitReached: There is no room left for the call.
+        Unavailable: The endpoint or its answer was of no use.
+    """
+    described = proved(writing.judge, description, pack)
+    if described.proof is None:
+        return described
+    texts = texts_to_sort(pack)
+    prompt = sort_prompt(writing.wording, description, [text for text, _ in texts])
+
+    def check(answer: SortAnswer) -> None:
+        if false := [number for number in answer.fits if not 1 <= number <= len(texts)]:
+            raise ValueError(
+                f"fits: {false[:5]} are no numbers of texts, expected 1 to {len(texts)}"
+            )
+
+    fits = set(writing.asker.ask(prompt, SortAnswer, check).fits)
+    right = sum(texts[number - 1][1] for number in fits)
+    scores = {
+        "precision": round(right / len(fits), 3) if fits else 0.0,
+        "recall": round(right / sum(inside for _, inside in texts), 3),
+        "sorted_by": writing.model,
+    }
+    return described.model_copy(update={"proof": described.proof.model_copy(update=scores)})
+
+
+def texts_to_sort(pack: Pack) -> list[tuple[str, bool]]:
+    """Texts that a model sorts, and whether each is in the cluster: shuffled, and none that the
+    description was written or mended by."""
+    _, trial = pack.trial.halves()
+    texts = [(text, True) for text in trial.inside_texts[:SORTED]]
+    texts += [(text, False) for text in trial.outside_texts[:SORTED]]
+    random.Random(pack.evidence.key).shuffle(texts)
+    return texts
+
+
+def description_of(answer: DescriptionAnswer, evidence: Evidence, author: Author) -> Description:
+    """What is kept of a checked answer."""
     return Description(
         cluster=evidence.cluster,
         title=answer.title,
-        summary=[
-            Sentence(
-                text=sentence.text,
-                records=_cited(sentence.refs, records),
-            )
-            for sentence in answer.summary
-        ],
-        keywords=answer.keywords or evidence.keywords[:KEYWORDS],
-        author="llm",
-        model=model,
-        created=_now(),
+        summary=[cited(sentence, evidence) for sentence in answer.summary],
+        keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS],
+        misfits=answer.misfits,
+        author=author,
+        created=now(),
+        evidence_key=evidence.key,
     )
 
 
 def describe_with_keywords(evidence: Evidence) -> Description:
     """A description without a model: its title is its first keywords, and its summary says so."""
+    words = [word.text for word in evidence.keywords]
     chosen: list[str] = []
-    for keyword in evidence.keywords:
-        words = set(keyword.split())
+    for keyword in words:
+        own = set(keyword.split())
         # "card" says nothing beside "card payment".
-        told = any(words <= set(other.split()) or words >= set(other.split()) for other in chosen)
-        fits = len(chosen) < TITLE_KEYWORDS and not _title_fault(", ".join([*chosen, keyword]))
-        if fits and not told:
+        told = any(own <= set(other.split()) or own >= set(other.split()) for other in chosen)
+        if len(chosen) < TITLE_KEYWORDS and not told and _is_title([*chosen, keyword]):
             chosen.append(keyword)
-    named = ", ".join(evidence.keywords[:KEYWORDS])
+    named = ", ".join(words[:KEYWORDS])
     reason = f"its most distinctive words are {named}" if named else "it has none"
     return Description(
         cluster=evidence.cluster,
@@ -150,114 +145,123 @@ def describe_with_keywords(evidence: Evidence) -> Description:
                 records=[excerpt.record for excerpt in evidence.excerpts[:3]],
             )
         ],
-        keywords=evidence.keywords[:KEYWORDS],
+        keywords=words[:KEYWORDS],
         author="keywords",
-        created=_now(),
+        created=now(),
+        evidence_key=evidence.key,
     )
 
 
+def proved(judge: Judge | None, description: Description, pack: Pack) -> Description:
+    """The description with its proof, on the texts that neither shaped nor mended it."""
+    if judge is None:
+        return description
+    _, scored = pack.trial.halves()
+    return description.model_copy(update={"proof": judge.proof(description, scored)})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """(cluster id, what went wrong) for the clusters that failed, in the order they were asked for.
+
+    `stopped` says why the rest was not tried; empty where all was.
+    """
+
+    failures: list[tuple[str, str]]
+    stopped: str = ""
+
+
 def describe_many(
-    evidences: Sequence[Evidence],
-    endpoint: EndpointOptions,
-    model: str,
+    work: Callable[[Pack], Description],
+    packs: Sequence[Pack],
+    concurrency: int,
     report: Report,
     on_done: Callable[[Description], None],
-) -> list[tuple[str, str]]:
-    """Describe several clusters at once, at most `endpoint.concurrency` at a time.
+) -> Outcome:
+    """Describe several clusters at once; where the endpoint is down or a limit is reached, the
+    rest is not tried.
 
     Args:
-        evidences: One for each cluster.
-        endpoint: Where the model is.
-        model: Its name.
+        work: Describes one, in a thread of its own.
+        packs: One for each cluster.
+        concurrency: The most at a time.
         report: Told after each cluster.
         on_done: Given each description as it comes, in this thread, one at a time.
-
-    Returns:
-        (cluster id, what went wrong) for the clusters without a description, in the order of
-        `evidences`. Where the endpoint is down, the rest is not tried, and says so.
     """
     wrong: dict[str, str] = {}
     in_a_row = 0
-    down = ""
-    with ThreadPoolExecutor(max_workers=max(1, endpoint.concurrency)) as pool:
+    stopped = ""
+    with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
         futures: dict[Future[Description], str] = {
-            pool.submit(describe_with_model, evidence, endpoint, model): evidence.cluster
-            for evidence in evidences
+            pool.submit(work, pack): pack.evidence.cluster for pack in packs
         }
         try:
             for done, future in enumerate(as_completed(futures), start=1):
                 try:
                     description = future.result()
                 except CancelledError:
-                    wrong[futures[future]] = f"Not tried, because the endpoint is down: {down}"
+                    wrong[futures[future]] = stopped
                 except Unavailable as error:
-                    wrong[futures[future]] = str(error)
                     in_a_row += 1
-                    if isinstance(error, EndpointDown) or in_a_row == FAILURES_IN_A_ROW:
-                        down = down or str(error)
+                    ends = isinstance(error, EndpointDown | LimitReached)
+                    if ends or in_a_row == FAILURES_IN_A_ROW:
+                        stopped = stopped or str(error)
                         _cancel(futures)
+                    # Threads that meet the same end word it a little differently.
+                    wrong[futures[future]] = stopped if ends else str(error)
                 else:
                     in_a_row = 0
                     on_done(description)
-                report(done / len(futures), f"Described {done} of {len(futures)} clusters.")
+                report(done / len(futures), f"described {done} of {len(futures)} clusters")
         finally:
             # A bug in one thread, or in `on_done`, must not wait for all the rest.
             _cancel(futures)
-    return [
-        (evidence.cluster, wrong[evidence.cluster])
-        for evidence in evidences
-        if evidence.cluster in wrong
-    ]
+    failed = [pack.evidence.cluster for pack in packs if pack.evidence.cluster in wrong]
+    return Outcome([(id, wrong[id]) for id in failed], stopped)
 
 
-def describe_yourself(evidences: Sequence[Evidence]) -> str:
-    """The evidence and how to answer it, for the assistant where no model is configured."""
-    shown = "\n\n".join(evidence.as_text(record_ids=True) for evidence in evidences)
-    return render("describe-yourself", evidence=fence(shown))
+def now() -> str:
+    """The time as descriptions keep it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def check_answer(
-    title: str, summary: str, records: Sequence[str], known: Collection[str]
-) -> tuple[str, str]:
-    """Title and summary that somebody else wrote for a cluster, cleaned.
+def _asked(writing: Writing, pack: Pack, prompt: Prompt) -> Description:
+    wording = writing.wording
+    rules = Rules(pack.evidence, wording.language, told(wording))
+    answer = writing.asker.ask(prompt, DescriptionAnswer, checking(rules))
+    found = description_of(answer, pack.evidence, "llm").model_copy(update=_origin(writing))
+    return proved(writing.judge, found, pack)
 
-    Args:
-        title: At most `TITLE_WORDS` words.
-        summary: At most `SUMMARY_CHARACTERS` characters.
-        records: The record ids that are said to support the summary.
-        known: The ids of the cluster's records.
 
-    Raises:
-        BadInput: Title or summary are empty or too long, or a record is not in the cluster.
+def _origin(writing: Writing) -> dict[str, str]:
+    return {"model": writing.model, "prompt_key": writing.wording.key(writing.model)}
+
+
+def _mended(writing: Writing, found: Description, pack: Pack) -> Description:
+    """The description, or a better one that was written with its mistakes as evidence.
+
+    The mistakes are of other texts than those by which the two are compared.
     """
-    title, summary = clean_text(title), clean_text(summary)
-    fault = _title_fault(title)
-    if fault:
-        raise BadInput(f"`title`: {fault}. Shorten or write it, and call again.")
-    if not summary:
-        raise BadInput("`summary` is empty. Write 2 to 4 sentences, and call again.")
-    if len(summary) > SUMMARY_CHARACTERS:
-        raise BadInput(
-            f"`summary` has {len(summary)} characters, at most {SUMMARY_CHARACTERS}. "
-            "Write 2 to 4 sentences."
-        )
-    unknown = [record for record in dict.fromkeys(records) if record not in known]
-    if unknown:
-        named = ", ".join(f"'{clean_text(record)[:40]}'" for record in unknown[:IDS_NAMED])
-        more = f" and {len(unknown) - IDS_NAMED} more" if len(unknown) > IDS_NAMED else ""
-        valid = ", ".join(sorted(known)[:IDS_NAMED])
-        raise BadInput(
-            f"Not in this cluster: {named}{more}. Valid record ids are, for example, {valid}; "
-            "`describe-cluster` and `get-members` show them."
-        )
-    return title, summary
+    tried: Trial | None = pack.trial.halves()[0]
+    judge = writing.judge
+    if judge is None or tried is None or not is_weak(judge.proof(found, tried)):
+        return found
+    wrong = judge.mistakes(found, tried)
+    try:
+        prompt = again_prompt(writing.wording, pack.evidence, found, wrong)
+        other = _asked(writing, pack, prompt)
+    except (InvalidAnswer, LimitReached):
+        return found
+    assert found.proof is not None and other.proof is not None  # the halves have the same size
+    return other if other.proof.auc > found.proof.auc else found
 
 
-def _cited(refs: Sequence[str], records: Mapping[str, str]) -> list[str]:
-    """The record ids behind the references, in their order, without false ones and repeats."""
-    # Models also write "[r1]", "R1" or "r1, r4" where one reference is asked for.
-    found = re.findall(r"\br\d+", " ".join(refs).lower())
-    return list(dict.fromkeys(records[ref] for ref in found if ref in records))
+def _is_title(keywords: Sequence[str]) -> bool:
+    try:
+        cleaned_title(", ".join(keywords))
+    except ValueError:
+        return False
+    return True
 
 
 def _cancel(futures: Iterable[Future[Description]]) -> None:
@@ -267,19 +271,3 @@ def _cancel(futures: Iterable[Future[Description]]) -> None:
     """
     for future in futures:
         future.cancel()
-
-
-def _title_fault(title: str) -> str:
-    """What is wrong with a title; empty where nothing is."""
-    words = len(title.split())
-    if not words:
-        return "the title is empty"
-    if words > TITLE_WORDS:
-        return f"the title has {words} words, at most {TITLE_WORDS}"
-    if len(title) > TITLE_CHARACTERS:
-        return f"the title has {len(title)} characters, at most {TITLE_CHARACTERS}"
-    return ""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,43 +1,44 @@
 """What a model or a person is shown of a cluster, to say in words what it is.
 
-Pure functions: the same records and seed give the same evidence, bounded in characters whatever
-the length of the texts.
+Pure: the same records and seed give the same evidence, bounded in characters whatever the length
+of the texts.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
 
-import numpy as np
+from corpuscope.tools.sampling import OUTSIDE, Pick, Role
+from corpuscope.tools.schema import Frozen, Node
 
-from corpuscope.tools.schema import Floats, Frozen, Node
+EVIDENCE_CHARACTERS = 12_000
+"""The most that `Evidence.as_text` gives; about 3,000 tokens of English."""
 
-Role: TypeAlias = Literal["central", "sampled", "edge"]
+EXCERPTS_CHARACTERS = 6_900
+"""The part of it that all excerpts share; keywords, siblings and metadata have the rest."""
 
-RECORDS = 12
-"""Records shown of a cluster: enough to see its spread, at some 2,000 tokens."""
-
-EDGES = 2
-"""Of these, the weakest members: they show where the cluster ends."""
-
-EVIDENCE_CHARACTERS = 10_000
-"""The most that `Evidence.as_text` gives; about 2,500 tokens of English."""
-
-EXCERPTS_CHARACTERS = 7_000
-"""The part of it that all excerpts share; keywords and siblings have the rest."""
-
-EXCERPT_CHARACTERS = 600
+EXCERPT_CHARACTERS = 450
 """The most of one text: its subject shows within a paragraph."""
 
-LINE_CHARACTERS = 80
-"""What stands in the line of an excerpt beside its text: reference, record id, role, copies."""
+LINE_CHARACTERS = 50
+"""What stands in the line of an excerpt beside its text: reference, role, copies, cluster."""
 
 MAX_EXCERPTS = 24
-MAX_KEYWORDS = 15
-MAX_SIBLINGS = 20
+MAX_KEYWORDS = 8
+MAX_SIBLINGS = 8
+"""Clusters beside it, the nearest: from the others it differs anyway."""
+MAX_CHILDREN = 12
+MAX_TRAITS = 12
+
+TRAIT_CHARACTERS = 180
+"""The most of one line of metadata."""
 
 LABEL_CHARACTERS = 60
 """The most of a keyword, of a sibling's label, and of the dataset's name."""
+
+KEY_LETTERS = 16
+"""Hex digits of a hash that tells one evidence from another."""
 
 # Control characters but those that are white space; lone surrogates; and what Unicode lists as
 # Default_Ignorable (zero-width, bidi, tags, variation selectors): unseen by the person, read by
@@ -50,7 +51,7 @@ UNSEEN = re.compile(
 
 
 class Excerpt(Frozen):
-    """One text of the cluster, shortened. `copies` counts the chosen records that say the same."""
+    """One text, shortened. `copies` counts the records that say the same, or nearly so."""
 
     ref: str
     """`r1`, `r2`, …: how an answer cites it."""
@@ -58,13 +59,27 @@ class Excerpt(Frozen):
     text: str
     role: Role
     copies: int = 1
+    cluster: str | None = None
+    """Of an outsider the cluster that it is in, `noise` if in none."""
+
+
+class Keyphrase(Frozen):
+    """A phrase that sets the cluster apart, with the share of its texts that hold it, and of those
+    of the nearest clusters; None where that was not counted."""
+
+    text: str
+    share: float | None = None
+    beside: float | None = None
 
 
 class Sibling(Frozen):
-    """A cluster beside this one. The label is its title, or its keywords where it has none."""
+    """A cluster beside this one, or below it. The label is its title, or its keywords where it has
+    none."""
 
     id: str
     label: str
+    titled: bool = False
+    size: int = 0
 
 
 class Evidence(Frozen):
@@ -76,118 +91,129 @@ class Evidence(Frozen):
     """Records in it."""
     share: float
     """`size` as a share of the run's records, 0 to 1."""
-    keywords: list[str]
+    keywords: list[Keyphrase]
     siblings: list[Sibling]
+    children: list[Sibling]
+    traits: list[str]
     excerpts: list[Excerpt]
+    outside: list[Excerpt]
 
-    def as_text(self, record_ids: bool = False) -> str:
-        """The evidence as lines, at most `EVIDENCE_CHARACTERS` long.
+    @property
+    def key(self) -> str:
+        """Changes with everything that is shown but the labels of other clusters, which follow
+        from what was described before."""
+        labels = {"__all__": {"label", "titled"}}
+        text = self.model_dump_json(exclude={"siblings": labels, "children": labels})
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:KEY_LETTERS]
 
-        With `record_ids`, each excerpt also shows the id of its record, which is what
-        `label-cluster` takes; a prompt does without them, since the answer cites references.
-        """
+    @property
+    def records(self) -> dict[str, str]:
+        """The record behind each reference that may support a sentence."""
+        return {excerpt.ref: excerpt.record for excerpt in self.excerpts}
+
+    def with_titles(self, titles: Mapping[str, str]) -> "Evidence":
+        """The same evidence, other clusters under the titles that they have by now."""
+
+        def titled(others: Sequence[Sibling]) -> list[Sibling]:
+            return [
+                one.model_copy(
+                    update={
+                        "label": shorten(clean_text(titles[one.id]), LABEL_CHARACTERS),
+                        "titled": True,
+                    }
+                )
+                if one.id in titles
+                else one
+                for one in others
+            ]
+
+        return self.model_copy(
+            update={"siblings": titled(self.siblings), "children": titled(self.children)}
+        )
+
+    def as_text(self) -> str:
+        """The evidence as lines, at most `EVIDENCE_CHARACTERS` long."""
         share = f"{self.share:.1%}" if self.share >= 0.001 else "under 0.1%"
         lines = [
             f"Cluster {self.cluster} of the dataset {self.dataset}: "
             f"{self.size:,} records, {share} of all.",
-            f"Keywords: {', '.join(self.keywords) or 'none'}",
         ]
+        if self.keywords:
+            counted = any(word.share is not None for word in self.keywords)
+            head = "Keywords (share of its texts, of the nearest clusters' texts)"
+            said = "; ".join(_keyphrase_text(word) for word in self.keywords)
+            lines.append(f"{head if counted else 'Keywords'}: {said}")
         if self.siblings:
-            named = "; ".join(f"{sibling.id} ({sibling.label})" for sibling in self.siblings)
-            lines.append(f"Beside it: {named}")
-        lines.append("Excerpts, each with its reference and its place in the cluster:")
-        lines += [_excerpt_line(excerpt, record_ids) for excerpt in self.excerpts]
+            lines.append(f"Beside it, the nearest first: {_listed(self.siblings)}")
+        if self.children:
+            lines.append(f"Made of: {_listed(self.children)}")
+        if self.traits:
+            lines.append("Metadata:")
+            lines += [f"- {trait}" for trait in self.traits]
+        lines.append("Excerpts of its texts:")
+        lines += [_excerpt_line(excerpt) for excerpt in self.excerpts]
+        if self.outside:
+            lines.append("Not in it, but near (in the clusters named):")
+            lines += [_excerpt_line(excerpt) for excerpt in self.outside]
         return "\n".join(lines)
 
 
-def choose_records(
-    exemplars: Sequence[str],
-    members: Sequence[str],
-    strengths: Floats,
-    *,
-    seed: int,
-    count: int = RECORDS,
-) -> list[tuple[str, Role]]:
-    """The records that show a cluster: exemplars, a spread sample of the rest, and its edge.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found about a cluster, before it is cleaned and bounded.
 
-    Args:
-        exemplars: Ids of the records that show best what it is, the most central first.
-        members: Ids of all its records, in any order.
-        strengths: (len(members),) membership strengths; larger is more central.
-        seed: Chooses the sample. The same input gives the same records.
-        count: How many to choose; all members where there are no more.
-
-    Returns:
-        Ids with their role, none twice: up to half `central`, then `sampled` (one from each of
-        equal steps of strength, strongest first), then `EDGES` `edge`.
+    `picks` and `outside` are the texts to show; `texts` and `records` give the text and record id
+    of their points; `homes` the cluster that an outside point is in.
     """
-    central = list(dict.fromkeys(exemplars))[: max(1, count // 2)]
-    strength = dict(zip(members, strengths.tolist(), strict=True))
-    rest = sorted(strength.keys() - set(central), key=lambda record: (-strength[record], record))
-    space = max(0, count - len(central))
-    edges = min(EDGES, space, max(0, len(rest) - 1))
-    edge = rest[len(rest) - edges :]
-    inner = rest[: len(rest) - edges]
-    steps = np.array_split(np.arange(len(inner)), max(1, min(space - edges, len(inner))))
-    random = np.random.default_rng(seed)
-    sampled = [inner[random.choice(step)] for step in steps if len(step)] if space > edges else []
-    return (
-        [(record, "central") for record in central]
-        + [(record, "sampled") for record in sampled]
-        + [(record, "edge") for record in edge]
-    )
+
+    picks: Sequence[Pick]
+    outside: Sequence[Pick]
+    texts: Mapping[int, str]
+    records: Mapping[int, str]
+    homes: Mapping[int, str]
+    keywords: Sequence[Keyphrase] = ()
+    siblings: Sequence[Sibling] = ()
+    children: Sequence[Sibling] = ()
+    traits: Sequence[str] = field(default=())
 
 
-def build_evidence(
-    dataset: str,
-    node: Node,
-    siblings: Sequence[Sibling],
-    chosen: Sequence[tuple[str, Role]],
-    texts: Mapping[str, str],
-) -> Evidence:
+def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
     """The evidence for one cluster, cleaned and bounded.
 
-    Args:
-        dataset: The dataset's name.
-        node: The cluster.
-        siblings: The clusters beside it, the largest or nearest first; the first
-            `MAX_SIBLINGS` are kept.
-        chosen: What `choose_records` gave; the first `MAX_EXCERPTS` distinct texts are kept.
-        texts: Record id to text, for at least the chosen ones.
+    Texts that differ only in case and space are shown once, the records behind them added up; one
+    that is inside and outside is shown inside only.
     """
-    first: dict[str, tuple[str, Role, str]] = {}
-    copies: dict[str, int] = {}
-    for record, role in chosen:
-        text = clean_text(texts[record])
-        same = text.casefold()
-        if text:
-            first.setdefault(same, (record, role, text))
-            copies[same] = copies.get(same, 0) + 1
-    shown = list(first.items())[:MAX_EXCERPTS]
+    first: dict[str, Excerpt] = {}
+    shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE], *findings.outside[:OUTSIDE]]
     room = EXCERPTS_CHARACTERS // max(1, len(shown)) - LINE_CHARACTERS
-    limit = min(EXCERPT_CHARACTERS, room)
+    for pick in shown:
+        text = clean_text(findings.texts[pick.point])
+        same = text.casefold()
+        if same in first:
+            if pick.role == "outside" and first[same].role != "outside":
+                continue  # a text on both sides tells nothing, and is no copy of the one inside
+            copies = first[same].copies + pick.records
+            first[same] = first[same].model_copy(update={"copies": copies})
+        elif text:
+            first[same] = Excerpt(
+                ref=f"r{len(first) + 1}",
+                record=findings.records[pick.point],
+                text=shorten(text, min(EXCERPT_CHARACTERS, room)),
+                role=pick.role,
+                copies=pick.records,
+                cluster=findings.homes.get(pick.point),
+            )
     return Evidence(
         dataset=shorten(clean_text(dataset), LABEL_CHARACTERS),
         cluster=node.id,
         size=node.size,
         share=node.share,
-        keywords=[shorten(clean_text(word), LABEL_CHARACTERS) for word in node.keywords][
-            :MAX_KEYWORDS
-        ],
-        siblings=[
-            Sibling(id=beside.id, label=shorten(clean_text(beside.label), LABEL_CHARACTERS))
-            for beside in siblings[:MAX_SIBLINGS]
-        ],
-        excerpts=[
-            Excerpt(
-                ref=f"r{number}",
-                record=record,
-                text=shorten(text, limit),
-                role=role,
-                copies=copies[same],
-            )
-            for number, (same, (record, role, text)) in enumerate(shown, start=1)
-        ],
+        keywords=[_clean_phrase(word) for word in findings.keywords][:MAX_KEYWORDS],
+        siblings=[_clean_sibling(one) for one in findings.siblings[:MAX_SIBLINGS]],
+        children=[_clean_sibling(one) for one in findings.children[:MAX_CHILDREN]],
+        traits=[shorten(clean_text(one), TRAIT_CHARACTERS) for one in findings.traits[:MAX_TRAITS]],
+        excerpts=[one for one in first.values() if one.role != "outside"],
+        outside=[one for one in first.values() if one.role == "outside"],
     )
 
 
@@ -206,7 +232,30 @@ def shorten(text: str, limit: int) -> str:
     return f"{text[:head].rstrip()}{mark}{text[len(text) - tail :].lstrip()}"
 
 
-def _excerpt_line(excerpt: Excerpt, record_ids: bool) -> str:
-    record = f" {excerpt.record}" if record_ids else ""
-    copies = f", {excerpt.copies} alike" if excerpt.copies > 1 else ""
-    return f"{excerpt.ref}{record} ({excerpt.role}{copies}): {excerpt.text}"
+def _clean_phrase(word: Keyphrase) -> Keyphrase:
+    return word.model_copy(update={"text": shorten(clean_text(word.text), LABEL_CHARACTERS)})
+
+
+def _clean_sibling(one: Sibling) -> Sibling:
+    return one.model_copy(update={"label": shorten(clean_text(one.label), LABEL_CHARACTERS)})
+
+
+def _keyphrase_text(word: Keyphrase) -> str:
+    if word.share is None or word.beside is None:
+        return word.text
+    return f"{word.text} ({word.share:.0%}, {word.beside:.0%})"
+
+
+def _listed(others: Sequence[Sibling]) -> str:
+    return "; ".join(
+        f'{one.id} "{one.label}" ({one.size:,})'
+        if one.titled
+        else f"{one.id} ({one.label or 'no keywords'})"
+        for one in others
+    )
+
+
+def _excerpt_line(excerpt: Excerpt) -> str:
+    copies = f", {excerpt.copies:,} alike" if excerpt.copies > 1 else ""
+    place = excerpt.role if excerpt.cluster is None else f"in {excerpt.cluster}"
+    return f"{excerpt.ref} ({place}{copies}): {excerpt.text}"

@@ -1,5 +1,6 @@
 """Records as answers show them: short enough for a chat, whatever the texts hold."""
 
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.schema import Scalar
 
 # A page of texts stays below the 25 kB that hosts take well.
@@ -14,11 +15,11 @@ def shortened(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def shown_metadata(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
+def shown_metadata(metadata: dict[str, Scalar], redact: Redact) -> dict[str, Scalar]:
     """The first columns of a record that have a value, long ones shortened."""
     filled = [(name, value) for name, value in metadata.items() if value is not None]
     return {
-        name: shortened(value, VALUE_CHARACTERS) if isinstance(value, str) else value
+        name: shortened(redact(value), VALUE_CHARACTERS) if isinstance(value, str) else value
         for name, value in filled[:COLUMNS_SHOWN]
     }
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from corpuscope.tools.errors import BadInput, NotReady
 from corpuscope.tools.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
 from corpuscope.tools.noise import Kind, kind_of
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Record, Result, Scalar
 from corpuscope.tools.selection import (
@@ -109,8 +110,9 @@ def get_members(
     rows = _ordered(members, rows, sort, seed)
     page = rows[offset : offset + limit]
     records = workspace.store.fetch(selection.card, [members.ids[row] for row in page])
+    most = PAGE_CHARACTERS // max(1, len(page))
     lines = [
-        _line(records[members.ids[row]], members, int(row), PAGE_CHARACTERS // max(1, len(page)))
+        _line(records[members.ids[row]], members, int(row), most, workspace.redact)
         for row in page
         if members.ids[row] in records
     ]
@@ -145,13 +147,13 @@ def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) ->
     return np.asarray(rows[order])
 
 
-def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
+def _line(record: Record, members: Members, row: int, most: int, redact: Redact) -> MemberLine:
     reasons = members.noise_reasons
     return MemberLine(
         id=record.id,
-        text=shortened(record.text, most),
+        text=shortened(redact(record.text), most),
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
         noise_reason=None if reasons is None else str(reasons[row]) or None,
-        metadata=shown_metadata(record.metadata),
+        metadata=shown_metadata(record.metadata, redact),
     )

@@ -120,7 +120,7 @@ def keywords(
             terms = (vocabulary[own.terms[at]] for at in ranked)
             holders = (round(own.share[at] * own.texts) for at in ranked)
             candidates = (
-                _Term(term, texts_with, _stems(term))
+                _Term(term, texts_with, stems(term))
                 for term, texts_with in zip(terms, holders, strict=True)
                 if not common.intersection(term.split())
             )
@@ -214,7 +214,7 @@ def _ranked(own: _Shares, elsewhere: NDArray[np.float64]) -> NDArray[np.int64]:
     return telling[np.argsort(-score, kind="stable")]
 
 
-def _stems(term: str) -> frozenset[str]:
+def stems(term: str) -> frozenset[str]:
     """The words of a term without the endings of the plural, English, German or Romance."""
     return frozenset(re.sub(r"(?<=\w{3})(?:'s|ies|es|en|e|s|y)$", "", w) for w in term.split())
 

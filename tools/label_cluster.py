@@ -1,89 +1,217 @@
 """The tool `label-cluster`."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.describing import check_answer
+from corpuscope.tools.answers import Rules
+from corpuscope.tools.describing import proved
 from corpuscope.tools.errors import BadInput
-from corpuscope.tools.schema import NOISE, Description, Result, Sentence
-from corpuscope.tools.selection import DatasetName, RunId, as_id, rows_of, select
+from corpuscope.tools.gathering import Pack, gather
+from corpuscope.tools.judging import open_judge
+from corpuscope.tools.labelling import GivenAnswer, checked, improvements, in_one_piece
+from corpuscope.tools.proof import MEANING, said, word_for
+from corpuscope.tools.schema import NOISE, Author, Description, Proof, Result, Watch
+from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
+from corpuscope.tools.wording import yourself_text
 from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.writing import wording_of
+
+MOST_ANSWERS = 100
+MOST_RECORDS = 50
+
+
+class LabelledCluster(Result):
+    """A description as it was saved."""
+
+    cluster: str
+    title: str
+    proof: Proof | None
+    proof_word: str
+    """strong, fair, weak, blurred (the cluster itself overlaps others), or not tried."""
+    improve: str | None
+    """Why it should be written better; None where it is good."""
+
+    def as_text(self) -> str:
+        """One line, and why it should be better."""
+        improve = f"\n  Improve it: {self.improve}" if self.improve else ""
+        return f"Saved for {self.cluster}: {self.title} ({said(self.proof)}).{improve}"
+
+
+class Refused(Result):
+    """An answer that was not saved, and why."""
+
+    cluster: str
+    reason: str
+
+    def as_text(self) -> str:
+        """One line."""
+        return f"Not saved for {self.cluster}: {self.reason}."
 
 
 class Labelled(Result):
-    """The description as it was saved."""
+    """What was saved, what was not, and what is left."""
 
     dataset: str
     run: str
-    cluster: str
-    title: str
     author: str
+    saved: list[LabelledCluster]
+    refused: list[Refused]
     undescribed: list[str]
     """Clusters of the recommended layer that still have no description."""
 
     def as_text(self) -> str:
-        """What was saved and what is left."""
-        rest = f" Still without: {', '.join(self.undescribed)}." if self.undescribed else ""
-        return f"Saved for {self.cluster} (run {self.run}): {self.title}.{rest}"
+        """A line for each answer, and what is left."""
+        lines = [f"Run {self.run} of '{self.dataset}', by {self.author}."]
+        lines += [one.as_text() for one in [*self.saved, *self.refused]]
+        if any(one.proof for one in self.saved):
+            lines.append(MEANING)
+        if self.undescribed:
+            lines.append(f"Still without a description: {', '.join(self.undescribed)}.")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The answers by cluster, and what was refused at sight. `whole`: it is one, in one piece."""
+
+    answers: dict[str, GivenAnswer]
+    refused: list[Refused]
+    whole: bool
 
 
 def label_cluster(
     workspace: Workspace,
+    watch: Watch,
+    answers: Annotated[
+        list[GivenAnswer] | None,
+        Field(max_length=MOST_ANSWERS, description="One answer for each of several clusters."),
+    ] = None,
     cluster: Annotated[
-        str, BeforeValidator(as_id), Field(description="A cluster id (3, 3.1); not noise.")
-    ],
-    title: Annotated[str, Field(description="At most 8 words; what its texts are about.")],
-    summary: Annotated[str, Field(description="2 to 4 sentences that the texts bear out.")],
+        str | None,
+        BeforeValidator(as_id),
+        Field(description="For a single answer instead: a cluster id (3, 3.1); not noise."),
+    ] = None,
+    title: Annotated[str | None, Field(description="Its title, at most 8 words.")] = None,
+    summary: Annotated[str | None, Field(description="Its summary, 2 to 4 sentences.")] = None,
     records: Annotated[
-        list[str],
-        Field(
-            min_length=1,
-            max_length=50,
-            description="Ids of records in the cluster that support the summary.",
-        ),
-    ],
+        list[str] | None,
+        Field(max_length=MOST_RECORDS, description="Record ids or references that support it."),
+    ] = None,
     dataset: DatasetName = None,
     run: RunId = None,
     author: Annotated[
-        Literal["assistant", "person"], Field(description="Who wrote it.")
+        Literal["assistant", "person"], Field(description="Who wrote them.")
     ] = "assistant",
 ) -> Labelled:
-    """Save a title and summary for a cluster, written by you or by the person.
+    """Save titles and summaries for clusters, written by you or by the person: one or many.
 
     Use it to answer the evidence that `describe-cluster` gives where no model is configured, or
-    to correct a description. Checked: the title's length, and that the records are in the
-    cluster. It replaces what was there and shows in lists and on the map.
+    to correct descriptions. Each answer is checked (title, references, language, echoes), tried on
+    texts you were not shown (`proof`), and replaces what was there; the result says which to
+    improve and why. What is unfit is not saved, and costs no other answer.
     """
     selection = select(workspace, dataset, run)
-    if cluster == NOISE:
-        raise BadInput(
-            "Noise is what belongs to no theme and gets no title. Look for themes in it with "
-            "cluster(within='noise')."
-        )
-    node = selection.node(cluster)
-    members = workspace.runs.members(selection.run)
-    known = {members.ids[row] for row in rows_of(selection.run, members, cluster)}
-    title, summary = check_answer(title, summary, records, known)
-    workspace.runs.save_description(
-        selection.run,
-        Description(
-            cluster=node.id,
-            title=title,
-            summary=[Sentence(text=summary, records=list(dict.fromkeys(records)))],
-            keywords=node.keywords,
-            author=author,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        ),
-    )
+    single = None if cluster is None else (cluster, title or "", summary or "", records or [])
+    given = _given(selection, answers or [], single)
+    watch.report(0.1, "gathering the texts to try them on")
+    nodes = [selection.node(id) for id in given.answers]
+    packs = {pack.evidence.cluster: pack for pack in gather(workspace, selection, nodes)}
+    found, refused = _checked(workspace, selection, given, packs, author)
+    refused = [*given.refused, *refused]
+    if not found:
+        raise BadInput("\n".join(one.as_text() for one in refused) + " Mend it, and call again.")
+    watch.report(0.5, "trying them")
+    new = {id: packs[id] for id in found}
+    judge = open_judge(workspace, selection.card, list(new.values()))
+    for id, description in found.items():
+        found[id] = proved(judge, description, new[id])
+        workspace.runs.save_description(selection.run, found[id])
+    known = workspace.runs.descriptions(selection.run)
+    better = improvements(new, known, judge)
     layer = selection.standing_in(selection.run.recommended)
-    described = {*selection.descriptions, node.id}
     return Labelled(
         dataset=selection.card.name,
         run=selection.run.id,
-        cluster=node.id,
-        title=title,
         author=author,
-        undescribed=[other.id for other in layer if other.id not in described],
+        saved=[
+            LabelledCluster(
+                cluster=id,
+                title=one.title,
+                proof=one.proof,
+                proof_word=word_for(one.proof),
+                improve=better.get(id),
+            )
+            for id, one in found.items()
+        ],
+        refused=refused,
+        undescribed=[node.id for node in layer if node.id not in known],
     )
+
+
+def _given(
+    selection: Selection,
+    answers: Sequence[GivenAnswer],
+    single: tuple[str, str, str, list[str]] | None,
+) -> _Given:
+    """The answers, one for each cluster that there is."""
+    if bool(answers) == (single is not None):
+        raise BadInput(
+            "Give `answers`, a list with cluster, title and summary for each, or a single one as "
+            "`cluster`, `title`, `summary` and `records`; not both."
+        )
+    every = [in_one_piece(*single)] if single else answers
+    found: dict[str, GivenAnswer] = {}
+    refused = []
+    for answer in every:
+        if fault := _misplaced(selection, answer["cluster"], found):
+            refused.append(Refused(cluster=answer["cluster"][:20], reason=fault))
+        else:
+            found[answer["cluster"]] = answer
+    return _Given(found, refused, whole=single is not None)
+
+
+def _misplaced(selection: Selection, cluster: str, found: dict[str, GivenAnswer]) -> str:
+    """Why there can be no words for this cluster; empty where there can."""
+    if cluster == NOISE:
+        return (
+            "Noise is what belongs to no theme and gets no title; look for themes in it with "
+            "cluster(within='noise')"
+        )
+    if cluster in found:
+        return "it is given twice; the first answer counts"
+    try:
+        selection.node(cluster)
+    except BadInput as error:
+        return str(error).removesuffix(".")
+    return ""
+
+
+def _checked(
+    workspace: Workspace,
+    selection: Selection,
+    given: _Given,
+    packs: dict[str, Pack],
+    author: Author,
+) -> tuple[dict[str, Description], list[Refused]]:
+    """The descriptions of the answers that are sound, and the others with the reason."""
+    members = workspace.runs.members(selection.run)
+    instructions = yourself_text(wording_of(workspace, selection), [])
+    found: dict[str, Description] = {}
+    refused = []
+    for id, answer in given.answers.items():
+        rules = Rules(
+            # References are those that were shown, also where texts have changed since.
+            workspace.runs.evidence(selection.run, id) or packs[id].evidence,
+            workspace.language,
+            instructions,
+            {members.ids[row] for row in rows_of(selection.run, members, id)},
+            free=author == "person",
+        )
+        try:
+            found[id] = checked(answer, rules, author, given.whole)
+        except ValueError as error:
+            refused.append(Refused(cluster=id, reason=str(error)))
+    return found, refused

@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.noise import noise_sentence
-from corpuscope.tools.schema import NOISE, Layer, Node, Result, Stability
+from corpuscope.tools.proof import MEANING, word_for
+from corpuscope.tools.schema import NOISE, Author, Layer, Node, Result, Stability
 from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, select
 from corpuscope.tools.stability import known_word, meanings, said
 from corpuscope.tools.tree import order
@@ -25,6 +26,12 @@ class ClusterLine(Result):
     share: float
     keywords: list[str]
     children: int
+    author: Author | None = None
+    """Who wrote the title: llm, assistant, person, or keywords; None where there is no title."""
+    proof: float | None = None
+    """0 to 1: how well the description tells its texts from the nearest clusters'."""
+    proof_word: str | None = None
+    """strong, fair, weak, blurred (the cluster itself overlaps others); None where not tried."""
     stability: float | None = None
     """0 to 1: how surely it comes back when a part of the texts is clustered again; None where
     that was not checked."""
@@ -37,7 +44,10 @@ class ClusterLine(Result):
         named = f"{self.title} ({words})" if self.title else words
         below = f", {self.children} sub-clusters" if self.children else ""
         holds = f", {said(self.stability)}" if self.stability_word else ""
-        return f"{self.id}: {named}: {self.size:,} records ({self.share:.1%}){below}{holds}"
+        origin = ", named from keywords only" if self.author == "keywords" else ""
+        proven = "" if self.proof is None else f", proof {self.proof:.2f} {self.proof_word}"
+        size = f"{self.size:,} records ({self.share:.1%})"
+        return f"{self.id}: {named}: {size}{below}{origin}{proven}{holds}"
 
 
 class ClusterPage(Result):
@@ -83,6 +93,8 @@ class ClusterPage(Result):
                     for layer in self.layers
                 )
                 lines.append(f"Layers (clusters; * recommended): {counts}.")
+        if any(line.proof is not None for line in self.clusters):
+            lines.append(MEANING)
         if meaning := meanings([line.stability for line in self.clusters]):
             lines.append(meaning)
         if self.next_offset is not None:
@@ -156,6 +168,7 @@ def list_clusters(
 def cluster_line(selection: Selection, node: Node, known: Stability | None) -> ClusterLine:
     """A cluster as lists show it; `known` is the stability of the run's clusters, if checked."""
     description = selection.descriptions.get(node.id)
+    proof = description.proof if description else None
     return ClusterLine(
         id=node.id,
         title=description.title if description else None,
@@ -163,6 +176,9 @@ def cluster_line(selection: Selection, node: Node, known: Stability | None) -> C
         share=node.share,
         keywords=node.keywords,
         children=len(selection.children(node.id)),
+        author=description.author if description else None,
+        proof=proof.auc if proof else None,
+        proof_word=word_for(proof) if proof else None,
         stability=known.scores.get(node.id) if known else None,
         stability_word=known_word(known, node.id),
     )

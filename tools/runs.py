@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.errors import NotFound
+from corpuscope.tools.evidence import Evidence
 from corpuscope.tools.names import RUN, check_dataset_name, check_run_id
 from corpuscope.tools.schema import Description, Floats, Run, Stability
 
@@ -20,6 +21,8 @@ MEMBERS_FILE = "members.parquet"
 MAP_FILE = "map.npy"
 STABILITY_FILE = "stability.json"
 DESCRIPTIONS = "descriptions"
+EVIDENCE = "evidence"
+FOCUS_FILE = "focus.txt"
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,29 @@ class Runs:
         )
         return {description.cluster: description for description in found}
 
+    def save_evidence(self, run: Run, evidence: Evidence) -> None:
+        """Keep the evidence for one cluster as it was shown, so that its references hold."""
+        folder = self.folder(run.dataset, run.id) / EVIDENCE
+        folder.mkdir(exist_ok=True)
+        with _renamed(folder / f"{evidence.cluster}.json") as draft:
+            draft.write_text(evidence.model_dump_json(indent=1), encoding="utf-8")
+
+    def evidence(self, run: Run, cluster: str) -> Evidence | None:
+        """The evidence for a cluster as it was shown last; None where it never was."""
+        file = self.folder(run.dataset, run.id) / EVIDENCE / f"{cluster}.json"
+        if not file.exists():
+            return None
+        return Evidence.model_validate_json(file.read_text(encoding="utf-8"))
+
+    def save_focus(self, run: Run, focus: str) -> None:
+        """Keep what the person said about the corpus and how to look at it; "" forgets it."""
+        keep_focus(self.folder(run.dataset, run.id), focus)
+
+    def focus(self, run: Run) -> str:
+        """What the person said about the corpus, "" where nothing."""
+        file = self.folder(run.dataset, run.id) / FOCUS_FILE
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
     def remove(self, dataset: str) -> None:
         """Forget all runs of a dataset."""
         shutil.rmtree(self.root / dataset, ignore_errors=True)
@@ -190,6 +216,12 @@ def keep_stability(folder: Path, stability: Stability) -> None:
     """Write how surely clusters come back into the folder of a run, or of one about to appear."""
     with _renamed(folder / STABILITY_FILE) as draft:
         draft.write_text(stability.model_dump_json(indent=1), encoding="utf-8")
+
+
+def keep_focus(folder: Path, focus: str) -> None:
+    """Write what the person said into the folder of a run, or of one about to appear."""
+    with _renamed(folder / FOCUS_FILE) as draft:
+        draft.write_text(focus, encoding="utf-8")
 
 
 def original(runs: Runs, run: Run) -> Run:

@@ -205,6 +205,31 @@ class Sentence(Frozen):
     records: list[str] = Field(default_factory=list)
 
 
+class Proof(Frozen):
+    """How well title and summary tell the cluster's texts from those of the nearest clusters.
+
+    Tried on texts that the writer was not shown.
+    """
+
+    auc: float
+    """0 to 1: the share of pairs of one text inside and one outside in which the one inside is
+    nearer to the words; 0.5 is chance."""
+    best: float
+    """The AUC of the mean of the cluster's vectors: where that is low too, the border is blurred,
+    and no words can do much better."""
+    by: str
+    """The spec of the embedder that compared; `lexical` where the dataset's own has no words."""
+    inside: int
+    outside: int
+    """Texts that were compared."""
+    precision: float | None = None
+    recall: float | None = None
+    """Of the model that sorted such texts by the words alone: the share of those it put inside that
+    are, and the share of those inside that it found; None where none was asked."""
+    sorted_by: str | None = None
+    """The model that sorted."""
+
+
 class Description(Frozen):
     """What a cluster is, in words."""
 
@@ -212,8 +237,18 @@ class Description(Frozen):
     title: str
     summary: list[Sentence]
     keywords: list[str]
+    misfits: str = ""
+    """What does not fit, in the writer's words; empty where everything does."""
     author: Author
+    note: str = ""
+    """Why it is not what was asked for, such as a model's answer that was unfit; mostly empty."""
     model: str | None = None
     created: str = ""
     carried_from: str | None = None
     """Where it was written, `r1:3`, if it was taken over from an earlier run."""
+    proof: Proof | None = None
+    """None where too few texts were left to try it on."""
+    evidence_key: str = ""
+    """Hash of the evidence it was written from."""
+    prompt_key: str = ""
+    """Hash of templates, model, focus and language: with another one it would be written anew."""

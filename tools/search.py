@@ -103,11 +103,11 @@ def search(
         hits=[
             SearchHit(
                 id=hit.record.id,
-                text=shortened(hit.record.text, PAGE_CHARACTERS // limit),
+                text=shortened(workspace.redact(hit.record.text), PAGE_CHARACTERS // limit),
                 score=round(hit.score, 4),
                 cluster=places.get(hit.record.id),
                 theme=themes.get(str(places.get(hit.record.id))),
-                metadata=shown_metadata(hit.record.metadata),
+                metadata=shown_metadata(hit.record.metadata, workspace.redact),
             )
             for hit in fitting[:limit]
         ],

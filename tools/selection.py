@@ -42,6 +42,17 @@ ClusterId: TypeAlias = Annotated[
     Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise."),
 ]
 
+FOCUS_CHARACTERS = 500
+"""The most of what a person says about the corpus: it goes into every prompt."""
+Focus: TypeAlias = Annotated[
+    str | None,
+    Field(
+        max_length=FOCUS_CHARACTERS,
+        description="A sentence for who writes descriptions, on the texts and how to look at them: "
+        "'Tickets of a bank; by root cause, not by product'. Kept with the run; '' forgets it.",
+    ),
+]
+
 # An unknown id is answered with the ids there are; nobody reads more than this.
 IDS_IN_A_MESSAGE = 15
 WORDS_IN_A_LABEL = 3

@@ -4,9 +4,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpuscope.prompts import Templates
 from corpuscope.tools.access import FileAccess
 from corpuscope.tools.embedding import Embedder, EmbeddingOptions, open_embedder
 from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.runs import Runs
 from corpuscope.tools.schema import DatasetCard
 from corpuscope.tools.store import Store
@@ -17,10 +19,17 @@ MOST_KEPT = 2
 
 @dataclass(frozen=True)
 class Writer:
-    """The model that writes descriptions, and where it is."""
+    """The model that writes descriptions, where it is, and what it may use.
+
+    `max_tokens` is for one call of a tool; the prices are for a million tokens, None where the
+    person did not say.
+    """
 
     endpoint: EndpointOptions
     model: str
+    max_tokens: int | None = None
+    price_in: float | None = None
+    price_out: float | None = None
 
 
 class Embedders:
@@ -58,6 +67,11 @@ class Workspace:
     embedders: Embedders
     default_embedding: str
     writer: Writer | None
+    templates: Templates
+    language: str | None
+    """ISO 639-1 code of the language of descriptions; None: that of the texts."""
+    redact: Redact
+    """What is done to every text before a model sees it."""
 
     def dataset_folder(self, card: DatasetCard) -> Path:
         """Where a dataset keeps what is no record: the fit of its embedder."""

@@ -9,6 +9,7 @@ import numpy as np
 from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
 from corpuscope.tools.endpoint import EndpointOptions
 from corpuscope.tools.errors import Unavailable
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.schema import Floats
 
 
@@ -19,6 +20,7 @@ class EndpointEmbedder:
     spec: str
     endpoint: EndpointOptions
     model: str
+    redact: Redact = as_it_is
 
     @cached_property
     def dim(self) -> int:
@@ -31,7 +33,8 @@ class EndpointEmbedder:
 
         if not texts:
             return np.zeros((0, self.dim), np.float32)
-        return embed_texts(self.endpoint, self.model, texts)
+        sent = [self.redact(text) for text in texts]
+        return embed_texts(self.endpoint, self.model, sent)
 
     def embed_query(self, text: str) -> Floats:
         """(dim,) float32 of unit length. The text is sent to the endpoint."""
@@ -46,4 +49,4 @@ def open_endpoint(spec: Spec, options: EmbeddingOptions) -> EndpointEmbedder:
             f"{spec} needs an endpoint. Set CORPUSCOPE_EMBEDDING_BASE_URL, or OPENAI_API_KEY "
             "for OpenAI itself."
         )
-    return EndpointEmbedder(str(spec), options.openai, spec.name)
+    return EndpointEmbedder(str(spec), options.openai, spec.name, options.redact)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.endpoint import EndpointOptions
 from corpuscope.tools.errors import BadInput, Unavailable
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.schema import Floats
 
 AUTO = "auto"
@@ -57,12 +58,14 @@ class EmbeddingOptions:
 
     `models_dir` is where models lie and where fetched ones are put. `fetch_seconds` is how long
     `auto` may take to look for its default model outside of that folder; 0: no `onnx` model is
-    ever fetched. `openai` is the endpoint of `openai:<model>`; None: there is none.
+    ever fetched. `openai` is the endpoint of `openai:<model>`; None: there is none. `redact` is
+    done to every text before it is sent there.
     """
 
     models_dir: Path
     fetch_seconds: float = 5.0
     openai: EndpointOptions | None = None
+    redact: Redact = as_it_is
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""Titles that are equal or nearly so, by their words and by the dataset's embedder."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from corpuscope.tools.answers import TITLE_CHARACTERS, TITLE_WORDS
+from corpuscope.tools.embedding import Embedder
+from corpuscope.tools.embedding.spec import LEXICAL
+from corpuscope.tools.evidence import Evidence
+from corpuscope.tools.keywords import stems
+
+ALIKE = 0.88
+"""Cosine from which titles mean the same. With MiniLM, nine pairs that do reach 0.83 to 0.96, eight
+pairs of neighbouring subjects at most 0.76, BANKING77's label names at most 0.89."""
+
+ALIKE_LEXICAL = 0.95
+"""The same where vectors compare words: "Pending transfer" is near "Cancelled transfer"."""
+
+ABOVE_USUAL = 0.6
+"""Of the way from the usual cosine of two titles to 1: some models find everything similar."""
+
+ENOUGH_TITLES = 6
+"""What is usual shows in 15 pairs; two titles alone would always be just as alike as usual."""
+
+SHARED_WORDS = 0.8
+"""Share of their words that titles have in common when they say the same."""
+
+FEWEST_LETTERS = 3
+"""Shorter words, as of, or, in, say nothing in most languages that have spaces; but UK, C, R do."""
+
+
+def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tuple[str, str]]:
+    """The pairs of clusters, by id, whose titles are equal or nearly so, in the order of the ids.
+
+    Without an embedder only their words are compared.
+    """
+    ids = list(titles)
+    if len(ids) < 2:
+        return []
+    words = {id: _words(title) for id, title in titles.items()}
+    similar = np.eye(len(ids), dtype=np.float32)
+    threshold = 1.0
+    if embedder is not None:
+        vectors = embedder.embed([titles[id] for id in ids])
+        similar = vectors @ vectors.T
+        least = ALIKE_LEXICAL if embedder.spec == LEXICAL else ALIKE
+        threshold = least
+        if len(ids) >= ENOUGH_TITLES:
+            usual = float(np.median(similar[np.triu_indices(len(ids), 1)]))
+            threshold = max(least, usual + ABOVE_USUAL * (1 - usual))
+    return [
+        (ids[one], ids[other])
+        for one, other in combinations(range(len(ids)), 2)
+        if _share_words(words[ids[one]], words[ids[other]])
+        or (embedder is not None and similar[one, other] >= threshold)
+    ]
+
+
+def groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """The ids that pairs hold together, each group in the order in which they first occur."""
+    found: list[list[str]] = []
+    for pair in pairs:
+        touching = [group for group in found if set(group) & set(pair)]
+        merged = list(dict.fromkeys([one for group in touching for one in group] + list(pair)))
+        found = [group for group in found if group not in touching] + [merged]
+    return found
+
+
+def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -> str:
+    """The title with the first keyphrase that sets its cluster apart from others of like title.
+
+    Without such a phrase it gets the cluster's id, so that it is distinct in any case.
+    """
+    known = {word for other in others for phrase in other.keywords for word in _words(phrase.text)}
+    known |= _words(title)
+    own = [phrase.text for phrase in evidence.keywords if not _words(phrase.text) <= known]
+    room = TITLE_WORDS - len(title.split())
+    fitting = [word for word in own if len(word.split()) <= room]
+    added = (fitting or own or [evidence.cluster])[0]
+    kept = " ".join(title.split()[: max(1, TITLE_WORDS - len(added.split()))])
+    # Cut before the phrase: without it the titles would be equal again.
+    return f"{kept[: TITLE_CHARACTERS - len(f' ({added})')].rstrip()} ({added})"
+
+
+def _words(title: str) -> frozenset[str]:
+    """What two titles are compared by: their words, or all of it where there are none (emoji)."""
+    words = re.findall(r"\w+[+#]*", unicodedata.normalize("NFKC", title))
+    telling = [
+        word
+        for word in words
+        if len(word) >= FEWEST_LETTERS or not word.isascii() or word == word.upper()
+    ]
+    return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
+
+
+def _share_words(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one) and len(one & other) >= SHARED_WORDS * len(one | other)

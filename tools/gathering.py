@@ -1,0 +1,272 @@
+"""From a run to the evidence of its clusters: texts, vectors and metadata are read once for all."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpuscope.tools.corpus import Corpus
+from corpuscope.tools.evidence import (
+    EXCERPT_CHARACTERS,
+    Evidence,
+    Findings,
+    Keyphrase,
+    Sibling,
+    build_evidence,
+    clean_text,
+    shorten,
+)
+from corpuscope.tools.profile import profile
+from corpuscope.tools.proof import Trial
+from corpuscope.tools.reading import read
+from corpuscope.tools.runs import Members
+from corpuscope.tools.sampling import NEAR_CLUSTERS, Sample, Stage, make_stage, sample_cluster
+from corpuscope.tools.schema import NOISE, Ints, Node
+from corpuscope.tools.selection import Selection
+from corpuscope.tools.tree import is_within, lineage
+from corpuscope.tools.workspace import Workspace
+
+COUNTED = 200
+"""Texts on each side in which keywords are counted: a share to within 7 points."""
+
+COUNTED_CHARACTERS = 1_000
+"""Read of one text: what it is about is said at its beginning."""
+
+PROFILED, PROFILED_ELSEWHERE = 300, 1_000
+"""Records whose metadata are read, of each cluster and of all together: shares to within 6 points.
+The same whatever else a call asks for, or the evidence of a cluster would depend on it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pack:
+    """The evidence of one cluster, the texts kept aside on which its description is tried, and the
+    ids of the clusters that it is held against, itself included."""
+
+    evidence: Evidence
+    trial: Trial
+    beside: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Material:
+    """What the packs of one call are made of: m distinct texts, where the run has them (`paths`
+    (m,), "" for those it does not know), and how many of its records have each (`weights` (m,))."""
+
+    workspace: Workspace
+    selection: Selection
+    corpus: Corpus
+    paths: NDArray[np.object_]
+    weights: Ints
+
+    @cached_property
+    def _stages(self) -> dict[tuple[str, ...], Stage]:
+        return {}
+
+    @cached_property
+    def _coded(self) -> tuple[list[str], NDArray[np.int64]]:
+        names, codes = np.unique(self.paths.astype(str), return_inverse=True)
+        return [str(name) for name in names], codes.astype(np.int64)
+
+    def stage(self, ids: tuple[str, ...]) -> Stage:
+        """The clusters of these ids as labels of the texts."""
+        if ids not in self._stages:
+            names, codes = self._coded
+            place = {id: number for number, id in enumerate(ids)}
+            found = [
+                next((place[one] for one in lineage(name) if one in place), -1 if name else -2)
+                for name in names
+            ]
+            labels = np.array(found, np.int32)[codes]
+            self._stages[ids] = make_stage(ids, labels, self.corpus.vectors)
+        return self._stages[ids]
+
+    def record(self, point: int) -> str:
+        """The record that shows a text."""
+        return self.corpus.ids[int(self.corpus.first[point])]
+
+    def text(self, point: int) -> str:
+        """A text as it may be shown: cleaned and redacted before anything is cut off."""
+        shown: str = self.workspace.redact(clean_text(self.corpus.texts[point]))
+        return shown
+
+
+def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> list[Pack]:
+    """The evidence for each of the clusters, the same for the same run and texts.
+
+    Raises:
+        NotReady: The dataset was replaced after the run, or grew while it was read.
+    """
+    if not nodes:
+        return []
+    selection.check_current()
+    corpus = read(workspace, selection.card).corpus
+    members = workspace.runs.members(selection.run)
+    paths, weights = _places(corpus, members)
+    material = _Material(workspace, selection, corpus, paths, weights)
+    seed = int(selection.run.parameters.get("seed") or 0)
+    samples = []
+    for node in nodes:
+        ids = beside(selection, node)
+        stage = material.stage(ids)
+        place = ids.index(node.id)
+        samples.append(
+            (stage, place, sample_cluster(stage, place, corpus.vectors, weights, seed=seed))
+        )
+    traits = _traits(material, [(stage, place) for stage, place, _ in samples], seed)
+    return [
+        Pack(
+            build_evidence(
+                selection.card.name, node, _findings(material, node, stage, (place, sample), lines)
+            ),
+            _trial(material, stage, place, sample),
+            tuple(stage.ids),
+        )
+        for node, (stage, place, sample), lines in zip(nodes, samples, traits, strict=True)
+    ]
+
+
+def beside(selection: Selection, node: Node) -> tuple[str, ...]:
+    """The ids of the clusters that a cluster is held against, itself included.
+
+    Those of the finest layer in which it stands; for a part found by drilling down its fellow
+    parts, and the recommended layer around what was split.
+    """
+    if node.layers is not None and not node.drilled:
+        return tuple(one.id for one in selection.standing_in(node.layers[1]))
+    family = [node, *selection.siblings(node)]
+    heading = node.id.rpartition(".")[0]
+    around = [
+        one.id
+        for one in selection.standing_in(selection.run.recommended)
+        if not is_within(one.id, heading) and not is_within(heading, one.id)
+    ]
+    return tuple(sorted({one.id for one in family} | set(around)))
+
+
+def as_sibling(selection: Selection, node: Node) -> Sibling:
+    """A cluster as it is named in the evidence of another."""
+    return Sibling(
+        id=node.id,
+        label=selection.label(node),
+        titled=node.id in selection.descriptions,
+        size=node.size,
+    )
+
+
+def _places(corpus: Corpus, members: Members) -> tuple[NDArray[np.object_], Ints]:
+    """For each distinct text the path of its records in the run, "" where it has none there, and
+    how many they are."""
+    path_of = dict(zip(members.ids, members.paths, strict=True))
+    paths = np.full(len(corpus.texts), "", dtype=object)
+    weights = np.zeros(len(corpus.texts), np.int32)
+    for record, point in zip(corpus.ids, corpus.copies_of.tolist(), strict=True):
+        path = path_of.get(record)
+        if path is not None:
+            paths[point] = path
+            weights[point] += 1
+    return paths, weights
+
+
+def _findings(
+    material: _Material, node: Node, stage: Stage, found: tuple[int, Sample], traits: list[str]
+) -> Findings:
+    place, sample = found
+    selection = material.selection
+    near = [stage.ids[other] for other in stage.nearest(place)]
+    points = [pick.point for pick in [*sample.picks, *sample.outside]]
+    homes = [stage.labels[pick.point] for pick in sample.outside]
+    return Findings(
+        picks=sample.picks,
+        outside=sample.outside,
+        texts={point: material.text(point) for point in points},
+        records={point: material.record(point) for point in points},
+        homes={
+            pick.point: stage.ids[home] if home >= 0 else NOISE
+            for pick, home in zip(sample.outside, homes, strict=True)
+        },
+        keywords=_counted(material, node, stage, place),
+        siblings=[as_sibling(selection, selection.node(id)) for id in near],
+        children=[as_sibling(selection, child) for child in selection.children(node.id)],
+        traits=traits,
+    )
+
+
+def _counted(material: _Material, node: Node, stage: Stage, place: int) -> list[Keyphrase]:
+    """The cluster's keywords, with the share of its texts and of the nearest clusters' that hold
+    each."""
+    near = stage.nearest(place)[:NEAR_CLUSTERS]
+    own = _some_texts(material, np.flatnonzero(stage.labels == place))
+    others = _some_texts(material, np.flatnonzero(np.isin(stage.labels, near)))
+    found = []
+    for word in node.keywords:
+        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        share, elsewhere = (
+            sum(bool(pattern.search(text)) for text in texts) / max(1, len(texts))
+            for texts in (own, others)
+        )
+        # Keywords are counted as words, this counts letters: where they disagree, nothing is said.
+        known = share > 0 and bool(others)
+        found.append(
+            Keyphrase(
+                text=material.workspace.redact(word),
+                share=round(share, 3) if known else None,
+                beside=round(elsewhere, 3) if known else None,
+            )
+        )
+    return found
+
+
+def _some_texts(material: _Material, points: NDArray[np.int64]) -> list[str]:
+    """An even sample of texts, lower-cased and cut as keywords are read."""
+    step = max(1, -(-len(points) // COUNTED))
+    return [material.corpus.texts[point][:COUNTED_CHARACTERS].lower() for point in points[::step]]
+
+
+def _traits(material: _Material, places: Sequence[tuple[Stage, int]], seed: int) -> list[list[str]]:
+    """For each cluster the lines of its metadata profile, from samples of its records and of all
+    others."""
+    columns = material.selection.card.metadata_columns
+    if not columns:
+        return [[] for _ in places]
+    corpus = material.corpus
+
+    def some(rows: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+        return np.random.default_rng(seed).permutation(np.flatnonzero(rows))[:most]
+
+    every = some(material.weights[corpus.copies_of] > 0, PROFILED_ELSEWHERE)
+    inside = [some(stage.labels[corpus.copies_of] == place, PROFILED) for stage, place in places]
+    wanted = np.unique(np.concatenate([every, *inside]))
+    fetched = material.workspace.store.fetch(
+        material.selection.card, [corpus.ids[row] for row in wanted]
+    )
+    metadata = {
+        int(row): fetched[id].metadata for row in wanted if (id := corpus.ids[row]) in fetched
+    }
+    lines = []
+    for (stage, place), own in zip(places, inside, strict=True):
+        outside = every[stage.labels[corpus.copies_of[every]] != place]
+        traits = profile(
+            columns,
+            [metadata[row] for row in own.tolist() if row in metadata],
+            [metadata[row] for row in outside.tolist() if row in metadata],
+            size=material.selection.node(stage.ids[place]).size,
+        )
+        lines.append([material.workspace.redact(trait.text) for trait in traits])
+    return lines
+
+
+def _trial(material: _Material, stage: Stage, place: int, sample: Sample) -> Trial:
+    def shown(points: NDArray[np.int64]) -> list[str]:
+        return [shorten(material.text(int(point)), EXCERPT_CHARACTERS) for point in points]
+
+    vectors = material.corpus.vectors
+    return Trial(
+        inside=vectors[sample.held],
+        outside=vectors[sample.others],
+        centroid=stage.centroids[place],
+        inside_texts=shown(sample.held),
+        outside_texts=shown(sample.others),
+    )
