@@ -136,9 +136,11 @@ def _templates(workspace: Workspace) -> str:
     if templates.folder is None:
         return "those that came with it"
     own = templates.overridden()
-    if not own:
+    strange = sorted({file.stem for file in templates.folder.glob("*.md")} - {*own})
+    if strange or not own:
         names = ", ".join(f"{name}.md" for name in template_names())
-        raise BadInput(f"{templates.folder} replaces none. It may hold: {names}.")
+        odd = f"{', '.join(strange)} replaces none" if strange else "replaces none"
+        raise BadInput(f"In {templates.folder}: {odd}. Valid names: {names}.")
     for name in own:
         templates.load(name)
     return f"{', '.join(own)} from {templates.folder}"

@@ -191,8 +191,8 @@ def _apart(prompt: str) -> dict[str, Any]:
 
 def _fitting(prompt: str) -> list[int]:
     """The texts that share a longer word with title and summary."""
-    head = prompt.partition("Some of the texts")[0]
-    known = set(re.findall(r"\w{4,}", head.lower()))
+    head = re.findall(r"^(?:Title|Summary): (.+)$", prompt, re.MULTILINE)
+    known = set(re.findall(r"\w{4,}", " ".join(head).lower()))
     texts = re.findall(r"^(\d+): (.+)$", prompt, re.MULTILINE)
     return [int(n) for n, text in texts if known & set(re.findall(r"\w{4,}", text.lower()))]
 

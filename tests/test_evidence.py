@@ -10,6 +10,7 @@ import pytest
 from corpuscope.tools.evidence import (
     EVIDENCE_CHARACTERS,
     EXCERPT_CHARACTERS,
+    MAX_EXCERPTS,
     Evidence,
     Findings,
     Keyphrase,
@@ -18,7 +19,7 @@ from corpuscope.tools.evidence import (
     clean_text,
     shorten,
 )
-from corpuscope.tools.sampling import Pick, Role
+from corpuscope.tools.sampling import OUTSIDE, Pick, Role
 from corpuscope.tools.schema import Node
 
 
@@ -203,15 +204,16 @@ def worst_findings(texts: int, outside: int) -> Findings:
     )
 
 
-@pytest.mark.parametrize(("texts", "outside"), [(1, 0), (12, 4), (100, 4), (100, 100), (20, 0)])
+@pytest.mark.parametrize(("texts", "outside"), [(1, 0), (12, 4), (100, 4), (500, 500), (20, 0)])
 def test_evidence_is_bounded_whatever_it_is_made_of(texts: int, outside: int) -> None:
     found = worst_findings(texts, outside)
     evidence = build_evidence(LONG, node(DEEP, 123_456_789, 0.99999), found)
     titled = evidence.with_titles({one.id: LONG for one in found.siblings})
     for shown in (evidence.as_text(), titled.as_text()):
         assert len(shown) <= EVIDENCE_CHARACTERS
-    assert evidence.excerpts
-    assert len(evidence.outside) == min(outside, 4)
+    assert len(evidence.excerpts) == min(texts, MAX_EXCERPTS - OUTSIDE)
+    assert len(evidence.outside) == min(outside, OUTSIDE)
+    assert len(evidence.excerpts[0].text) > 200
 
 
 def test_the_bound_is_used_up_by_the_longest_evidence_that_a_sample_gives() -> None:

@@ -172,6 +172,10 @@ def test_an_endpoint_that_answers_judges_the_vectors_that_it_made(settings: Sett
         assert judge.own
         trial = own_trial(judge.embedder)
         found = judge.proof(described(*FITTING), trial)
+        asked = len(server.requests)
+        few = pack(OF_THEME["coffee"][:4], OF_THEME["garden"]).trial
+        assert judge.proof(described(*FITTING), few) is None
+        assert len(server.requests) == asked  # nobody is asked for what cannot be tried
     assert found is not None
     assert found.by == "openai:small"
 

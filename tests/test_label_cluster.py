@@ -144,6 +144,21 @@ async def test_titles_that_are_nearly_equal_are_to_be_told_apart(
     await label(shop, answers=[words_for("refund", themes["refund"])])
 
 
+async def test_summaries_in_one_piece_and_references_in_a_row_are_understood(
+    shop: Client, themes: dict[str, str]
+) -> None:
+    first, second = SUMMARIES["login"]
+    summary = f"{first[:-1]} [r1, r2]. {second[:-1]} [r3]."
+    saved = await label(shop, answers=[words_for("login", themes["login"], summary=summary)])
+    assert not saved.is_error, saved.text
+    told = await finish(shop, "describe-cluster", cluster=themes["login"])
+    cited = [len(one["records"]) for one in told.data["descriptions"][0]["summary"]]
+    assert cited == [2, 1]
+    row = [{"text": first, "refs": "r1, r4"}, {"text": second, "refs": "r2"}]
+    saved = await label(shop, answers=[words_for("login", themes["login"], summary=row)])
+    assert not saved.is_error, saved.text
+
+
 async def test_a_single_answer_may_be_given_flat_with_record_ids(
     shop: Client, themes: dict[str, str]
 ) -> None:

@@ -122,7 +122,7 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
         "assistant",
     )
     assert [one.records for one in found.summary] == [[record(1), record(3)], [record(40)]]
-    assert found.misfits == "r5 gives orders."
+    assert found.misfits == f"[{record(5)}] gives orders."
     assert found.evidence_key == rich_evidence().key
     assert (found.model, found.proof, found.prompt_key) == (None, None, "")
 

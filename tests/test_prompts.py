@@ -12,7 +12,7 @@ VALUES = {
     "describe-user": {"cluster": "3.1", "focus": "By cause.", "evidence": "E"},
     "describe-again": {"cluster": "3.1", "focus": "By cause.", "evidence": "E"},
     "describe-apart": {"clusters": "3.1, 3.2", "focus": "By cause.", "evidence": "E"},
-    "describe-sort": {"title": "Refunds", "summary": "They are late.", "texts": "1: Where is it?"},
+    "describe-sort": {"texts": "1: Where is it?"},
     "describe-yourself": {"language": "Write in German.", "focus": "By cause.", "evidence": "E"},
     "instructions": {},
     "explore-dataset": {"source": "inbox/tickets.csv"},

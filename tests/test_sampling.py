@@ -189,6 +189,35 @@ def test_texts_that_are_alike_but_not_the_same_are_still_shown_in_the_middle() -
     assert roles(sample_cluster(stage, 0, vectors, weights, seed=1))["central"] == CENTRAL
 
 
+def test_where_a_model_finds_all_texts_similar_only_those_much_nearer_say_the_same() -> None:
+    stage, vectors, _ = five_clusters()
+    narrow = vectors.copy()
+    narrow[:, -1] += 4.0  # what all texts have in common
+    copies = unit_rows(narrow[:8] + 1e-3 * around(0.0, 8, 7))
+    narrow = np.concatenate([unit_rows(narrow), copies])
+    labels = np.concatenate([stage.labels, np.zeros(8, np.int32)])
+    assert (narrow @ narrow.T).min() > 0.9
+    stage = make_stage(stage.ids, labels, narrow)
+    sample = sample_cluster(stage, 0, narrow, np.ones(len(narrow), np.int32), seed=1)
+    expected = {"central": CENTRAL, "spread": SPREAD, "edge": EDGE, "outside": OUTSIDE}
+    assert roles(sample) == expected
+    # The eight are counted with their originals, or kept aside with neither of the two shown.
+    twice = {pick.point for pick in sample.picks if pick.records == 2}
+    assert twice == {pick.point for pick in sample.picks if not 8 <= pick.point < len(vectors)}
+    assert len(sample.held) == KEPT_ASIDE - 12 + 8 - len(twice)
+
+
+@pytest.mark.parametrize(
+    ("usual", "least"), [(-0.2, 0.95), (0.5, 0.95), (0.75, 0.975), (0.9, 0.99)]
+)
+def test_what_says_the_same_rises_with_the_usual_cosine_of_clusters(
+    usual: float, least: float
+) -> None:
+    pair = np.array([[1, 0], [usual, np.sqrt(1 - usual**2)]], np.float32)
+    stage = make_stage(["1", "2"], np.arange(2, dtype=np.int32), pair)
+    assert stage.least(SAME) == pytest.approx(least, abs=1e-6)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_cluster_of_very_few_texts_is_shown_whole(count: int) -> None:
     stage, vectors, weights = one_cluster(around(1.0, count, 1))
@@ -319,7 +348,8 @@ def test_texts_without_a_vector_do_no_harm() -> None:
     assert all(pick.records == 4 for pick in sample.picks)
     nothing = np.zeros((12, 8), np.float32)
     stage = make_stage(["1", "2"], np.repeat([0, 1], 6).astype(np.int32), nothing)
-    assert len(sample_cluster(stage, 0, nothing, np.ones(12, np.int32), seed=1).picks) == 4
+    blind = sample_cluster(stage, 0, nothing, np.ones(12, np.int32), seed=1)
+    assert len(set(shown(blind))) == len(shown(blind)) == FEWEST_SHOWN + OUTSIDE
 
 
 def test_a_huge_cluster_is_sampled_as_well_as_a_small_one() -> None:

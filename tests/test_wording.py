@@ -183,11 +183,12 @@ def test_the_clusters_to_tell_apart_come_with_their_titles_each_after_its_eviden
 def test_texts_to_sort_are_numbered_cut_and_without_a_sign_of_where_they_come_from() -> None:
     texts = ["first", "long " * 200, "last"]
     prompt = sort_prompt(PLAIN, described("3.1", "Charged twice"), texts)
-    first, second, third = fenced(prompt.user).splitlines()
+    title, summary, texts_follow, first, second, third = fenced(prompt.user).splitlines()
     assert (first, third) == ("1: first", "3: last")
     assert second.startswith("2: long long")
     assert 250 < len(second) <= 303
-    assert "Title: Charged twice\nSummary: Customers were charged twice. They" in prompt.user
+    assert (title, texts_follow) == ("Title: Charged twice", "Texts:")
+    assert summary.startswith("Summary: Customers were charged twice. They")
 
 
 def test_several_clusters_for_the_assistant_are_in_one_fence_in_their_order() -> None:

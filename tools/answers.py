@@ -215,6 +215,12 @@ def cited(sentence: SentenceAnswer, evidence: Evidence) -> Sentence:
     return Sentence(text=sentence.text, records=list(dict.fromkeys(found)))
 
 
+def resolved(misfits: str, evidence: Evidence) -> str:
+    """What does not fit with the records in place of references, which nobody can follow later."""
+    known = {one.ref: one.record for one in [*evidence.excerpts, *evidence.outside]}
+    return REFERENCE.sub(lambda found: f"[{known.get(found[0], found[0])}]", misfits)
+
+
 def _unquoted(title: str) -> str:
     """The title without quotes around all of it: those around a part of it stay."""
     while title[:1] and title[0] in QUOTES and title[-1] in QUOTES:
@@ -270,19 +276,27 @@ def _language_fault(words: str, rules: Rules) -> str:
     return f"it is in {language_name(other)}, expected {language_name(expected)}"
 
 
+def title_fault(title: str, evidence: Evidence, instructions: str) -> str:
+    """What of others a title only repeats: another cluster's title, the instructions, or the list
+    of keywords; empty where it is its own."""
+    plain = _plain(title)
+    others = [one for one in [*evidence.siblings, *evidence.children] if one.titled]
+    named = {_plain(other.label): other.id for other in others}
+    if plain in named:
+        return f"the title is that of cluster {named[plain]}; say in what this one differs"
+    if _is_taken(plain, _plain(instructions)):
+        return "the title is taken from the instructions; name what the excerpts share"
+    if _lists_keywords(title, [_plain(word.text) for word in evidence.keywords]):
+        return "the title only repeats the keywords; name what the excerpts share"
+    return ""
+
+
 def _echoes(answer: DescriptionAnswer, rules: Rules) -> list[str]:
     """What only repeats something that the writer was shown."""
     evidence, told = rules.evidence, _plain(rules.instructions)
     shown = _plain(evidence.as_text())
-    wrong = []
-    title = _plain(answer.title)
-    named = {_plain(other.label): other.id for other in evidence.siblings if other.titled}
-    if title in named:
-        wrong.append(f"the title is that of cluster {named[title]}; say in what this one differs")
-    elif _is_taken(title, told):
-        wrong.append("the title is taken from the instructions; name what the excerpts share")
-    elif _lists_keywords(answer.title, [_plain(word.text) for word in evidence.keywords]):
-        wrong.append("the title only repeats the keywords; name what the excerpts share")
+    fault = title_fault(answer.title, evidence, rules.instructions)
+    wrong = [fault] if fault else []
     texts = {_plain(excerpt.text): excerpt.ref for excerpt in evidence.excerpts}
     for number, sentence in enumerate(answer.summary, start=1):
         text = _plain(sentence.text)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from corpuscope.tools.answers import ApartAnswer
+from corpuscope.tools.answers import ApartAnswer, title_fault
 from corpuscope.tools.describing import Writing, proved
 from corpuscope.tools.distinctness import alike_pairs, groups, with_keyphrase
 from corpuscope.tools.errors import Unavailable
 from corpuscope.tools.gathering import Pack
 from corpuscope.tools.judging import Judge
 from corpuscope.tools.schema import Description
-from corpuscope.tools.wording import apart_prompt
+from corpuscope.tools.wording import apart_prompt, told
 
 TRIES = 2
 """Joint calls for the same titles; after that their keyphrases have to do."""
@@ -78,16 +78,23 @@ def _retitled(
     """The descriptions with the titles that the model gives them now; none where it cannot."""
     ids = [pack.evidence.cluster for pack in packs]
     before = [known[id] for id in ids]
+    titles = {id: one.title for id, one in known.items()}
+    shown = {pack.evidence.cluster: pack.evidence.with_titles(titles) for pack in packs}
 
     def check(answer: ApartAnswer) -> None:
         given = [one.cluster for one in answer.titles]
         if sorted(given) != sorted(ids):
             raise ValueError(f"titles: for the clusters {given[:10]}, expected one each for {ids}")
+        for one in answer.titles:
+            evidence = shown[one.cluster]
+            # Those of this group are all new now.
+            others = [other for other in evidence.siblings if other.id not in ids]
+            alone = evidence.model_copy(update={"siblings": others})
+            if fault := title_fault(one.title, alone, told(writing.wording)):
+                raise ValueError(f"{one.cluster}: {fault}")
 
     try:
-        titles = {id: one.title for id, one in known.items()}
-        shown = [pack.evidence.with_titles(titles) for pack in packs]
-        prompt = apart_prompt(writing.wording, shown, before)
+        prompt = apart_prompt(writing.wording, [shown[id] for id in ids], before)
         answer = writing.asker.ask(prompt, ApartAnswer, check)
     except Unavailable:
         return []  # the titles stay as they are, and keyphrases tell them apart

@@ -115,7 +115,8 @@ class DescribeResult(Result):
 
     def as_text(self) -> str:
         """The descriptions, what went wrong, and what is left to write."""
-        lines = [described.as_text() for described in self.descriptions]
+        lines = [f"Run {self.run} of '{self.dataset}'."]
+        lines += [described.as_text() for described in self.descriptions]
         if any(described.proof for described in self.descriptions):
             lines.append(MEANING)
         lines += _together(self.failures)

@@ -14,6 +14,7 @@ from corpuscope.tools.answers import (
     checking,
     cited,
     cleaned_title,
+    resolved,
 )
 from corpuscope.tools.asking import Asker, Prompt
 from corpuscope.tools.endpoint import EndpointDown, InvalidAnswer, LimitReached
@@ -117,7 +118,7 @@ def description_of(answer: DescriptionAnswer, evidence: Evidence, author: Author
         title=answer.title,
         summary=[cited(sentence, evidence) for sentence in answer.summary],
         keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS],
-        misfits=answer.misfits,
+        misfits=resolved(answer.misfits, evidence),
         author=author,
         created=now(),
         evidence_key=evidence.key,

@@ -30,7 +30,8 @@ SHARED_WORDS = 0.8
 """Share of their words that titles have in common when they say the same."""
 
 FEWEST_LETTERS = 3
-"""Shorter words, as of, or, in, say nothing in most languages that have spaces; but UK, C, R do."""
+"""Shorter words in small letters, as of, or, in, say nothing; UK, C, R do, and scripts without
+small letters."""
 
 
 def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tuple[str, str]]:
@@ -89,11 +90,7 @@ def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -
 def _words(title: str) -> frozenset[str]:
     """What two titles are compared by: their words, or all of it where there are none (emoji)."""
     words = re.findall(r"\w+[+#]*", unicodedata.normalize("NFKC", title))
-    telling = [
-        word
-        for word in words
-        if len(word) >= FEWEST_LETTERS or not word.isascii() or word == word.upper()
-    ]
+    telling = [word for word in words if len(word) >= FEWEST_LETTERS or word == word.upper()]
     return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
 
 

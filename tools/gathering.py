@@ -99,6 +99,8 @@ def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) ->
     Raises:
         NotReady: The dataset was replaced after the run, or grew while it was read.
     """
+    from threadpoolctl import threadpool_limits
+
     if not nodes:
         return []
     selection.check_current()
@@ -108,13 +110,13 @@ def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) ->
     material = _Material(workspace, selection, corpus, paths, weights)
     seed = int(selection.run.parameters.get("seed") or 0)
     samples = []
-    for node in nodes:
-        ids = beside(selection, node)
-        stage = material.stage(ids)
-        place = ids.index(node.id)
-        samples.append(
-            (stage, place, sample_cluster(stage, place, corpus.vectors, weights, seed=seed))
-        )
+    # Several threads add up in the order in which they end: the last digits would be chance.
+    with threadpool_limits(1):
+        for node in nodes:
+            ids = beside(selection, node)
+            stage, place = material.stage(ids), ids.index(node.id)
+            sample = sample_cluster(stage, place, corpus.vectors, weights, seed=seed)
+            samples.append((stage, place, sample))
     traits = _traits(material, [(stage, place) for stage, place, _ in samples], seed)
     return [
         Pack(

@@ -1,7 +1,7 @@
 """The tool `label-cluster`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -198,7 +198,8 @@ def _checked(
 ) -> tuple[dict[str, Description], list[Refused]]:
     """The descriptions of the answers that are sound, and the others with the reason."""
     members = workspace.runs.members(selection.run)
-    instructions = yourself_text(wording_of(workspace, selection), [])
+    wording = replace(wording_of(workspace, selection), focus="")
+    instructions = yourself_text(wording, [])
     found: dict[str, Description] = {}
     refused = []
     for id, answer in given.answers.items():

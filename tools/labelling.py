@@ -8,7 +8,13 @@ from typing import Annotated, NotRequired
 from pydantic import BeforeValidator, Field, ValidationError
 from typing_extensions import TypedDict
 
-from corpuscope.tools.answers import DescriptionAnswer, Rules, WholeAnswer, faults
+from corpuscope.tools.answers import (
+    REFERENCE,
+    DescriptionAnswer,
+    Rules,
+    WholeAnswer,
+    faults,
+)
 from corpuscope.tools.apart import conflicts
 from corpuscope.tools.describing import description_of
 from corpuscope.tools.gathering import Pack
@@ -25,6 +31,22 @@ MOST_SENTENCES = 4
 QUOTED_CHARACTERS = 120
 
 
+def as_list(value: object) -> object:
+    """Models also write "r1, r4" where a list of references is asked for."""
+    return [value] if isinstance(value, str) else value
+
+
+def as_sentences(value: object) -> object:
+    """Models also write the summary in one piece, with its references in brackets."""
+    if not isinstance(value, str):
+        return value
+    return [
+        {"text": part, "refs": REFERENCE.findall(part.lower())}
+        for part in SENTENCE_END.split(value.strip())
+        if part
+    ]
+
+
 class GivenSentence(TypedDict):
     """One sentence of a summary."""
 
@@ -32,9 +54,8 @@ class GivenSentence(TypedDict):
     refs: NotRequired[
         Annotated[
             list[str],
-            Field(
-                description="References of the excerpts that support it (r1, r4), or record ids."
-            ),
+            BeforeValidator(as_list),
+            Field(description="References of the excerpts that show it (r1, r4), or record ids."),
         ]
     ]
 
@@ -46,7 +67,9 @@ class GivenAnswer(TypedDict):
     cluster: Annotated[str, BeforeValidator(as_id)]
     title: Annotated[str, Field(description="At most 8 words; what its texts are about.")]
     summary: Annotated[
-        list[GivenSentence], Field(description="2 to 4 sentences that the excerpts show.")
+        list[GivenSentence],
+        BeforeValidator(as_sentences),
+        Field(description="2 to 4 sentences that the excerpts show."),
     ]
     keywords: NotRequired[list[str]]
     misfits: NotRequired[

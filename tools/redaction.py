@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -69,7 +69,7 @@ IDS = {
     "us.ssn": r"\d{3}-\d\d-\d{4}",
     "us.itin": r"9\d\d-\d\d-\d{4}",
     "ca.sin": r"\d{3}-\d{3}-\d{3}",
-    "br.cpf": r"\d{3}\.?\d{3}\.?\d{3}-?\d\d",
+    "br.cpf": r"(?:\d{3}\.\d{3}\.\d{3}|\d{9})-?\d\d",
     "mx.curp": r"[A-Z]{4}\d{6}[A-Z]{6}[0-9A-Z]\d",
     "ar.cuit": r"\d\d-\d{8}-\d",
     "cl.rut": r"\d{1,2}\.\d{3}\.\d{3}-[\dKk]",
@@ -78,7 +78,7 @@ IDS = {
     "de.idnr": r"\d\d ?\d{3} ?\d{3} ?\d{3}",
     "ch.ssn": r"756\.\d{4}\.\d{4}\.\d\d",
     "fr.nir": r"[12] ?\d\d ?\d\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d\d",
-    "be.nn": r"\d\d\.?\d\d\.?\d\d-?\d{3}[. ]?\d\d",
+    "be.nn": r"(?:\d\d\.\d\d\.\d\d|\d{6})-?\d{3}[. ]?\d\d",
     "es.dni": r"\d{8}-?[A-Za-z]",
     "es.nie": r"[XYZ]-?\d{7}-?[A-Za-z]",
     "it.codicefiscale": r"[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]",
@@ -107,7 +107,7 @@ CARD_WIDTHS = ("44443", "4444", "465", "464")
 
 # Beside a letter, behind a slash after one, before a file's ending: `v1.2.3.4`, `Chrome/10.2.3.4`.
 IPV4 = r"(?<![0-9A-Za-z_.])(?<![A-Za-z]/)(?:\d{1,3}\.){3}\d{1,3}(?![0-9A-Za-z_]|\.[0-9A-Za-z])"
-VERSION = r"(?i:(?:\A|[^a-z])(?:v|ver|version|release|build|revision)[ .:=#]{0,2}\Z)"
+VERSION = r"(?i:(?:\A|[^a-z])(?:v|ver|version|release|build|revision)[ .:=#]{0,2}|[<>=~]= ?)\Z"
 
 # Every address in use begins with a group of four digits (RFC 4291: 2000::/3, fc00::/7, fe80::/10).
 IPV6 = r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Za-z_:]|\.\d)"
@@ -115,7 +115,7 @@ IPV6 = r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Za-
 RUN = r"(?<![0-9A-Za-z_#])\d++(?![A-Za-z_])(?:[ ().\-/]{1,3}\d++(?![A-Za-z_]))*+"
 """Digits in groups, as far as they go; none that a letter touches."""
 
-INSIDE = r"\d[A-Za-z_]*[./-]\Z"
+INSIDE = r"\d[A-Za-z_]*[./:-]\Z"
 """What before a group makes it a part of something longer."""
 
 REACH = 40
@@ -128,8 +128,15 @@ ABROAD_DIGITS = range(11, 19)
 TRUNK_DIGITS = range(9, 13)
 CUED_DIGITS = range(7, 14)
 
-WIDTHS = {"1?334": "US", "55": "IN", "344": "CN", "2[45]4": "BR", "3222": "ES"}
-"""Digits in the groups of numbers without a leading 0, and a country where they are so written."""
+FORMS = {
+    "US": r"(?:1[ .-]\(?)?3(?:\)[ .-]?|[ ./-])3[ .-]4",
+    "IN": "5 5",
+    "CN": "3[ -]4[ -]4",
+    "BR": r"2\)? ?[45][ -]4",
+    "ES": "3 2 2 2",
+}
+"""How numbers without a leading 0 are written in some countries: digits in each group, and what is
+between. Closer than the digits, which are as often pages, ranges or rows."""
 
 # The mark of a number that was found is no word of the text.
 CUE = (
@@ -312,37 +319,39 @@ def _tells_where(address: str) -> bool:
     return not nowhere and len(address) > len("1.2.3.4")
 
 
-def _numbers(plain: str, count: Callable[[str, list[str]], int], mark: str) -> Iterator[Edit]:
+def _numbers(plain: str, count: Callable[[str, list[str], str], int], mark: str) -> Iterator[Edit]:
     """Numbers among the runs of digits.
 
-    `count` takes what stands before and the groups of digits from there on, and says how many of
-    these, from the first, are one number: 0 for none.
+    `count` takes what stands before, the groups of digits from there on and their form, `3-3-4`,
+    and says how many of the groups, from the first, are one number: 0 for none.
     """
     for run in re.finditer(RUN, plain):
         if len(run.group()) < PHONE_DIGITS.start:
             continue
         spans = [digits.span() for digits in re.compile(r"\d+").finditer(plain, *run.span())]
         groups = [plain[start:end] for start, end in spans]
+        gaps = [plain[end:start] for (_, end), (start, _) in pairwise(spans)] + [""]
+        forms = [f"{min(len(group), 9)}{gap}" for group, gap in zip(groups, gaps, strict=True)]
         before = plain[max(0, run.start() - REACH) : run.start()]
         place = 0
         while place < len(spans):
-            taken = count(before, groups[place : place + ABROAD_DIGITS.stop])
+            reach = slice(place, place + ABROAD_DIGITS.stop)
+            taken = count(before, groups[reach], "".join(forms[reach][:5]))
             if taken:
                 start, end = spans[place][0], spans[place + taken - 1][1]
                 lead = r"\+?\(?\Z" if ")" in plain[start:end] else r"\+?\Z"
                 opening = plain[max(0, start - 2) : start]
                 yield start - len(opening) + len(re.sub(lead, "", opening)), end, mark
             place += taken or 1
-            if place < len(spans):
-                before = "" if taken else plain[spans[place - 1][1] - 1 : spans[place][0]]
+            before = "" if taken else groups[place - 1][-1] + gaps[place - 1]
 
 
-def _card(before: str, groups: list[str]) -> int:
+def _card(before: str, groups: list[str], form: str) -> int:
     from stdnum import luhn
 
     if re.search(INSIDE, before):
         return 0
-    widths = _widths(groups)
+    widths = re.sub(r"\D", "", form)
     for taken in [*(len(shape) for shape in CARD_WIDTHS if widths.startswith(shape)), 1]:
         number = "".join(groups[:taken])
         if re.fullmatch(CARD, number) and luhn.is_valid(number):
@@ -350,21 +359,17 @@ def _card(before: str, groups: list[str]) -> int:
     return 0
 
 
-def _widths(groups: list[str]) -> str:
-    """How many digits the first groups have, one character for each."""
-    return "".join(str(min(len(group), 9)) for group in groups[:5])
-
-
-def _phone(before: str, groups: list[str]) -> int:
+def _phone(before: str, groups: list[str], form: str) -> int:
     if re.search(r"(?:\A|[^0-9A-Za-z_\]\0])\+\(?\Z", before):
         return _longest(groups, PHONE_DIGITS, lambda number: _is_phone(f"+{number}"))
     if re.search(INSIDE, before):
         return 0
-    widths, in_a_row = _widths(groups), re.search(r"\d \Z", before)
-    for shape, region in WIDTHS.items():
-        fit = re.match(shape, widths) if region == "US" or not in_a_row else None
-        if fit and _is_phone("".join(groups[: fit.end()]), region):
-            return fit.end()
+    in_a_row = re.search(r"\d \Z", before)
+    for region, shape in FORMS.items():
+        fit = re.match(shape, form) if region == "US" or not in_a_row else None
+        taken = len(re.sub(r"\D", "", fit.group())) if fit else 0
+        if fit and _is_phone("".join(groups[:taken]), region):
+            return taken
     abroad = re.match(r"00|011", groups[0])
     region = "DE" if abroad and abroad.group() == "00" else "US"
     if abroad and (taken := _longest(groups, ABROAD_DIGITS, lambda n: _is_phone(n, region))):

@@ -26,8 +26,9 @@ FEWEST_SHOWN = 4
 SAME = 0.95
 """Texts at this cosine say the same in other words: they are counted with the one that is shown."""
 
-CLOSE = 0.9
-"""Of the way from the usual cosine of two clusters to 1 as well: some models find all similar."""
+USUAL = 0.5
+"""Cosine of two clusters up to which `SAME` and `ALIKE` hold as they are. Some models find all
+texts more similar than that: for theirs both rise, as much nearer to 1 as the clusters are."""
 
 KEPT_ASIDE = 60
 """Members, and as many outsiders, on which a description is tried: half to mend it by, half to
@@ -54,21 +55,17 @@ class Stage:
     """Clusters beside each other, none within another, over m distinct texts.
 
     `ids` (c); `labels` (m,) int32, the position in `ids` of each text's cluster, -1 for none;
-    `centroids` (c, dim) float32 of unit length.
+    `centroids` (c, dim) float32 of unit length; `usual`, the median cosine of two of them.
     """
 
     ids: list[str]
     labels: Ints
     centroids: Floats
+    usual: float
 
-    @property
-    def same(self) -> float:
-        """The cosine from which texts say the same."""
-        if len(self.ids) < 2:
-            return SAME
-        between = (self.centroids @ self.centroids.T)[np.triu_indices(len(self.ids), 1)]
-        usual = float(np.median(between))
-        return max(SAME, usual + CLOSE * (1 - usual))
+    def least(self, cosine: float) -> float:
+        """The cosine that says here what this one says where clusters are not similar."""
+        return 1 - (1 - cosine) * min(1.0, (1 - self.usual) / (1 - USUAL))
 
     def nearest(self, place: int) -> list[int]:
         """The positions of the other clusters, the nearest first."""
@@ -109,7 +106,9 @@ def make_stage(ids: Sequence[str], labels: Ints, vectors: Floats) -> Stage:
         if len(rows):
             mean = vectors[rows].mean(axis=0)
             centroids[place] = mean / max(float(np.linalg.norm(mean)), 1e-9)
-    return Stage(list(ids), labels, centroids)
+    between = (centroids @ centroids.T)[np.triu_indices(len(ids), 1)]
+    usual = float(np.median(between)) if len(between) else 0.0
+    return Stage(list(ids), labels, centroids, usual)
 
 
 def sample_cluster(
@@ -129,7 +128,8 @@ def sample_cluster(
     if not len(members):
         return Sample([], [], members, members)
     picks = _inside(stage, place, members, vectors, random)
-    alike = vectors[members] @ vectors[[point for point, _ in picks]].T >= stage.same
+    cosines = vectors[members] @ vectors[[point for point, _ in picks]].T
+    alike = cosines >= stage.least(SAME)
     # A text is counted once, with the first that says the same.
     first = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
     counts = [int(weights[members[first == number]].sum()) for number in range(len(picks))]
@@ -142,8 +142,8 @@ def sample_cluster(
             for (point, role), count in zip(picks, counts, strict=True)
         ],
         outside=[Pick(int(point), "outside", int(weights[point])) for point in outside],
-        held=_kept_aside(members, shown, vectors, stage.same, random),
-        others=_kept_aside(candidates, shown, vectors, stage.same, random),
+        held=_kept_aside(members, shown, vectors, stage.least(SAME), random),
+        others=_kept_aside(candidates, shown, vectors, stage.least(SAME), random),
     )
 
 
@@ -159,15 +159,15 @@ def _inside(
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
-        for point in _distinct(found.tolist(), [], vectors, central, stage.same)
+        for point in _distinct(found.tolist(), [], vectors, central, stage.least(SAME))
     ]
-    medoids = _medoids(members, vectors, random)
-    picks += [(point, "spread") for point in _distinct(medoids, picks, vectors, spread)]
+    medoids, alike = _medoids(members, vectors, random), stage.least(ALIKE)
+    picks += [(point, "spread") for point in _distinct(medoids, picks, vectors, spread, alike)]
     # The weakest claim: hardly nearer to its own cluster than to the next one.
     claims = vectors[members] @ stage.centroids[[place, *stage.nearest(place)[:NEAR_CLUSTERS]]].T
     weakness = claims[:, 1:].max(axis=1, initial=-1.0) - claims[:, 0]
     weakest = members[np.argsort(-weakness, kind="stable")][:SPREAD_AMONG]
-    picks += [(point, "edge") for point in _distinct(weakest, picks, vectors, edge)]
+    picks += [(point, "edge") for point in _distinct(weakest, picks, vectors, edge, alike)]
     return picks
 
 
@@ -184,10 +184,11 @@ def _outside(stage: Stage, place: int, vectors: Floats) -> tuple[list[int], Plac
     homes = stage.labels[nearest]
     tried = [np.flatnonzero(homes == home)[:TRIED] for home in near or [-1]]
     shown: list[int] = []
+    alike = stage.least(ALIKE)
     most = OUTSIDE if len(near) < 2 else OUTSIDE // 2
     for point in nearest[np.sort(np.concatenate(tried))]:
         from_same = sum(stage.labels[one] == stage.labels[point] for one in shown)
-        if len(shown) < OUTSIDE and from_same < most and _says_more(point, shown, vectors, ALIKE):
+        if len(shown) < OUTSIDE and from_same < most and _says_more(point, shown, vectors, alike):
             shown.append(int(point))
     return shown, candidates
 
@@ -204,7 +205,6 @@ def _kept_aside(
 def _medoids(members: Places, vectors: Floats, random: np.random.Generator) -> list[int]:
     """The members nearest to the centres of a k-means partition, one of each part in turn."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     some = members
     if len(members) > SPREAD_AMONG:
@@ -212,10 +212,8 @@ def _medoids(members: Places, vectors: Floats, random: np.random.Generator) -> l
     own = vectors[some]
     parts = min(SPREAD, len({row.tobytes() for row in own}))  # it takes no more than there are
     seed = int(random.integers(2**31))
-    # Several threads add up in the order in which they end: the last digits would be chance.
-    with threadpool_limits(1):
-        found = KMeans(parts, n_init=1, max_iter=ROUNDS, random_state=seed).fit(own)
-        distances = found.transform(own)
+    found = KMeans(parts, n_init=1, max_iter=ROUNDS, random_state=seed).fit(own)
+    distances = found.transform(own)
     queues = [
         some[rows[np.argsort(distances[rows, part], kind="stable")]].tolist()
         for part in np.argsort(-np.bincount(found.labels_, minlength=parts), kind="stable")
@@ -230,7 +228,7 @@ def _distinct(
     picks: Sequence[tuple[int, Role]],
     vectors: Floats,
     count: int,
-    alike: float = ALIKE,
+    alike: float,
 ) -> list[int]:
     """The first candidates that say something else than what was picked before."""
     taken = [point for point, _ in picks]

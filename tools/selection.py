@@ -1,6 +1,7 @@
 """What a client means by `dataset`, `run` and `cluster`, found and checked once for every tool."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -72,9 +73,8 @@ class Selection:
         Raises:
             NotFound: There is none in the run; the message lists ids there are.
         """
-        for node in self.run.nodes:
-            if node.id == check_cluster_id(cluster):
-                return node
+        if node := self._nodes.get(check_cluster_id(cluster)):
+            return node
         known = sorted((node.id for node in self.run.nodes), key=order)
         listed = ", ".join(known[:IDS_IN_A_MESSAGE]) or "none"
         more = ", …" if len(known) > IDS_IN_A_MESSAGE else ""
@@ -82,6 +82,10 @@ class Selection:
             f"No cluster '{cluster}' in run {self.run.id} of '{self.card.name}'. "
             f"Clusters: {listed}{more}, and {NOISE}. `list-clusters` shows them all."
         )
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node]:
+        return {node.id: node for node in self.run.nodes}
 
     def check_current(self) -> None:
         """Make sure that the run is of the records that the dataset has now.
@@ -111,8 +115,7 @@ class Selection:
 
     def children(self, parent: str) -> list[Node]:
         """The clusters directly below one, in the order of their ids."""
-        nodes = {node.id: node for node in self.run.nodes}
-        return [nodes[id] for id in children_of(parent, nodes)]
+        return [self._nodes[id] for id in children_of(parent, self._nodes)]
 
     def siblings(self, node: Node) -> list[Node]:
         """The clusters beside one, the largest first: below the same parent, or on top as it is."""

@@ -45,8 +45,8 @@ def instructions(wording: Wording) -> str:
 
 
 def told(wording: Wording) -> str:
-    """All that a model is told beside the evidence: what is no answer when it comes back."""
-    asked = _rendered(wording, "describe-user", cluster="", focus=_focus(wording), evidence="")
+    """What a model is told beside evidence and focus: what is no answer when it comes back."""
+    asked = _rendered(wording, "describe-user", cluster="", focus="", evidence="")
     return f"{instructions(wording)}\n{asked}"
 
 
@@ -104,16 +104,13 @@ def apart_prompt(
 
 def sort_prompt(wording: Wording, description: Description, texts: Sequence[str]) -> Prompt:
     """Asks which of the texts fit a description, numbered from 1."""
-    numbered = [
+    summary = " ".join(sentence.text for sentence in description.summary)
+    # The description too is fenced: who wrote it had read the texts.
+    lines = [f"Title: {description.title}", f"Summary: {summary}", "Texts:"]
+    lines += [
         f"{number}: {shorten(text, SORTED_CHARACTERS)}" for number, text in enumerate(texts, 1)
     ]
-    user = _rendered(
-        wording,
-        "describe-sort",
-        title=description.title,
-        summary=" ".join(sentence.text for sentence in description.summary),
-        texts=fence("\n".join(numbered)),
-    )
+    user = _rendered(wording, "describe-sort", texts=fence("\n".join(lines)))
     return Prompt(instructions(wording), user)
 
 
