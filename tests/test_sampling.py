@@ -204,7 +204,8 @@ def test_where_a_model_finds_all_texts_similar_only_those_much_nearer_say_the_sa
     # The eight are counted with their originals, or kept aside with neither of the two shown.
     twice = {pick.point for pick in sample.picks if pick.records == 2}
     assert twice == {pick.point for pick in sample.picks if not 8 <= pick.point < len(vectors)}
-    assert len(sample.held) == KEPT_ASIDE - 12 + 8 - len(twice)
+    assert len(sample.held) == 60 + 8 - len(sample.picks) - len(twice)
+    assert len(sample.others) == KEPT_ASIDE
 
 
 @pytest.mark.parametrize(

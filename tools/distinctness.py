@@ -11,14 +11,11 @@ from corpuscope.tools.answers import TITLE_CHARACTERS, TITLE_WORDS
 from corpuscope.tools.embedding import Embedder
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.evidence import Evidence
-from corpuscope.tools.keywords import stems
+from corpuscope.tools.keywords import stems, stop_words
 
 ALIKE = 0.88
 """Cosine from which titles mean the same. With MiniLM, nine pairs that do reach 0.83 to 0.96, eight
 pairs of neighbouring subjects at most 0.76, BANKING77's label names at most 0.89."""
-
-ALIKE_LEXICAL = 0.95
-"""The same where vectors compare words: "Pending transfer" is near "Cancelled transfer"."""
 
 ABOVE_USUAL = 0.6
 """Of the way from the usual cosine of two titles to 1: some models find everything similar."""
@@ -29,6 +26,9 @@ ENOUGH_TITLES = 6
 SHARED_WORDS = 0.8
 """Share of their words that titles have in common when they say the same."""
 
+NEGATIONS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"})
+"""Of the stop words those that turn a title into its contrary."""
+
 FEWEST_LETTERS = 3
 """Shorter words in small letters, as of, or, in, say nothing; UK, C, R do, and scripts without
 small letters."""
@@ -37,27 +37,24 @@ small letters."""
 def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tuple[str, str]]:
     """The pairs of clusters, by id, whose titles are equal or nearly so, in the order of the ids.
 
-    Without an embedder only their words are compared.
+    By their words, and by an embedder that knows meanings: `lexical` sees nothing of a word that
+    its texts do not have, so that "Refund of shoes" may be all "Refund" to it.
     """
     ids = list(titles)
-    if len(ids) < 2:
-        return []
-    words = {id: _words(title) for id, title in titles.items()}
-    similar = np.eye(len(ids), dtype=np.float32)
-    threshold = 1.0
-    if embedder is not None:
+    words = [_words(titles[id]) for id in ids]
+    near = np.zeros((len(ids), len(ids)), np.bool_)
+    if embedder is not None and embedder.spec != LEXICAL and len(ids) > 1:
         vectors = embedder.embed([titles[id] for id in ids])
         similar = vectors @ vectors.T
-        least = ALIKE_LEXICAL if embedder.spec == LEXICAL else ALIKE
-        threshold = least
+        threshold = ALIKE
         if len(ids) >= ENOUGH_TITLES:
             usual = float(np.median(similar[np.triu_indices(len(ids), 1)]))
-            threshold = max(least, usual + ABOVE_USUAL * (1 - usual))
+            threshold = max(ALIKE, usual + ABOVE_USUAL * (1 - usual))
+        near = similar >= threshold
     return [
         (ids[one], ids[other])
         for one, other in combinations(range(len(ids)), 2)
-        if _share_words(words[ids[one]], words[ids[other]])
-        or (embedder is not None and similar[one, other] >= threshold)
+        if near[one, other] or _share_words(words[one], words[other])
     ]
 
 
@@ -90,7 +87,12 @@ def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -
 def _words(title: str) -> frozenset[str]:
     """What two titles are compared by: their words, or all of it where there are none (emoji)."""
     words = re.findall(r"\w+[+#]*", unicodedata.normalize("NFKC", title))
-    telling = [word for word in words if len(word) >= FEWEST_LETTERS or word == word.upper()]
+    empty = stop_words() - NEGATIONS
+    telling = [
+        word
+        for word in words
+        if (len(word) >= FEWEST_LETTERS or word == word.upper()) and word.casefold() not in empty
+    ]
     return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
 
 

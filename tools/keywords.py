@@ -154,9 +154,9 @@ def _evenly(members: Ints, most: int) -> Ints:
 
 def _held(texts: list[str]) -> tuple[list[str], Any]:
     """The vocabulary, and which text holds which term: (texts, terms) sparse of ones."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+    from sklearn.feature_extraction.text import CountVectorizer
 
-    stop = frozenset(ENGLISH_STOP_WORDS - CONTENT)
+    stop = stop_words()
     if not any(next(_terms(text, stop), None) for text in texts):
         return [], None
     counter = CountVectorizer(
@@ -212,6 +212,13 @@ def _ranked(own: _Shares, elsewhere: NDArray[np.float64]) -> NDArray[np.int64]:
     telling = np.flatnonzero((lift >= LIFT) & (own.share * own.texts > fewest - 0.5))
     score = own.share[telling] * np.log(lift[telling])
     return telling[np.argsort(-score, kind="stable")]
+
+
+def stop_words() -> frozenset[str]:
+    """English words that say nothing by themselves."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS - CONTENT)
 
 
 def stems(term: str) -> frozenset[str]:

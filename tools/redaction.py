@@ -74,7 +74,6 @@ IDS = {
     "ar.cuit": r"\d\d-\d{8}-\d",
     "cl.rut": r"\d{1,2}\.\d{3}\.\d{3}-[\dKk]",
     "gb.nhs": r"\d{3} \d{3} \d{4}",
-    "ie.pps": r"\d{7}[A-W][A-IW]?",
     "de.idnr": r"\d\d ?\d{3} ?\d{3} ?\d{3}",
     "ch.ssn": r"756\.\d{4}\.\d{4}\.\d\d",
     "fr.nir": r"[12] ?\d\d ?\d\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d\d",
@@ -96,7 +95,7 @@ IDS = {
     "in_.pan": r"[A-Z]{5}\d{4}[A-Z]",
     "eu.vat": r"[A-Z]{2}[0-9A-Z]{8,12}",
 }
-"""Modules of stdnum and the shape that they are tried on. Not here: bare digits of which more than
+"""Modules of stdnum and the shape that they are tried on. Not here: plain digits of which more than
 one in eighty pass by chance, as Dutch and Polish ones do."""
 
 CARD = r"4\d{12}(?:\d{3}){0,2}|(?:2[2-7]|35|5\d|6\d)\d{14}|6\d{15,18}|3[47]\d{13}|3[0689]\d{12}"
@@ -135,8 +134,8 @@ FORMS = {
     "BR": r"2\)? ?[45][ -]4",
     "ES": "3 2 2 2",
 }
-"""How numbers without a leading 0 are written in some countries: digits in each group, and what is
-between. Closer than the digits, which are as often pages, ranges or rows."""
+"""How numbers without a leading 0 are written in some countries; by the digits in each group alone,
+pages, ranges and years are as likely."""
 
 # The mark of a number that was found is no word of the text.
 CUE = (
@@ -374,12 +373,10 @@ def _phone(before: str, groups: list[str], form: str) -> int:
     region = "DE" if abroad and abroad.group() == "00" else "US"
     if abroad and (taken := _longest(groups, ABROAD_DIGITS, lambda n: _is_phone(n, region))):
         return taken
-    if re.match(DATES, " ".join(groups[:6])):
+    cued = re.search(CUE, before)
+    if not (cued or re.match("0[1-9]", groups[0])) or re.match(DATES, " ".join(groups[:6])):
         return 0
-    lengths = CUED_DIGITS if re.search(CUE, before) else TRUNK_DIGITS
-    if lengths is TRUNK_DIGITS and not re.match(r"0[1-9]", groups[0]):
-        return 0
-    return _longest(groups, lengths, lambda number: True)
+    return _longest(groups, CUED_DIGITS if cued else TRUNK_DIGITS, lambda number: True)
 
 
 def _longest(groups: list[str], lengths: range, holds: Callable[[str], bool]) -> int:

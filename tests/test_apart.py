@@ -1,0 +1,146 @@
+"""Clusters whose titles came out alike are told apart together."""
+
+import json
+import re
+
+import pytest
+from endpoint_server import Behaviour, EndpointServer, Reply, Request, chat, endpoint_server, fails
+from made_packs import made_pack, writing_at
+
+from corpuscope.tools.apart import tell_apart
+from corpuscope.tools.describing import describe_with_keywords
+from corpuscope.tools.gathering import Pack
+from corpuscope.tools.schema import Author, Description
+
+BESIDE = ("1", "2", "3", "4", "5", "6")
+WORDS = {
+    "1": ["refund", "shoes"],
+    "2": ["refund", "hotel"],
+    "3": ["refund", "train ticket"],
+    "4": ["refund", "concert"],
+    "5": ["refund", "insurance"],
+    "6": ["refund", "phone"],
+}
+
+
+def packs(*ids: str) -> list[Pack]:
+    return [made_pack(id, words=WORDS[id], beside=BESIDE) for id in ids]
+
+
+def known(title: str, *ids: str, author: Author = "llm") -> dict[str, Description]:
+    return {
+        pack.evidence.cluster: describe_with_keywords(pack.evidence).model_copy(
+            update={"title": title, "author": author}
+        )
+        for pack in packs(*ids)
+    }
+
+
+def titles_by(name: str) -> Behaviour:
+    """A model that answers this for each cluster, `#` standing for its last keyword."""
+
+    def behaviour(request: Request) -> Reply | None:
+        ids = re.findall(r"^Cluster (\S+) of", request.prompt, re.MULTILINE)
+        titles = [{"cluster": id, "title": name.replace("#", WORDS[id][-1])} for id in ids]
+        return chat(json.dumps({"reasoning": "", "titles": titles}))
+
+    return behaviour
+
+
+def told_apart(
+    server: EndpointServer, new: list[Pack], found: dict[str, Description]
+) -> dict[str, str]:
+    """The titles that were changed."""
+    changed: list[Description] = []
+    with writing_at(server) as writing:
+        tell_apart(writing, new, found, changed.append)
+    return {description.cluster: description.title for description in changed}
+
+
+def test_distinct_titles_cost_nothing() -> None:
+    found = known("Shoes sent back", "1") | known("Hotel nights", "2")
+    with endpoint_server(titles_by("Refund of #")) as server:
+        assert told_apart(server, packs("1", "2"), found) == {}
+    assert server.requests == []
+
+
+def test_equal_titles_are_told_apart_in_one_call_with_the_evidence_of_all() -> None:
+    with endpoint_server(titles_by("Refund of #")) as server:
+        changed = told_apart(server, packs("1", "2", "3"), known("Refunds", "1", "2", "3"))
+    assert changed == {
+        "1": "Refund of shoes",
+        "2": "Refund of hotel",
+        "3": "Refund of train ticket",
+    }
+    assert len(server.requests) == 1
+    assert server.requests[0].prompt.count("Its title now: Refunds") == 3
+
+
+def test_nearly_equal_titles_count_as_equal() -> None:
+    found = known("Refund of the money", "1") | known("Money refunds", "2")
+    with endpoint_server(titles_by("Refund of #")) as server:
+        assert set(told_apart(server, packs("1", "2"), found)) == {"1", "2"}
+
+
+def test_many_alike_are_asked_for_a_few_at_a_time() -> None:
+    with endpoint_server(titles_by("Refund of #")) as server:
+        changed = told_apart(server, packs(*BESIDE), known("Refunds", *BESIDE))
+    assert len(set(changed.values())) == 6
+    assert [r.prompt.count("Its title now:") for r in server.requests] == [4, 2]
+
+
+def test_what_others_are_called_already_stays_and_is_shown() -> None:
+    before = known("Refunds", "2", author="person")
+    with endpoint_server(titles_by("Refund of #")) as server:
+        changed = told_apart(server, packs("1"), known("Refunds", "1") | before)
+    assert changed == {"1": "Refund of shoes"}
+
+
+@pytest.mark.parametrize("behaviour", [titles_by("Refunds"), fails(500), fails(400)])
+def test_where_the_model_cannot_the_keyphrase_is_appended(behaviour: Behaviour) -> None:
+    with endpoint_server(behaviour) as server:
+        changed = told_apart(server, packs("1", "2"), known("Refunds", "1", "2"))
+        assert len(server.requests) == 2
+    assert changed == {"1": "Refunds (shoes)", "2": "Refunds (hotel)"}
+
+
+def test_titles_of_keywords_are_told_apart_without_the_model() -> None:
+    with endpoint_server(titles_by("Refund of #")) as server:
+        found = known("Refunds", "1", "2", author="keywords")
+        changed = told_apart(server, packs("1", "2"), found)
+    assert changed == {"1": "Refunds (shoes)", "2": "Refunds (hotel)"}
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ([{"cluster": "1", "title": "A"}], "expected one each for ['1', '2']"),
+        ([{"cluster": "1", "title": "A"}, {"cluster": "9", "title": "B"}], "expected one each"),
+        (
+            [
+                {"cluster": "2", "title": "B"},
+                {"cluster": "1", "title": "Refunds delayed by the bank"},
+            ],
+            "1: the title is taken from the instructions",
+        ),
+        (
+            [{"cluster": "1", "title": "Lost and stolen cards"}, {"cluster": "2", "title": "B"}],
+            "1: the title is that of cluster 3.2",
+        ),
+    ],
+)
+def test_an_unfit_answer_is_sent_back_with_the_reason(
+    answer: list[dict[str, str]], reason: str
+) -> None:
+    good = titles_by("Refund of #")
+
+    def behaviour(request: Request) -> Reply | None:
+        if len(request.body["messages"]) > 2:
+            assert reason in request.body["messages"][-1]["content"]
+            return good(request)
+        return chat(json.dumps({"reasoning": "", "titles": answer}))
+
+    with endpoint_server(behaviour) as server:
+        changed = told_apart(server, packs("1", "2"), known("Refunds", "1", "2"))
+    assert changed == {"1": "Refund of shoes", "2": "Refund of hotel"}
