@@ -4,30 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from endpoint_server import EndpointServer, describes, endpoint_server
-from texts import tickets
+from made_shop import SIZE, fill, made_run
 
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.gathering import beside, gather
-from corpuscope.tools.ingest import ingest
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import Description, Layer, Node, Run, Watch, no_report
+from corpuscope.tools.schema import Description, no_report
 from corpuscope.tools.selection import Selection, select
 from corpuscope.tools.workspace import Workspace, Writer
 from corpuscope.tools.writing import Order, in_waves, write_all
-
-PATHS = {
-    "delivery": "1.1",
-    "refund": "1.2",
-    "login": "2.1",
-    "coffee": "3",
-    "garden": "noise",
-}
-"""Where each theme lies: 1 has two parts, 2 an only one, 3 none."""
-
-SIZE = 36
 
 
 @pytest.fixture(scope="module")
@@ -41,54 +26,15 @@ def workspace(settings: Settings, endpoint: EndpointServer) -> Iterator[Workspac
     """A workspace with a run that was made by hand: nobody has to cluster for its tree."""
     opened = open_workspace(settings)
     found = replace(opened, writer=Writer(endpoint.options(), "tiny"))
-    ingest(found, Watch(), dataset="shop", rows=tickets(each=SIZE), id_column="id")
+    fill(found)
     yield found
     found.store.close()
 
 
 @pytest.fixture
 def selection(workspace: Workspace) -> Selection:
-    """The run, new for every test, without descriptions."""
-    card = workspace.store.card("shop")
-    rows = [row for page in workspace.store.scan(card, ["id", "metadata"]) for row in page]
-    paths = [PATHS[row["metadata"]["theme"]] for row in rows]
-    sizes = {"1": 2 * SIZE, "1.1": SIZE, "1.2": SIZE, "2": SIZE, "2.1": SIZE, "3": SIZE}
-    nodes = [
-        Node(
-            id=id,
-            layers={"1": (0, 0), "2": (0, 0), "3": (0, 1)}.get(id, (1, 1)),
-            size=size,
-            share=size / len(rows),
-            keywords=[f"word{id}", f"phrase{id}", "text"],
-            exemplars=[],
-        )
-        for id, size in sizes.items()
-    ]
-    run = Run(
-        id="",
-        dataset="shop",
-        dataset_version=card.version,
-        collection=card.collection,
-        created="",
-        parameters={"where": None, "seed": 0},
-        versions={},
-        records=len(rows),
-        noise=SIZE,
-        layers=[Layer(index=index, clusters=3, coverage=0.8, persistence=1) for index in (0, 1)],
-        recommended=1,
-        reason="",
-        nodes=nodes,
-    )
-    ones = np.ones(len(rows), np.float32)
-    members = Members(
-        ids=[row["id"] for row in rows],
-        paths=np.array(paths, dtype=object),
-        strengths=ones,
-        centrality=ones,
-        copies_of=np.arange(len(rows), dtype=np.int32),
-    )
-    saved = workspace.runs.save(run, members)
-    return select(workspace, "shop", saved.id)
+    """A run that is new for every test."""
+    return made_run(workspace)
 
 
 def order(workspace: Workspace, selection: Selection, *ids: str, **more: bool) -> Order:
@@ -136,41 +82,6 @@ def test_a_heading_is_named_from_the_titles_of_its_parts(
     )
     parts = [f'{id} "{found[id].title}" ({SIZE})' for id in ("1.1", "1.2")]
     assert made_of == f"Made of: {'; '.join(parts)}"
-
-
-def test_clusters_are_held_against_those_of_their_own_layer(selection: Selection) -> None:
-    assert beside(selection, selection.node("1")) == ("1", "2", "3")
-    assert beside(selection, selection.node("1.2")) == ("1.1", "1.2", "2.1", "3")
-    assert beside(selection, selection.node("3")) == ("1.1", "1.2", "2.1", "3")
-
-
-def test_a_part_found_by_drilling_down_is_held_against_its_fellows_and_all_around(
-    selection: Selection,
-) -> None:
-    drilled = [
-        node.model_copy(update={"layers": None, "drilled": True})
-        if node.id.startswith("1.")
-        else node.model_copy(update={"layers": (0, 1)} if node.id == "1" else {})
-        for node in selection.run.nodes
-    ]
-    run = selection.run.model_copy(update={"nodes": drilled})
-    again = replace(selection, run=run)
-    assert beside(again, again.node("1.1")) == ("1.1", "1.2", "2.1", "3")
-
-
-def test_evidence_of_a_cluster_has_its_own_texts_and_outsiders_by_name(
-    workspace: Workspace, selection: Selection
-) -> None:
-    pack = gather(workspace, selection, [selection.node("3")])[0]
-    words = ("espresso", "coffee", "milk", "water")
-    texts = [excerpt.text for excerpt in pack.evidence.excerpts]
-    assert texts
-    assert all(any(word in text.lower() for word in words) for text in texts)
-    assert {one.cluster for one in pack.evidence.outside} <= {"1.1", "1.2", "2.1"}
-    assert pack.evidence.outside
-    held = {*pack.trial.inside_texts}
-    assert held.isdisjoint(texts)
-    assert len(held) >= SIZE // 4
 
 
 def test_the_words_of_a_person_are_left_alone(

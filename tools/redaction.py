@@ -23,8 +23,7 @@ Edit: TypeAlias = tuple[int, int, str]
 PASSES = 3
 """What is glued to a number may read differently once that is a mark; a third finds no more."""
 
-WORTH_A_LOOK = r"[\d@/]"
-"""No kind is without one of these."""
+WORTH_A_LOOK = r"[\d@/]"  # No kind is without one of these.
 
 # Here and below the classes are ASCII: \w and \b take kana and ideographs, which stand unspaced
 # beside a number, for a part of it.
@@ -117,8 +116,7 @@ RUN = r"(?<![0-9A-Za-z_#])\d++(?![A-Za-z_])(?:[ ().\-/]{1,3}\d++(?![A-Za-z_]))*+
 INSIDE = r"\d[A-Za-z_]*[./:-]\Z"
 """What before a group makes it a part of something longer."""
 
-REACH = 40
-"""The characters before a number that may say what it is."""
+REACH = 40  # The characters before a number that may say what it is.
 
 # How many digits a number has: with a + (E.164; none shorter is in use); with 00 or 011; with the
 # 0 of its country, where any such digits are valid in some; after a word that calls it a number.
