@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := passive
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: demo test check test-extras test-milvus bench clean
+.PHONY: demo test check test-extras test-milvus bench bench-describe clean
 
 demo: $(VENV)/ready
 	$(BIN)/corpuscope demo
@@ -72,6 +72,11 @@ $(BENCHING)/ready: pyproject.toml
 	# Not while it measures: the compiler leaves a gigabyte behind.
 	$(BENCHING)/bin/python -c 'from corpuscope.tools.warm import warm; warm()'
 	touch $@
+
+# What the words about clusters are worth, on the sets with labels, into the same document. It needs
+# no peers; with CORPUSCOPE_LLM_MODEL and its endpoint set, that model writes and sorts too.
+bench-describe: $(VENV)/ready
+	HF_HUB_OFFLINE=1 $(BIN)/python -m bench --describe $(BENCH)
 
 clean:
 	rm -rf $(VENV) .venv-extras .venv-milvus .venv-bench build dist *.egg-info src/*.egg-info

@@ -1,19 +1,21 @@
 """The command of the benchmark: `python -m bench`, or `make bench BENCH="…"`.
 
-Without --steps, --store or --million it compares the methods and looks at their steadiness; with
-any of these it measures those instead. What is not measured this time stays in the results.
-Memory is read from /proc, so that it runs on Linux only.
+Without --steps, --store, --million or --describe it compares the methods and looks at their
+steadiness; with any of these it measures those instead. What is not measured this time stays in
+the results. Memory is read from /proc, so that it runs on Linux only.
 """
 
 import argparse
 from pathlib import Path
 
-from bench import compare, sets, store
+from bench import compare, descriptions, sets, store
+from bench.describing import labelled
 from bench.methods import METHODS, SEEDED, warm_up
 from bench.table import write
 
 HERE = Path(__file__).parent
 MILLION = 1_000_000
+MODEL = Path("../shared/models/all-MiniLM-L6-v2-onnx")
 
 
 def main() -> None:
@@ -23,7 +25,11 @@ def main() -> None:
     out: Path = chosen.out
     if chosen.store:
         write(out, f"store {chosen.store}", store.end_to_end(chosen.data, chosen.store))
-    special = chosen.steps or chosen.store or chosen.million
+    if chosen.describe:
+        for name in chosen.sets or labelled(chosen.data):
+            found = descriptions.in_words(chosen.data, name, chosen.model)
+            write(out, f"describe {name}", found)
+    special = chosen.steps or chosen.store or chosen.million or chosen.describe
     keys = ["ours"] if special else chosen.methods
     if chosen.million:
         keys = ["ours", "evoc"]
@@ -62,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=5, help="seeds for the steadiness; 0 leaves it out")
     add("--steps", action="store_true", help="the seconds of each step of corpuscope")
     add("--store", nargs="?", const="abcnews", metavar="SET", help="a set through the MCP client")
+    add("--describe", action="store_true", help="what the words about clusters are worth")
+    add("--model", type=Path, default=MODEL, help="folder of the model that made the vectors")
     add("--million", action="store_true", help="made vectors in number: corpuscope and EVoC")
     add("--million-rows", type=int, default=MILLION, help="how many of them")
     add("--out", type=Path, default=HERE / "RESULTS.md", help="the document of results")

@@ -2,16 +2,26 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
+from statistics import mean
 
 import numpy as np
 import pytest
+from endpoint_server import Reply, Request, chat, described, describes, endpoint_server
+from texts import THEMES, tickets
 
-from bench import measures, sets, table
+from bench import descriptions, measures, sets, table
 from bench.compare import Outcome, row, step_table
+from bench.describing import Ground, by_keywords, by_model, labelled, prepare
 from bench.made import COPY_SHARE, NOISE_SHARE, mixture
 from bench.measures import Cost, measured
 from bench.methods import METHODS, Step
+from corpuscope.server.settings import open_workspace, read_settings
+from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.workspace import Writer
 
 # Memory and machine are read from /proc.
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
@@ -193,3 +203,132 @@ def test_ours_labels_every_record_and_a_copy_as_its_original() -> None:
     for text, label in zip(made.texts, labels.tolist(), strict=True):
         assert of_text.setdefault(text, label) == label
     assert measures.ami(made.labels, labels) > 0.3
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Messages to a shop, whose vectors are those of their themes, with a label that no text has
+    as a word."""
+    from pyarrow import parquet
+    from pyarrow import table as columns
+
+    folder = tmp_path_factory.mktemp("sets")
+    rows = tickets(each=60)
+    labels = [f"zz_{row['theme']}" for row in rows]
+    texts = [row["text"] for row in rows]
+    parquet.write_table(columns({"text": texts, "label": labels}), folder / "shop.parquet")
+    parquet.write_table(columns({"text": texts}), folder / "unknown.parquet")
+    themes = np.array([list(THEMES).index(row["theme"]) for row in rows])
+    vectors = np.random.default_rng(0).normal(0, 0.1, (len(rows), 16))
+    vectors[np.arange(len(rows)), themes] += 1
+    for name in ("shop", "unknown"):
+        np.save(folder / f"{name}{sets.VECTORS}", vectors.astype(np.float16))
+    assert labelled(folder) == ["shop"]
+    home = tmp_path_factory.mktemp("home")
+    settings = read_settings(_env_file=None, home=home, allowed_dirs=(folder,), llm_model=None)
+    workspace = open_workspace(settings)
+    with closing(workspace.store):
+        yield prepare(workspace, folder, "shop", folder / "no model")
+
+
+def with_endpoint(ground: Ground, endpoint: EndpointOptions) -> tuple[Ground, Writer]:
+    writer = Writer(endpoint, "tiny", price_in=1.0, price_out=2.0)
+    return replace(ground, workspace=replace(ground.workspace, writer=writer)), writer
+
+
+@on_linux
+def test_a_cluster_has_the_label_of_most_of_its_records_and_its_evidence_does_not_tell_it(
+    ground: Ground,
+) -> None:
+    assert sorted(ground.labels.values()) == sorted(f"zz_{theme}" for theme in THEMES)
+    assert ground.labels.keys() == ground.packs.keys()
+    assert all("zz" not in pack.evidence.as_text() for pack in ground.packs.values())
+
+
+@on_linux
+def test_keywords_tell_their_cluster_from_others_and_those_of_the_nearest_one_do_not(
+    ground: Ground,
+) -> None:
+    written = by_keywords(ground).final
+    near = descriptions.nearest_others(ground.packs)
+    assert all(id != other for id, other in near.items())
+    right, wrong = (
+        [proof.auc for proof in descriptions.proofs(ground, written, of) if proof]
+        for of in ({}, near)
+    )
+    assert len(right) == len(wrong) == len(THEMES)
+    assert mean(right) > 0.7
+    assert mean(wrong) < 0.5
+
+
+@on_linux
+def test_without_the_model_of_the_vectors_the_section_says_that_words_are_compared(
+    ground: Ground,
+) -> None:
+    text = descriptions.as_section(ground, [by_keywords(ground)])
+    assert text.startswith(f"## shop: descriptions of {len(THEMES)} clusters\n")
+    assert "by `lexical`, for want of the model that made the vectors" in text
+    assert "| keywords | 0 of 10 (0.00%) | 0 of 10 (0.00%) |" in text
+    assert "| 0 | 0 |\n" in text  # tokens in and out
+    assert "| model |" not in text
+
+
+@on_linux
+def test_a_model_is_measured_with_what_it_used_and_how_it_sorts(ground: Ground) -> None:
+    with endpoint_server(describes) as server:
+        asked, writer = with_endpoint(ground, server.options())
+        account = by_model(asked, writer)
+    assert account.final.keys() == ground.packs.keys()
+    assert account.used.calls + account.sorting.calls == len(server.requests)
+    assert all(one.proof and one.proof.recall is not None for one in account.final.values())
+    text = descriptions.as_section(asked, [account])
+    price = (100 * account.used.calls * 1.0 + 20 * account.used.calls * 2.0) / 1e6
+    assert f"| {price:.4f} |" in text
+
+
+@on_linux
+def test_equal_titles_are_counted_before_and_after_they_are_told_apart(ground: Ground) -> None:
+    def one_title_for_all(request: Request) -> Reply:
+        answer = described(request)
+        if '"summary"' in request.told:
+            head, _, rest = answer.partition('"title": "')
+            answer = f'{head}"title": "Complaints of customers{rest[rest.index(chr(34)) :]}'
+        return chat(answer)
+
+    with endpoint_server(one_title_for_all) as server:
+        account = by_model(*with_endpoint(ground, server.options()))
+    assert descriptions.alike(ground.judge, account.first) == "10 of 10 (100.00%)"
+    assert descriptions.alike(ground.judge, account.final) == "0 of 10 (0.00%)"
+
+
+@on_linux
+def test_a_model_that_cannot_be_reached_ends_the_benchmark_with_the_reason(ground: Ground) -> None:
+    with endpoint_server(describes) as server:
+        gone = server.options()
+    with pytest.raises(SystemExit, match=r"tiny described nothing: .*127\.0\.0\.1"):
+        by_model(*with_endpoint(ground, gone))
+
+
+@pytest.mark.parametrize(
+    ("title", "label", "named"),
+    [
+        ("Lost cards", "card_arrival", True),
+        ("Pending transfers", "card_arrival", False),
+        ("Why it is not there", "why_verify_identity", False),
+        ("Top up fails", "topping_up_by_card", False),
+        ("top, money", "top_up_failed", True),
+        ("Qt widgets", "qt", True),
+        ("a card", "reverted_card_payment?", True),
+        ("Visual Studio plugins", "visual-studio", True),
+    ],
+)
+def test_a_title_names_a_label_by_a_telling_word_in_singular_or_plural(
+    title: str, label: str, named: bool
+) -> None:
+    assert descriptions.names_label(title, label) is named
+
+
+def test_labels_that_are_numbers_are_no_names() -> None:
+    assert descriptions.are_names({"1": "visual-studio", "2": "qt"})
+    assert not descriptions.are_names({"1": "visual-studio", "2": "17"})
+    assert not descriptions.are_names({})

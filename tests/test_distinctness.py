@@ -169,6 +169,11 @@ def test_what_turns_a_title_into_its_contrary_counts() -> None:
     assert alike_pairs(titled("Refund received", "Refund not received"), None) == []
 
 
+def test_acronyms_that_look_like_stop_words_count() -> None:
+    assert alike_pairs(titled("US floods", "Floods"), None) == []
+    assert alike_pairs(titled("Jobs in IT", "Jobs"), None) == []
+
+
 def test_titles_in_which_the_embedder_knows_nothing_are_not_alike(lexical: Embedder) -> None:
     titles = titled("カード紛失", "再発行", "Locked account")
     assert not lexical.embed_query("カード紛失").any()

@@ -10,6 +10,7 @@ from texts import THEMES, tickets
 
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.embedding import Embedder, EmbeddingOptions, fit_embedder
+from corpuscope.tools.embedding.remote import EndpointEmbedder
 from corpuscope.tools.evidence import Findings, build_evidence
 from corpuscope.tools.gathering import Pack
 from corpuscope.tools.judging import MISTAKES_SHOWN, Judge, open_judge
@@ -231,3 +232,11 @@ def test_the_fit_for_a_judge_is_the_same_every_time_and_leaves_no_file(
     assert proofs[0] is not None
     assert proofs[0] == proofs[1]
     assert sorted(workspace.home.rglob("*")) == before
+
+
+def test_an_endpoint_that_dies_leaves_words_untried_and_titles_compared_by_words() -> None:
+    with endpoint_server(embeds) as server:
+        embedder = EndpointEmbedder("openai:small", server.options(), "small")
+        judge = Judge(embedder, own=True)
+    assert judge.proof(described(*FITTING), COFFEE.trial) is None
+    assert judge.alike({"1": "Lost cards", "2": "Lost cards"}) == [("1", "2")]

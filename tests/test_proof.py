@@ -158,7 +158,7 @@ def test_the_score_has_a_word(auc: float, best: float, word: str) -> None:
 def test_what_was_not_tried_is_not_weak() -> None:
     assert not is_weak(None)
     assert word_for(None) == "not tried"
-    assert said(None) == "proof: not tried (too few texts)"
+    assert said(None) == "proof: not tried"
 
 
 def test_the_line_says_the_score_its_word_and_what_compared_only_words() -> None:

@@ -59,8 +59,8 @@ def conflicts(
     pairs: set[tuple[str, str]] = set()
     for beside in {pack.beside for pack in new.values()}:
         titles = {id: known[id].title for id in beside if id in known}
-        embedder = judge.embedder if judge else None
-        pairs.update(pair for pair in alike_pairs(titles, embedder) if new.keys() & set(pair))
+        alike = judge.alike(titles) if judge else alike_pairs(titles, None)
+        pairs.update(pair for pair in alike if new.keys() & set(pair))
     return groups(sorted(pairs))
 
 

@@ -88,10 +88,11 @@ def _words(title: str) -> frozenset[str]:
     """What two titles are compared by: their words, or all of it where there are none (emoji)."""
     words = re.findall(r"\w+[+#]*", unicodedata.normalize("NFKC", title))
     empty = stop_words() - NEGATIONS
+    # In capitals they are names: US, IT.
     telling = [
         word
         for word in words
-        if (len(word) >= FEWEST_LETTERS or word == word.upper()) and word.casefold() not in empty
+        if word == word.upper() or (len(word) >= FEWEST_LETTERS and word.casefold() not in empty)
     ]
     return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
 

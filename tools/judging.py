@@ -1,11 +1,13 @@
 """Who says whether words fit texts: the dataset's own embedder, or words against words."""
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from corpuscope.tools.distinctness import alike_pairs
 from corpuscope.tools.embedding import Embedder, fit_embedder
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import Unavailable
@@ -31,11 +33,28 @@ class Judge:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def proof(self, description: Description, trial: Trial) -> Proof | None:
-        """How well title and summary tell the texts of a trial apart; None for too few texts."""
+        """How well title and summary tell the texts of a trial apart.
+
+        None for too few texts, and where the embedder's endpoint fails: the words are kept, and
+        untried.
+        """
         if not enough(trial):
             return None
-        with self._one_at_a_time:
-            return prove(self._words(description), self._seen(trial), self.embedder.spec)
+        try:
+            with self._one_at_a_time:
+                return prove(self._words(description), self._seen(trial), self.embedder.spec)
+        except Unavailable as error:
+            logging.getLogger(__name__).warning("a description was not tried: %s", error)
+            return None
+
+    def alike(self, titles: Mapping[str, str]) -> list[tuple[str, str]]:
+        """The pairs of clusters whose titles are equal or nearly so."""
+        try:
+            with self._one_at_a_time:
+                return alike_pairs(titles, self.embedder)
+        except Unavailable as error:
+            logging.getLogger(__name__).warning("titles are compared by words only: %s", error)
+            return alike_pairs(titles, None)
 
     def mistakes(self, description: Description, trial: Trial) -> Mistakes:
         """The texts that title and summary put on the wrong side."""

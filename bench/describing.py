@@ -1,0 +1,192 @@
+"""Describing the clusters of a set with the parts of corpuscope: from keywords, and by a model."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.measures import Cost, measured
+from bench.sets import VECTORS, names
+from corpuscope.tools.apart import tell_apart
+from corpuscope.tools.asking import asking
+from corpuscope.tools.budget import Limits, Usage
+from corpuscope.tools.cluster import cluster
+from corpuscope.tools.describing import (
+    Writing,
+    describe_many,
+    describe_with_keywords,
+    describe_with_model,
+    proved,
+    verified,
+)
+from corpuscope.tools.embedding.spec import AUTO
+from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.gathering import Pack, gather
+from corpuscope.tools.ingest import ingest
+from corpuscope.tools.judging import Judge, open_judge
+from corpuscope.tools.reading import read
+from corpuscope.tools.schema import Description, Watch, no_report
+from corpuscope.tools.selection import Selection, rows_of, select
+from corpuscope.tools.workspace import Workspace, Writer
+from corpuscope.tools.writing import wording_of
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A set, ingested and clustered: what its descriptions are made from and measured by.
+
+    `packs` are those of the recommended layer, by cluster id; `labels` the name of the true label
+    of most of a cluster's records, empty where the set has no labels; `gathering` what it cost to
+    gather the packs.
+    """
+
+    workspace: Workspace
+    selection: Selection
+    packs: dict[str, Pack]
+    judge: Judge | None
+    labels: dict[str, str]
+    gathering: Cost
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one writer wrote, by cluster id: `first`, and `final`, after titles that were nearly
+    equal were told apart; what that used in how many seconds, and what sorting texts used."""
+
+    name: str
+    first: dict[str, Description]
+    final: dict[str, Description]
+    used: Usage = field(default_factory=Usage)
+    sorting: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+
+
+def labelled(folder: Path) -> list[str]:
+    """The sets of a folder that have labels."""
+    from pyarrow import parquet
+
+    return [
+        name
+        for name in names(folder)
+        if "label" in parquet.read_schema(folder / f"{name}.parquet").names
+    ]
+
+
+def prepare(workspace: Workspace, folder: Path, name: str, model: Path) -> Ground:
+    """Ingest a set with its vectors, cluster it, and gather the evidence of its clusters."""
+    ingest(
+        workspace,
+        Watch(),
+        name,
+        path=str(folder / f"{name}.parquet"),
+        text_columns=["text"],
+        metadata_columns=[],  # or the evidence would tell the label
+        vector_column=str(folder / f"{name}{VECTORS}"),
+        embedding=f"onnx:{model}" if model.is_dir() else AUTO,
+    )
+    cluster(workspace, Watch(), name)
+    selection = select(workspace, name, None)
+    nodes = selection.standing_in(selection.run.recommended)
+    packs, cost = measured(lambda: gather(workspace, selection, nodes))
+    print(f"{name}: evidence of {len(packs)} clusters: {cost}", flush=True)
+    return Ground(
+        workspace,
+        selection,
+        {pack.evidence.cluster: pack for pack in packs},
+        open_judge(workspace, selection.card, packs),
+        _true_labels(workspace, selection, _label_of_texts(folder, name)),
+        cost,
+    )
+
+
+def by_keywords(ground: Ground) -> Account:
+    """The descriptions that need no model; where their titles are alike, keyphrases are added."""
+    first = {
+        id: proved(ground.judge, describe_with_keywords(pack.evidence), pack)
+        for id, pack in ground.packs.items()
+    }
+    final = dict(first)
+    nowhere = EndpointOptions(base_url=None, api_key="")
+    # Nothing is sent: a model is asked about the titles of models only.
+    with _writing(ground, Writer(nowhere, model="")) as writing:
+        tell_apart(writing, list(ground.packs.values()), dict(first), _keeping(final))
+    return Account("keywords", first, final)
+
+
+def by_model(ground: Ground, writer: Writer) -> Account:
+    """The descriptions of a model, told apart and then verified, as `describe-cluster` does it."""
+    first: dict[str, Description] = {}
+    begun = time.perf_counter()
+    with _writing(ground, writer) as writing:
+        outcome = describe_many(
+            lambda pack: describe_with_model(writing, pack),
+            list(ground.packs.values()),
+            writer.endpoint.concurrency,
+            no_report,
+            _keeping(first),
+        )
+        if not first:
+            raise SystemExit(f"{writer.model} described nothing: {outcome.failures[0][1]}")
+        final = dict(first)
+        named = [ground.packs[id] for id in first]
+        tell_apart(writing, named, dict(first), _keeping(final))
+        used, seconds = writing.asker.usage, time.perf_counter() - begun
+    print(f"{writer.model}: {used}, {seconds:.1f} s, failed: {outcome.failures}", flush=True)
+    with _writing(ground, writer) as sorter:
+        told = dict(final)
+        outcome = describe_many(
+            lambda pack: verified(sorter, told[pack.evidence.cluster], pack),
+            named,
+            writer.endpoint.concurrency,
+            no_report,
+            _keeping(final),
+        )
+        sorting = sorter.asker.usage
+    print(f"{writer.model} sorts: {sorting}, failed: {outcome.failures}", flush=True)
+    return Account(writer.model, first, final, used, sorting, seconds)
+
+
+def _label_of_texts(folder: Path, name: str) -> dict[str, str]:
+    from pyarrow import parquet
+
+    table = parquet.read_table(folder / f"{name}.parquet")
+    if "label" not in table.column_names:
+        return {}
+    texts = (str(text).strip() for text in table["text"].to_pylist())
+    return dict(zip(texts, map(str, table["label"].to_pylist()), strict=True))
+
+
+def _true_labels(
+    workspace: Workspace, selection: Selection, label_of: Mapping[str, str]
+) -> dict[str, str]:
+    """The label of most records of each cluster of the recommended layer."""
+    if not label_of:
+        return {}
+    corpus = read(workspace, selection.card).corpus
+    text_of = {id: corpus.texts[at] for id, at in zip(corpus.ids, corpus.copies_of, strict=True)}
+    members = workspace.runs.members(selection.run)
+    labels = [label_of[text_of[id].strip()] for id in members.ids]
+    found = {}
+    for node in selection.standing_in(selection.run.recommended):
+        rows = rows_of(selection.run, members, node.id)
+        [(label, _count)] = Counter(labels[row] for row in rows).most_common(1)
+        found[node.id] = label
+    return found
+
+
+@contextmanager
+def _writing(ground: Ground, writer: Writer) -> Iterator[Writing]:
+    """A model at work with nothing used yet, and no answers kept from before."""
+    limits = Limits(max_tokens=writer.max_tokens)
+    wording = wording_of(ground.workspace, ground.selection)
+    with asking(writer.endpoint, writer.model, limits, None) as asker:
+        yield Writing(asker, writer.model, wording, ground.judge)
+
+
+def _keeping(found: dict[str, Description]) -> Callable[[Description], None]:
+    def keep(description: Description) -> None:
+        found[description.cluster] = description
+
+    return keep
