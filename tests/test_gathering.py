@@ -85,6 +85,16 @@ def test_metadata_and_children_are_in_the_evidence(
     assert any(re.match(r"theme = (delivery|refund): 36 of 72", line) for line in evidence.traits)
 
 
+def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
+    workspace: Workspace, selection: Selection
+) -> None:
+    pack = gather(workspace, selection, [selection.node("1")])[0]
+    spread = {one.cluster for one in pack.evidence.excerpts if one.role == "spread"}
+    assert spread == {"1.1", "1.2"}
+    assert re.search(r"^r\d+ \(spread, part 1\.2\): ", pack.evidence.as_text(), re.MULTILINE)
+    assert {*pack.trial.parts} == {"1.1", "1.2"}
+
+
 def test_no_clusters_need_no_reading(workspace: Workspace, selection: Selection) -> None:
     gone = replace(selection, run=selection.run.model_copy(update={"collection": "gone"}))
     assert gather(workspace, gone, []) == []

@@ -137,12 +137,12 @@ def test_keywords_that_were_not_given_are_those_of_the_evidence() -> None:
 @pytest.mark.parametrize(
     ("unfit", "reason"),
     [
-        ({"title": ""}, "title: Value error, the title is empty"),
-        ({"title": "a b c d e f g h i"}, "title: Value error, the title has 9 words, at most 8"),
-        ({"summary": []}, "summary: Value error, 0 sentences, expected 2 to 4"),
+        ({"title": ""}, "title: the title is empty"),
+        ({"title": "a b c d e f g h i"}, "title: the title has 9 words, at most 8"),
+        ({"summary": []}, "summary: 0 sentences, expected 2 to 4"),
         (
             {"summary": [{"text": FIRST, "refs": ["r1"]}, {"text": "", "refs": []}]},
-            "summary.1.text: Value error, the sentence is empty",
+            "summary.1.text: the sentence is empty",
         ),
         (
             {"summary": [{"text": FIRST, "refs": ["r9"]}, {"text": SECOND, "refs": ["r7"]}]},

@@ -1,5 +1,7 @@
 """Whether a description tells its texts from others, and the word for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from corpuscope.tools.proof import (
     Trial,
     is_weak,
     mistakes,
+    passed_over,
     prove,
     said,
     word_for,
@@ -185,3 +188,19 @@ def test_the_score_is_kept_as_it_is_shown_so_that_its_word_fits() -> None:
 def test_the_meaning_names_every_word_and_its_threshold() -> None:
     for word in ("strong from 0.9", "fair from 0.75", "weak", "blurred"):
         assert word in MEANING
+
+
+def test_the_part_that_the_words_pass_over_is_named() -> None:
+    covered, missed = [0.9] * 6, [0.1] * 6
+    found = trial(vectors(*covered, *missed), vectors(*[0.4] * 12))
+    parted = replace(found, parts=["2.1"] * 6 + ["2.2"] * 6)
+    assert passed_over(INSIDE, parted) == "2.2"
+    assert passed_over(OUTSIDE, parted) == "2.1"
+    assert passed_over(INSIDE, found) is None, "without parts there is none to pass over"
+    few = replace(found, parts=["2.1"] * 8 + ["2.2"] * 4)
+    assert passed_over(INSIDE, few) is None, "four texts cannot tell"
+
+
+def test_what_is_passed_over_is_said() -> None:
+    told = said(proof(0.9).model_copy(update={"passed_over": "2.2"}))
+    assert told == "proof 0.90 strong, says little of its part 2.2"

@@ -360,3 +360,21 @@ def test_a_huge_cluster_is_sampled_as_well_as_a_small_one() -> None:
     assert roles(sample) == expected
     assert len(set(shown(sample))) == sum(expected.values())
     assert same(sample, sample_cluster(stage, 0, vectors, weights, seed=1))
+
+
+def test_the_spread_has_a_text_of_every_part_the_largest_first() -> None:
+    sizes = [40, 35, 30, 25, 20, 15]
+    own = np.concatenate([around(0.3, size, seed) for seed, size in enumerate(sizes, 10)])
+    stage, vectors, weights = one_cluster(own)
+    parts = np.full(len(vectors), -1, np.int32)
+    parts[: len(own)] = np.repeat(np.arange(len(sizes)), sizes)
+    sample = sample_cluster(stage, 0, vectors, weights, seed=1, parts=parts)
+    spread = [parts[pick.point] for pick in sample.picks if pick.role == "spread"]
+    assert spread == list(range(len(sizes)))
+
+
+def test_parts_that_hold_none_of_the_texts_are_as_no_parts() -> None:
+    stage, vectors, weights = one_cluster(around(1.0, 60, 1))
+    none = np.full(len(vectors), -1, np.int32)
+    without = sample_cluster(stage, 0, vectors, weights, seed=1)
+    assert sample_cluster(stage, 0, vectors, weights, seed=1, parts=none).picks == without.picks

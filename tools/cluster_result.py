@@ -13,7 +13,8 @@ TOP_CLUSTERS = 12
 KEYWORDS_SHOWN = 6
 EXEMPLAR_CHARACTERS = 110
 LEXICAL_HINT = (
-    "The vectors are lexical: these themes share words, boilerplate included, rather than meaning."
+    "The vectors are lexical: these themes share words, boilerplate included, rather than meaning. "
+    "For meaning, ingest again with mode=replace and an `embedding` model, if there is one."
 )
 
 

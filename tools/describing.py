@@ -158,7 +158,7 @@ def proved(judge: Judge | None, description: Description, pack: Pack) -> Descrip
     if judge is None:
         return description
     _, scored = pack.trial.halves()
-    return description.model_copy(update={"proof": judge.proof(description, scored)})
+    return description.model_copy(update={"proof": judge.proof(description, scored, pack.trial)})
 
 
 @dataclass(frozen=True)

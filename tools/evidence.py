@@ -60,7 +60,7 @@ class Excerpt(Frozen):
     role: Role
     copies: int = 1
     cluster: str | None = None
-    """Of an outsider the cluster that it is in, `noise` if in none."""
+    """Of an outsider the cluster that it is in, `noise` if in none; else the part, if any."""
 
 
 class Keyphrase(Frozen):
@@ -163,7 +163,8 @@ class Findings:
     """What was found about a cluster, before it is cleaned and bounded.
 
     `picks` and `outside` are the texts to show; `texts` and `records` give the text and record id
-    of their points; `homes` the cluster that an outside point is in.
+    of their points; `homes` the cluster that an outside point is in, and the part that one of the
+    cluster is in, if it has parts.
     """
 
     picks: Sequence[Pick]
@@ -257,5 +258,7 @@ def _listed(others: Sequence[Sibling]) -> str:
 
 def _excerpt_line(excerpt: Excerpt) -> str:
     copies = f", {excerpt.copies:,} alike" if excerpt.copies > 1 else ""
-    place = excerpt.role if excerpt.cluster is None else f"in {excerpt.cluster}"
+    place = f"in {excerpt.cluster}" if excerpt.role == "outside" else excerpt.role
+    if excerpt.role != "outside" and excerpt.cluster is not None:
+        place += f", part {excerpt.cluster}"
     return f"{excerpt.ref} ({place}{copies}): {excerpt.text}"

@@ -71,17 +71,21 @@ class _Material:
         return [str(name) for name in names], codes.astype(np.int64)
 
     def stage(self, ids: tuple[str, ...]) -> Stage:
-        """The clusters of these ids as labels of the texts."""
+        """The clusters of these ids, as they lie beside each other."""
         if ids not in self._stages:
-            names, codes = self._coded
-            place = {id: number for number, id in enumerate(ids)}
-            found = [
-                next((place[one] for one in lineage(name) if one in place), -1 if name else -2)
-                for name in names
-            ]
-            labels = np.array(found, np.int32)[codes]
-            self._stages[ids] = make_stage(ids, labels, self.corpus.vectors)
+            self._stages[ids] = make_stage(ids, self.labels(ids), self.corpus.vectors)
         return self._stages[ids]
+
+    def labels(self, ids: Sequence[str]) -> Ints:
+        """(m,) the position in `ids` of the cluster that each text is in; -1 for none of them, -2
+        for texts that the run does not know."""
+        names, codes = self._coded
+        place = {id: number for number, id in enumerate(ids)}
+        found = [
+            next((place[one] for one in lineage(name) if one in place), -1 if name else -2)
+            for name in names
+        ]
+        return np.array(found, np.int32)[codes]
 
     def record(self, point: int) -> str:
         """The record that shows a text."""
@@ -91,6 +95,18 @@ class _Material:
         """A text as it may be shown: cleaned and redacted before anything is cut off."""
         shown: str = self.workspace.redact(clean_text(self.corpus.texts[point]))
         return shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """The sample of one cluster: `node` stands at `place` of `stage`; `parts` says which of its
+    children a drawn point of it is in."""
+
+    node: Node
+    stage: Stage
+    place: int
+    sample: Sample
+    parts: dict[int, str]
 
 
 def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> list[Pack]:
@@ -109,40 +125,35 @@ def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) ->
     paths, weights = _places(corpus, members)
     material = _Material(workspace, selection, corpus, paths, weights)
     seed = int(selection.run.parameters.get("seed") or 0)
-    samples = []
     # Several threads add up in the order in which they end: the last digits would be chance.
     with threadpool_limits(1):
-        for node in nodes:
-            ids = beside(selection, node)
-            stage, place = material.stage(ids), ids.index(node.id)
-            sample = sample_cluster(stage, place, corpus.vectors, weights, seed=seed)
-            samples.append((stage, place, sample))
-    traits = _traits(material, [(stage, place) for stage, place, _ in samples], seed)
+        drawn = [_draw(material, node, seed) for node in nodes]
     return [
         Pack(
-            build_evidence(
-                selection.card.name, node, _findings(material, node, stage, (place, sample), lines)
-            ),
-            _trial(material, stage, place, sample),
-            tuple(stage.ids),
+            build_evidence(selection.card.name, one.node, _findings(material, one, traits)),
+            _trial(material, one),
+            tuple(one.stage.ids),
         )
-        for node, (stage, place, sample), lines in zip(nodes, samples, traits, strict=True)
+        for one, traits in zip(drawn, _traits(material, drawn, seed), strict=True)
     ]
 
 
 def beside(selection: Selection, node: Node) -> tuple[str, ...]:
     """The ids of the clusters that a cluster is held against, itself included.
 
-    Those of the finest layer in which it stands; for a part found by drilling down its fellow
-    parts, and the recommended layer around what was split.
+    Those of the recommended layer, if it stands there, else of the nearest one in which it does;
+    for a part found by drilling down its fellow parts, and the recommended layer around what was
+    split.
     """
+    recommended = selection.run.recommended
     if node.layers is not None and not node.drilled:
-        return tuple(one.id for one in selection.standing_in(node.layers[1]))
+        layer = min(max(recommended, node.layers[0]), node.layers[1])
+        return tuple(one.id for one in selection.standing_in(layer))
     family = [node, *selection.siblings(node)]
     heading = node.id.rpartition(".")[0]
     around = [
         one.id
-        for one in selection.standing_in(selection.run.recommended)
+        for one in selection.standing_in(recommended)
         if not is_within(one.id, heading) and not is_within(heading, one.id)
     ]
     return tuple(sorted({one.id for one in family} | set(around)))
@@ -172,38 +183,47 @@ def _places(corpus: Corpus, members: Members) -> tuple[NDArray[np.object_], Ints
     return paths, weights
 
 
-def _findings(
-    material: _Material, node: Node, stage: Stage, found: tuple[int, Sample], traits: list[str]
-) -> Findings:
-    place, sample = found
+def _draw(material: _Material, node: Node, seed: int) -> _Drawn:
+    ids = beside(material.selection, node)
+    stage, place = material.stage(ids), ids.index(node.id)
+    children = [child.id for child in material.selection.children(node.id)]
+    labels = material.labels(children)
+    corpus = material.corpus
+    sample = sample_cluster(stage, place, corpus.vectors, material.weights, seed=seed, parts=labels)
+    points = [*(pick.point for pick in sample.picks), *sample.held.tolist()]
+    parts = {point: children[labels[point]] for point in points if labels[point] >= 0}
+    return _Drawn(node, stage, place, sample, parts)
+
+
+def _findings(material: _Material, drawn: _Drawn, traits: list[str]) -> Findings:
+    stage, sample = drawn.stage, drawn.sample
     selection = material.selection
-    near = [stage.ids[other] for other in stage.nearest(place)]
+    near = [stage.ids[other] for other in stage.nearest(drawn.place)]
     points = [pick.point for pick in [*sample.picks, *sample.outside]]
-    homes = [stage.labels[pick.point] for pick in sample.outside]
+    labels = {pick.point: int(stage.labels[pick.point]) for pick in sample.outside}
+    outside = {point: stage.ids[home] if home >= 0 else NOISE for point, home in labels.items()}
     return Findings(
         picks=sample.picks,
         outside=sample.outside,
         texts={point: material.text(point) for point in points},
         records={point: material.record(point) for point in points},
-        homes={
-            pick.point: stage.ids[home] if home >= 0 else NOISE
-            for pick, home in zip(sample.outside, homes, strict=True)
-        },
-        keywords=_counted(material, node, stage, place),
+        homes=drawn.parts | outside,
+        keywords=_counted(material, drawn),
         siblings=[as_sibling(selection, selection.node(id)) for id in near],
-        children=[as_sibling(selection, child) for child in selection.children(node.id)],
+        children=[as_sibling(selection, one) for one in selection.children(drawn.node.id)],
         traits=traits,
     )
 
 
-def _counted(material: _Material, node: Node, stage: Stage, place: int) -> list[Keyphrase]:
+def _counted(material: _Material, drawn: _Drawn) -> list[Keyphrase]:
     """The cluster's keywords, with the share of its texts and of the nearest clusters' that hold
     each."""
+    stage, place = drawn.stage, drawn.place
     near = stage.nearest(place)[:NEAR_CLUSTERS]
     own = _some_texts(material, np.flatnonzero(stage.labels == place))
     others = _some_texts(material, np.flatnonzero(np.isin(stage.labels, near)))
     found = []
-    for word in node.keywords:
+    for word in drawn.node.keywords:
         pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
         share, elsewhere = (
             sum(bool(pattern.search(text)) for text in texts) / max(1, len(texts))
@@ -227,19 +247,19 @@ def _some_texts(material: _Material, points: NDArray[np.int64]) -> list[str]:
     return [material.corpus.texts[point][:COUNTED_CHARACTERS].lower() for point in points[::step]]
 
 
-def _traits(material: _Material, places: Sequence[tuple[Stage, int]], seed: int) -> list[list[str]]:
+def _traits(material: _Material, drawn: Sequence[_Drawn], seed: int) -> list[list[str]]:
     """For each cluster the lines of its metadata profile, from samples of its records and of all
     others."""
     columns = material.selection.card.metadata_columns
     if not columns:
-        return [[] for _ in places]
+        return [[] for _ in drawn]
     corpus = material.corpus
 
     def some(rows: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
         return np.random.default_rng(seed).permutation(np.flatnonzero(rows))[:most]
 
     every = some(material.weights[corpus.copies_of] > 0, PROFILED_ELSEWHERE)
-    inside = [some(stage.labels[corpus.copies_of] == place, PROFILED) for stage, place in places]
+    inside = [some(one.stage.labels[corpus.copies_of] == one.place, PROFILED) for one in drawn]
     wanted = np.unique(np.concatenate([every, *inside]))
     fetched = material.workspace.store.fetch(
         material.selection.card, [corpus.ids[row] for row in wanted]
@@ -248,27 +268,28 @@ def _traits(material: _Material, places: Sequence[tuple[Stage, int]], seed: int)
         int(row): fetched[id].metadata for row in wanted if (id := corpus.ids[row]) in fetched
     }
     lines = []
-    for (stage, place), own in zip(places, inside, strict=True):
-        outside = every[stage.labels[corpus.copies_of[every]] != place]
+    for one, own in zip(drawn, inside, strict=True):
+        outside = every[one.stage.labels[corpus.copies_of[every]] != one.place]
         traits = profile(
             columns,
             [metadata[row] for row in own.tolist() if row in metadata],
             [metadata[row] for row in outside.tolist() if row in metadata],
-            size=material.selection.node(stage.ids[place]).size,
+            size=one.node.size,
         )
         lines.append([material.workspace.redact(trait.text) for trait in traits])
     return lines
 
 
-def _trial(material: _Material, stage: Stage, place: int, sample: Sample) -> Trial:
+def _trial(material: _Material, drawn: _Drawn) -> Trial:
     def shown(points: NDArray[np.int64]) -> list[str]:
         return [shorten(material.text(int(point)), EXCERPT_CHARACTERS) for point in points]
 
-    vectors = material.corpus.vectors
+    vectors, sample = material.corpus.vectors, drawn.sample
     return Trial(
         inside=vectors[sample.held],
         outside=vectors[sample.others],
-        centroid=stage.centroids[place],
+        centroid=drawn.stage.centroids[drawn.place],
         inside_texts=shown(sample.held),
         outside_texts=shown(sample.others),
+        parts=[drawn.parts.get(int(point), "") for point in sample.held],
     )

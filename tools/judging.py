@@ -12,7 +12,7 @@ from corpuscope.tools.embedding import Embedder, fit_embedder
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.errors import Unavailable
 from corpuscope.tools.gathering import Pack
-from corpuscope.tools.proof import Mistakes, Trial, enough, mistakes, prove
+from corpuscope.tools.proof import Mistakes, Trial, enough, mistakes, passed_over, prove
 from corpuscope.tools.schema import COLUMN, DatasetCard, Description, Floats, Proof
 from corpuscope.tools.workspace import Workspace
 
@@ -32,8 +32,11 @@ class Judge:
     own: bool
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
-    def proof(self, description: Description, trial: Trial) -> Proof | None:
-        """How well title and summary tell the texts of a trial apart.
+    def proof(
+        self, description: Description, trial: Trial, whole: Trial | None = None
+    ) -> Proof | None:
+        """How well title and summary tell the texts of a trial apart; with the `whole` of which it
+        is a half, also which part of the cluster they pass over.
 
         None for too few texts, and where the embedder's endpoint fails: the words are kept, and
         untried.
@@ -42,10 +45,13 @@ class Judge:
             return None
         try:
             with self._one_at_a_time:
-                return prove(self._words(description), self._seen(trial), self.embedder.spec)
+                words = self._words(description)
+                found = prove(words, self._seen(trial), self.embedder.spec)
+                missed = passed_over(words, self._seen(whole)) if whole else None
         except Unavailable as error:
             logging.getLogger(__name__).warning("a description was not tried: %s", error)
             return None
+        return found.model_copy(update={"passed_over": missed}) if found else None
 
     def alike(self, titles: Mapping[str, str]) -> list[tuple[str, str]]:
         """The pairs of clusters whose titles are equal or nearly so."""

@@ -128,6 +128,8 @@ def improvements(
                 f"its words do not tell its texts from those of the nearest clusters. It misses: "
                 f"{missed or 'none'}. It takes in, of others: {taken or 'none'}"
             )
+        elif (proof := known[id].proof) and proof.passed_over:
+            reasons[id].append(f"it says little of its part {proof.passed_over}")
     return {id: ". ".join(said) + "." for id, said in reasons.items() if said}
 
 

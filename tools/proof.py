@@ -27,7 +27,8 @@ BLURRED = 0.05
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """Texts on which a description is tried: `inside` (a, dim) and `outside` (b, dim) are unit
-    vectors; `centroid` (dim,) is the mean of the cluster; `inside_texts` (a), `outside_texts` (b).
+    vectors; `centroid` (dim,) is the mean of the cluster; `inside_texts` (a), `outside_texts` (b);
+    `parts` (a), the part of the cluster that each text inside is in, "" for none.
     """
 
     inside: Floats
@@ -35,6 +36,7 @@ class Trial:
     centroid: Floats
     inside_texts: Sequence[str]
     outside_texts: Sequence[str]
+    parts: Sequence[str] = ()
 
     def halves(self) -> tuple["Trial | None", "Trial"]:
         """One half to mend a description by, and one to score it; all to score it where few."""
@@ -49,6 +51,7 @@ class Trial:
             self.centroid,
             self.inside_texts[start::2],
             self.outside_texts[start::2],
+            self.parts[start::2],
         )
 
 
@@ -79,6 +82,21 @@ def prove(words: Floats, trial: Trial, by: str) -> Proof | None:
         inside=len(trial.inside_texts),
         outside=len(trial.outside_texts),
     )
+
+
+def passed_over(words: Floats, trial: Trial) -> str | None:
+    """The part of the cluster that a description covers least, if its AUC is below `FAIR`; of parts
+    with fewer than `FEWEST` texts that cannot be told."""
+    if not enough(trial):
+        return None
+    near, far = trial.inside @ words, trial.outside @ words
+    scores = []
+    for part in sorted({*trial.parts} - {""}):
+        rows = [row for row, home in enumerate(trial.parts) if home == part]
+        if len(rows) >= FEWEST:
+            scores.append((_auc(near[rows], far), part))
+    least, part = min(scores, default=(1.0, ""))
+    return part if least < FAIR else None
 
 
 def mistakes(words: Floats, trial: Trial, count: int) -> Mistakes:
@@ -117,6 +135,8 @@ def said(proof: Proof | None) -> str:
         return "proof: not tried"
     by = ", by shared words only" if proof.by == "lexical" else ""
     text = f"proof {proof.auc:.2f} {word_for(proof)}{by}"
+    if proof.passed_over is not None:
+        text += f", says little of its part {proof.passed_over}"
     if proof.precision is not None and proof.recall is not None:
         text += f", sorted with precision {proof.precision:.2f} and recall {proof.recall:.2f}"
     return text
@@ -125,7 +145,8 @@ def said(proof: Proof | None) -> str:
 MEANING = (
     "proof: how often title and summary are nearer to one of its texts that the writer did not see "
     f"than to one of the nearest clusters (0.5 is chance): strong from {STRONG}, fair from {FAIR}, "
-    "weak: write it anew, blurred: the cluster itself overlaps others."
+    "weak: write it anew, blurred: the cluster itself overlaps others. It shows that the words are "
+    "distinct, not that each sentence is true: detail=detailed quotes the texts behind them."
 )
 
 

@@ -39,6 +39,9 @@ NEAR_CLUSTERS = 3
 harder, but then even the mean of the cluster fails (AUC 0.66 on StackOverflow): the score would be
 of the border and not of the words."""
 
+MOST_SPREAD = 8
+"""Texts that show the spread of a cluster with many parts: one of each, as far as that goes."""
+
 SPREAD_AMONG = 2_000
 """Members of which the spread is taken, a random sample of more; and the weakest that are tried as
 the edge."""
@@ -112,7 +115,13 @@ def make_stage(ids: Sequence[str], labels: Ints, vectors: Floats) -> Stage:
 
 
 def sample_cluster(
-    stage: Stage, place: int, vectors: Floats, weights: Ints, *, seed: int
+    stage: Stage,
+    place: int,
+    vectors: Floats,
+    weights: Ints,
+    *,
+    seed: int,
+    parts: Ints | None = None,
 ) -> Sample:
     """The texts that show a cluster and those that are kept aside.
 
@@ -122,12 +131,15 @@ def sample_cluster(
         vectors: (m, dim) unit float32 of all distinct texts.
         weights: (m,) records behind each.
         seed: Chooses what is left to chance; the same input gives the same sample.
+        parts: (m,) which part of the cluster each text is in, -1 for none; None where it has none.
+            The spread is taken from them, without them from a partition by k-means.
     """
     random = np.random.default_rng(seed)
     members = np.flatnonzero(stage.labels == place)
     if not len(members):
         return Sample([], [], members, members)
-    picks = _inside(stage, place, members, vectors, random)
+    groups = _parts(members, vectors, parts) or _partition(members, vectors, random)
+    picks = _inside(stage, place, members, vectors, groups)
     cosines = vectors[members] @ vectors[[point for point, _ in picks]].T
     alike = cosines >= stage.least(SAME)
     # A text is counted once, with the first that says the same.
@@ -148,21 +160,26 @@ def sample_cluster(
 
 
 def _inside(
-    stage: Stage, place: int, members: Places, vectors: Floats, random: np.random.Generator
+    stage: Stage, place: int, members: Places, vectors: Floats, groups: list[list[int]]
 ) -> list[tuple[int, Role]]:
-    """Points of the cluster with their roles: none twice, and none that says what another says."""
+    """Points of the cluster with their roles: none twice, and none that says what another says.
+
+    `groups` are its parts, the largest first, each with the most typical points first.
+    """
     points = members.astype(np.int32)
     most = max(FEWEST_SHOWN, 2 * len(members) // 3)
     central, edge = min(CENTRAL, most // 2), min(EDGE, most // 6)
-    spread = min(SPREAD, most - central - edge)
+    spread = min(max(SPREAD, min(len(groups), MOST_SPREAD)), most - central - edge)
     found = exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
         for point in _distinct(found.tolist(), [], vectors, central, stage.least(SAME))
     ]
-    medoids, alike = _medoids(members, vectors, random), stage.least(ALIKE)
-    picks += [(point, "spread") for point in _distinct(medoids, picks, vectors, spread, alike)]
+    longest = max(map(len, groups))
+    in_turn = [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
+    alike = stage.least(ALIKE)
+    picks += [(point, "spread") for point in _distinct(in_turn, picks, vectors, spread, alike)]
     # The weakest claim: hardly nearer to its own cluster than to the next one.
     claims = vectors[members] @ stage.centroids[[place, *stage.nearest(place)[:NEAR_CLUSTERS]]].T
     weakness = claims[:, 1:].max(axis=1, initial=-1.0) - claims[:, 0]
@@ -202,8 +219,25 @@ def _kept_aside(
     return random.permutation(left)[:KEPT_ASIDE]
 
 
-def _medoids(members: Places, vectors: Floats, random: np.random.Generator) -> list[int]:
-    """The members nearest to the centres of a k-means partition, one of each part in turn."""
+def _parts(members: Places, vectors: Floats, parts: Ints | None) -> list[list[int]]:
+    """The points of each part of a cluster, the largest first, the nearest to its mean first; what
+    is in none comes last. Empty where there are no parts."""
+    if parts is None or (parts[members] < 0).all():
+        return []
+    inside = parts[members]
+    sizes = np.bincount(inside[inside >= 0])
+    groups = []
+    for part in [*np.argsort(-sizes, kind="stable").tolist(), -1]:
+        own = members[inside == part]
+        if len(own):
+            central = np.argsort(-(vectors[own] @ vectors[own].mean(axis=0)), kind="stable")
+            groups.append(own[central][:TRIED].tolist())
+    return groups
+
+
+def _partition(members: Places, vectors: Floats, random: np.random.Generator) -> list[list[int]]:
+    """The points of each part of a k-means partition, the largest first, the nearest to its centre
+    first."""
     from sklearn.cluster import KMeans
 
     some = members
@@ -214,13 +248,11 @@ def _medoids(members: Places, vectors: Floats, random: np.random.Generator) -> l
     seed = int(random.integers(2**31))
     found = KMeans(parts, n_init=1, max_iter=ROUNDS, random_state=seed).fit(own)
     distances = found.transform(own)
-    queues = [
+    return [
         some[rows[np.argsort(distances[rows, part], kind="stable")]].tolist()
         for part in np.argsort(-np.bincount(found.labels_, minlength=parts), kind="stable")
         if len(rows := np.flatnonzero(found.labels_ == part))
     ]
-    longest = max(map(len, queues))
-    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
 
 
 def _distinct(

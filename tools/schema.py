@@ -222,6 +222,8 @@ class Proof(Frozen):
     inside: int
     outside: int
     """Texts that were compared."""
+    passed_over: str | None = None
+    """The part of the cluster of which the words say too little, if there is one."""
     precision: float | None = None
     recall: float | None = None
     """Of the model that sorted such texts by the words alone: the share of those it put inside that

@@ -273,7 +273,8 @@ def said_faults(wrong: ValueError) -> str:
         return str(wrong)
     errors = wrong.errors(include_url=False, include_context=False, include_input=False)
     said = [
-        f"{'.'.join(str(part) for part in error['loc']) or 'answer'}: {error['msg']}"
+        f"{'.'.join(str(part) for part in error['loc']) or 'answer'}: "
+        f"{error['msg'].removeprefix('Value error, ')}"
         for error in errors[:REPAIR_ERRORS]
     ]
     return "; ".join(said)
