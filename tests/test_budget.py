@@ -49,7 +49,7 @@ def test_a_limit_of_calls_says_what_was_used_and_what_to_do() -> None:
     assert str(caught.value) == (
         "max_calls (2) leaves no room for a request of about 100 tokens: "
         "2 calls and about 1,510 tokens are used. "
-        "What was answered is kept. Raise max_calls, and call again for the rest."
+        "What was answered is kept. Call again for the rest, or raise max_calls."
     )
     assert isinstance(caught.value, Unavailable)
     assert budget.usage.calls == 2
@@ -61,7 +61,7 @@ def test_a_limit_of_tokens_names_its_setting() -> None:
     with pytest.raises(
         LimitReached,
         match=r"^CORPUSCOPE_LLM_MAX_TOKENS_TOTAL \(1,109\) .*1,010 tokens are used.*"
-        "Raise CORPUSCOPE_LLM_MAX_TOKENS_TOTAL, and",
+        "or raise CORPUSCOPE_LLM_MAX_TOKENS_TOTAL",
     ):
         spend(budget, Usage(1))
 

@@ -51,6 +51,9 @@ CONTENT = frozenset(
 )
 """Words that scikit-learn's English stop list takes for empty, and news and tickets do not."""
 
+FORMS = frozenset({"did", "does", "doing", "having", "just"})
+"""Missing there, beside do, have and only."""
+
 PARTICLES = frozenset({"up", "out", "off", "down", "over", "back"})
 """May end a phrase where the first word hardly stands without it: top up, pay back."""
 
@@ -218,7 +221,7 @@ def stop_words() -> frozenset[str]:
     """English words that say nothing by themselves."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS - CONTENT)
+    return frozenset((ENGLISH_STOP_WORDS | FORMS) - CONTENT)
 
 
 def stems(term: str) -> frozenset[str]:
