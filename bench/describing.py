@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.measures import Cost, measured
 from bench.sets import VECTORS, names
-from corpuscope.tools.apart import tell_apart
+from corpuscope.tools.apart import Titles, tell_apart
 from corpuscope.tools.asking import asking
 from corpuscope.tools.budget import Limits, Usage
 from corpuscope.tools.cluster import cluster
@@ -111,8 +111,13 @@ def by_keywords(ground: Ground) -> Account:
     nowhere = EndpointOptions(base_url=None, api_key="")
     # Nothing is sent: a model is asked about the titles of models only.
     with _writing(ground, Writer(nowhere, model="")) as writing:
-        tell_apart(writing, list(ground.packs.values()), dict(first), _keeping(final))
+        tell_apart(writing, list(ground.packs.values()), _titles(first, final))
     return Account("keywords", first, final)
+
+
+def _titles(first: dict[str, Description], final: dict[str, Description]) -> Titles:
+    """The titles as they were written, and where those that change are put."""
+    return Titles(dict(first), lambda id: None, _keeping(final))
 
 
 def by_model(ground: Ground, writer: Writer) -> Account:
@@ -131,7 +136,7 @@ def by_model(ground: Ground, writer: Writer) -> Account:
             raise SystemExit(f"{writer.model} described nothing: {outcome.failures[0][1]}")
         final = dict(first)
         named = [ground.packs[id] for id in first]
-        tell_apart(writing, named, dict(first), _keeping(final))
+        tell_apart(writing, named, _titles(first, final))
         used, seconds = writing.asker.usage, time.perf_counter() - begun
     print(f"{writer.model}: {used}, {seconds:.1f} s, failed: {outcome.failures}", flush=True)
     with _writing(ground, writer) as sorter:

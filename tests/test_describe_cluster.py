@@ -2,8 +2,9 @@
 
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -40,6 +41,7 @@ class Script:
     server: EndpointServer
     behaviours: list[Behaviour]
     begun: int = 0
+    release: threading.Event = field(default_factory=threading.Event)
 
     def now(self, behaviour: Behaviour) -> "Script":
         """From now on it behaves like this."""
@@ -184,6 +186,26 @@ async def test_noise_is_never_described(keyless: Client) -> None:
     assert "cluster(within='noise')" in answer.text
 
 
+async def test_headings_come_after_their_parts_for_the_assistant_too(keyless: Client) -> None:
+    await clustered(keyless, "upward", rows=tickets(each=60))
+    answer = await describe(keyless, "tree", dataset="upward")
+    later = answer.data["remaining"]
+    assert all(not id.startswith(f"{part}.") for id in later for part in answer.data["to_write"])
+    page = await call(keyless, "list-clusters", dataset="upward", layer=0)
+    headings = {line["id"] for line in page.data["clusters"] if line["children"]}
+    assert headings
+    assert headings <= {*later}
+
+
+@pytest.mark.parametrize("option", [{"estimate": True}, {"verify": True}, {"max_calls": 3}])
+async def test_what_is_for_a_model_is_refused_where_there_is_none(
+    keyless: Client, option: dict[str, object]
+) -> None:
+    answer = await finish(keyless, "describe-cluster", cluster="1", dataset="shop", **option)
+    assert answer.is_error
+    assert "No model is configured" in answer.text
+
+
 # With a model
 
 
@@ -220,6 +242,9 @@ async def test_what_it_will_cost_is_told_before_anything_is_sent(
     assert answer.data["estimate"]["tokens_in"] > 3_000
     assert answer.data["estimate"]["price"] > 0
     assert "Nothing was sent. It takes 5 calls, about " in answer.text
+    other = await describe(writing, estimate=True, focus="by product")
+    assert other.data["estimate"]["calls"] == 5
+    assert (await describe(writing)).data["focus"] == "", "an estimate changes nothing"
     assert script.asked == []
 
 
@@ -391,18 +416,86 @@ async def test_one_failure_never_loses_anothers_answer(writing: Client, script: 
 
 
 async def test_an_unusable_answer_gives_the_keywords_and_says_so(
-    writing: Client, script: Script
+    writing: Client, keyless: Client, script: Script
 ) -> None:
+    await clustered(keyless, "unusable")
     script.now(says("I would rather not."))
-    answer = await describe(writing, "1", refresh=True)
+    answer = await describe(writing, "1", dataset="unusable")
     assert answer.data["descriptions"][0]["author"] == "keywords"
     assert "by keywords" in answer.text
     assert "did not answer as asked, twice" in answer.text
     script.now(describes)
-    await describe(writing, "1")
+    await describe(writing, "1", dataset="unusable")
     assert script.asked == [], "it is not asked the same again unless that is wanted"
-    await describe(writing, "1", refresh=True)
+    await describe(writing, "1", dataset="unusable", refresh=True)
     assert len(script.asked) == 1
+
+
+async def test_words_that_are_there_are_not_replaced_by_keywords(
+    writing: Client, keyless: Client, script: Script
+) -> None:
+    page = await call(keyless, "get-members", cluster="5", dataset="shop", limit=2)
+    await finish(
+        keyless,
+        "label-cluster",
+        dataset="shop",
+        cluster="5",
+        title="What a person said",
+        summary="It was a person. Nobody else.",
+        records=[member["id"] for member in page.data["members"]],
+        author="person",
+    )
+    script.now(says("I would rather not."))
+    answer = await finish(writing, "describe-cluster", cluster="5", dataset="shop", refresh=True)
+    assert answer.is_error
+    assert "The words it had stay. The model used 2 calls" in answer.text
+    script.now(describes)
+    kept = await describe(writing, "5")
+    assert kept.data["descriptions"][0]["title"] == "What a person said"
+    await describe(writing, "5", refresh=True)
+
+
+async def test_writing_anew_goes_on_where_a_cap_has_stopped_it(
+    writing: Client, script: Script
+) -> None:
+    script.now(describes)
+    for calls in (2, 2, 1):
+        script.now(describes)
+        await describe(writing, refresh=True, max_calls=2)
+        assert len(script.asked) == calls
+    script.now(describes)
+    await describe(writing, refresh=True, max_calls=2)
+    assert len(script.asked) == 2, "it had come to its end, and begins anew"
+    await describe(writing, refresh=True)
+
+
+async def test_words_that_somebody_writes_meanwhile_stay(
+    writing: Client, keyless: Client, script: Script
+) -> None:
+    await clustered(keyless, "meanwhile")
+    script.now(lambda request: describes(request) if script.release.wait(30) else None)
+    ticket = await call(
+        writing, "describe-cluster", cluster="1", dataset="meanwhile", wait_seconds=0
+    )
+    while not script.asked:
+        await call(writing, "get-job", job_id=ticket.data["job_id"], wait_seconds=0)
+    page = await call(keyless, "get-members", cluster="1", dataset="meanwhile", limit=1)
+    await finish(
+        keyless,
+        "label-cluster",
+        dataset="meanwhile",
+        cluster="1",
+        title="Written meanwhile",
+        summary="By a person.",
+        records=[page.data["members"][0]["id"]],
+        author="person",
+    )
+    script.release.set()
+    job = ticket.data["job_id"]
+    answer = await call(writing, "get-job", job_id=job, wait_seconds=45)
+    assert answer.data["state"] == "done", answer.text
+    answer = await describe(writing, "1", dataset="meanwhile")
+    assert answer.data["descriptions"][0]["title"] == "Written meanwhile"
 
 
 async def test_an_endpoint_that_refuses_is_named_with_what_to_do(

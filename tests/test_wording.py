@@ -50,13 +50,13 @@ def described(cluster: str, title: str) -> Description:
 
 def all_prompts(wording: Wording) -> dict[str, Prompt]:
     rich, near = rich_evidence(), nearby_evidence()
-    titles = [described("3.1", "Charged twice"), described("3.4", "Charged two times")]
+    titles = {"3.1": "Charged twice", "3.4": "Charged two times"}
     texts = ["Where is my money?", "I was charged twice.", "How do I change my address?"]
     return {
         "describe": describe_prompt(wording, rich),
-        "again": again_prompt(wording, rich, titles[0], WRONG),
+        "again": again_prompt(wording, rich, described("3.1", "Charged twice"), WRONG),
         "apart": apart_prompt(wording, [rich, near], titles),
-        "sort": sort_prompt(wording, titles[0], texts),
+        "sort": sort_prompt(wording, described("3.1", "Charged twice"), texts),
     }
 
 
@@ -138,7 +138,7 @@ def test_the_evidence_is_whole_and_within_the_fence(name: str) -> None:
     prompt = all_prompts(PLAIN)[name]
     assert rich_evidence().as_text() in fenced(prompt.user)
     assert "BUY GOLD" not in prompt.user.replace(fenced(prompt.user), "")
-    assert re.search("^Describe cluster 3.1|nearly so: 3.1, 3.4[.]", prompt.user)
+    assert re.search("^Describe cluster 3.1|that stays: 3.1, 3.4[.]", prompt.user)
 
 
 def test_what_an_earlier_description_said_and_got_wrong_is_within_the_fence() -> None:
@@ -180,6 +180,15 @@ def test_the_clusters_to_tell_apart_come_with_their_titles_each_after_its_eviden
     )
 
 
+def test_a_cluster_whose_title_stays_is_shown_and_not_asked_for() -> None:
+    titles = {"3.1": "Charged twice", "3.4": "Charged two times"}
+    evidences = [rich_evidence(), nearby_evidence()]
+    user = apart_prompt(PLAIN, evidences, titles, fixed={"3.4"}).user
+    assert "to one that stays: 3.1. Give" in user
+    assert "for each of the clusters 3.1 its id" in user
+    assert "Its title, which stays: Charged two times" in user
+
+
 def test_texts_to_sort_are_numbered_cut_and_without_a_sign_of_where_they_come_from() -> None:
     texts = ["first", "long " * 200, "last"]
     prompt = sort_prompt(PLAIN, described("3.1", "Charged twice"), texts)
@@ -196,12 +205,16 @@ def test_several_clusters_for_the_assistant_are_in_one_fence_in_their_order() ->
     assert shown == f"{nearby_evidence().as_text()}\n\n{rich_evidence().as_text()}"
 
 
-def test_every_template_about_clusters_is_in_the_key() -> None:
-    assert sorted(TEMPLATES) == [name for name in template_names() if name.startswith("describe-")]
+def test_only_templates_that_decide_what_is_written_are_in_the_key(tmp_path: Path) -> None:
+    for name in template_names():
+        (tmp_path / f"{name}.md").write_text("other", encoding="utf-8")
+        same = Wording(Templates(tmp_path)).key("tiny") == PLAIN.key("tiny")
+        assert same == (name not in TEMPLATES), name
+        (tmp_path / f"{name}.md").unlink()
 
 
 def test_the_key_changes_with_model_language_focus_and_templates(tmp_path: Path) -> None:
-    (tmp_path / "describe-sort.md").write_text("$title $summary $texts", encoding="utf-8")
+    (tmp_path / "describe-user.md").write_text("$evidence", encoding="utf-8")
     keys = [
         PLAIN.key("tiny"),
         PLAIN.key("large"),
@@ -232,6 +245,6 @@ def test_a_template_of_the_users_that_does_not_fit_is_told_with_the_next_step(
 
 
 def test_a_template_that_cannot_be_read_is_told_the_same_way_by_the_key(tmp_path: Path) -> None:
-    (tmp_path / "describe-sort.md").write_bytes(b"\xff\xfe")
-    with pytest.raises(BadInput, match="describe-sort.md cannot be read .*Mend it, or unset"):
+    (tmp_path / "describe-user.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match="describe-user.md cannot be read .*Mend it, or unset"):
         Wording(Templates(tmp_path)).key("tiny")

@@ -37,10 +37,10 @@ def selection(workspace: Workspace) -> Selection:
     return made_run(workspace)
 
 
-def order(workspace: Workspace, selection: Selection, *ids: str, **more: bool) -> Order:
+def order(workspace: Workspace, selection: Selection, *ids: str, refresh: bool = False) -> Order:
     assert workspace.writer is not None
     nodes = [selection.node(id) for id in ids]
-    return Order(workspace.writer, nodes, **more)
+    return Order(workspace.writer, nodes, refresh)
 
 
 def written(workspace: Workspace, selection: Selection, *ids: str) -> dict[str, Description]:

@@ -280,7 +280,9 @@ def title_fault(title: str, evidence: Evidence, instructions: str) -> str:
     """What of others a title only repeats: another cluster's title, the instructions, or the list
     of keywords; empty where it is its own."""
     plain = _plain(title)
-    others = [one for one in [*evidence.siblings, *evidence.children] if one.titled]
+    # An only part is the same theme.
+    parts = evidence.children if len(evidence.children) > 1 else []
+    others = [one for one in [*evidence.siblings, *parts] if one.titled]
     named = {_plain(other.label): other.id for other in others}
     if plain in named:
         return f"the title is that of cluster {named[plain]}; say in what this one differs"

@@ -1,11 +1,14 @@
 """Telling clusters apart whose titles came out alike: one call for all of them together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from corpuscope.tools.answers import ApartAnswer, title_fault
 from corpuscope.tools.describing import Writing, proved
 from corpuscope.tools.distinctness import alike_pairs, groups, with_keyphrase
+from corpuscope.tools.endpoint import EndpointDown, LimitReached
 from corpuscope.tools.errors import Unavailable
+from corpuscope.tools.evidence import Evidence
 from corpuscope.tools.gathering import Pack
 from corpuscope.tools.judging import Judge
 from corpuscope.tools.schema import Description
@@ -18,38 +21,53 @@ TOGETHER = 4
 """Clusters in one call: their whole evidence is in it."""
 
 
-def tell_apart(
-    writing: Writing,
-    packs: Sequence[Pack],
-    known: Mapping[str, Description],
-    on_done: Callable[[Description], None],
-) -> None:
+@dataclass(frozen=True)
+class Titles:
+    """The titles of a run while they are told apart.
+
+    `known`: descriptions by cluster id as they are now; `evidence` gives that of a cluster whose
+    words are older, where it was kept; `keep` is given each description that changes.
+    """
+
+    known: dict[str, Description]
+    evidence: Callable[[str], Evidence | None]
+    keep: Callable[[Description], None]
+
+    def change(self, description: Description) -> None:
+        """Take on a description with another title, unless somebody has written a newer one."""
+        before = self.known[description.cluster]
+        self.keep(description)
+        if self.known[description.cluster] is before:
+            self.known[description.cluster] = description
+
+
+def tell_apart(writing: Writing, packs: Sequence[Pack], titles: Titles) -> None:
     """Give new titles to those clusters of `packs` whose titles are nearly those of others.
 
-    Args:
-        writing: The model.
-        packs: The clusters that were described just now; the titles of others stay.
-        known: Descriptions of the run by cluster id, those of `packs` included.
-        on_done: Given each description that changes.
+    Where a limit is reached or the endpoint is down, they stay as they are, marked as `alike`.
     """
-    found = dict(known)
     new = {pack.evidence.cluster: pack for pack in packs}
-    for _ in range(TRIES):
-        alike = conflicts(new, found, writing.judge)
-        asked = [part for group in alike for part in _parts(group, new, found)]
-        if not asked:
-            break
-        for part in asked:
-            for description in _retitled(writing, [new[id] for id in part], found):
-                found[description.cluster] = description
-                on_done(description)
-    for group in conflicts(new, found, writing.judge):
+    try:
+        for _ in range(TRIES):
+            alike = conflicts(new, titles.known, writing.judge)
+            calls = [call for group in alike for call in _calls(group, new, titles)]
+            if not calls:
+                break
+            for call in calls:
+                _retitle(writing, call, titles)
+    except (LimitReached, EndpointDown):
+        for group in conflicts(new, titles.known, writing.judge):
+            for id in [one for one in group if one in new]:
+                titles.change(titles.known[id].model_copy(update={"alike": True}))
+        return
+    for group in conflicts(new, titles.known, writing.judge):
         for id in [one for one in group if one in new]:
             others = [new[other].evidence for other in group if other != id and other in new]
-            title = with_keyphrase(found[id].title, new[id].evidence, others)
-            changed = found[id].model_copy(update={"title": title})
-            found[id] = proved(writing.judge, changed, new[id])
-            on_done(found[id])
+            _entitle(writing, with_keyphrase(titles.known[id].title, new[id].evidence, others),
+                     new[id], titles)  # fmt: skip
+    for id in new:
+        if titles.known[id].alike:
+            titles.change(titles.known[id].model_copy(update={"alike": False}))
 
 
 def conflicts(
@@ -64,22 +82,38 @@ def conflicts(
     return groups(sorted(pairs))
 
 
-def _parts(
-    group: Sequence[str], new: Mapping[str, Pack], known: Mapping[str, Description]
-) -> list[list[str]]:
-    """The clusters of a group that a model named now, as many together as one call takes."""
-    named = [id for id in group if id in new and known[id].author == "llm"]
-    return [named[start : start + TOGETHER] for start in range(0, len(named), TOGETHER)]
+@dataclass(frozen=True)
+class _Call:
+    """Clusters that get new titles together, and one whose title stays, to be told apart from."""
+
+    asked: list[Pack]
+    fixed: list[Evidence]
 
 
-def _retitled(
-    writing: Writing, packs: Sequence[Pack], known: Mapping[str, Description]
-) -> list[Description]:
-    """The descriptions with the titles that the model gives them now; none where it cannot."""
-    ids = [pack.evidence.cluster for pack in packs]
-    before = [known[id] for id in ids]
-    titles = {id: one.title for id, one in known.items()}
-    shown = {pack.evidence.cluster: pack.evidence.with_titles(titles) for pack in packs}
+def _calls(group: Sequence[str], new: Mapping[str, Pack], titles: Titles) -> list[_Call]:
+    """The calls for clusters of like title: those that the model named now, a few at a time."""
+    asked = [id for id in group if id in new and titles.known[id].author == "llm"]
+    kept = [titles.evidence(id) for id in group if id not in asked]
+    fixed = [evidence for evidence in kept if evidence is not None][:1]
+    room = TOGETHER - len(fixed)
+    return [
+        _Call([new[id] for id in asked[start : start + room]], fixed)
+        for start in range(0, len(asked), room)
+    ]
+
+
+def _retitle(writing: Writing, call: _Call, titles: Titles) -> None:
+    """Ask for new titles; where the model gives none that are sound, they stay.
+
+    Raises:
+        LimitReached, EndpointDown: No other call would be answered either.
+    """
+    names = {id: one.title for id, one in titles.known.items()}
+    shown = {
+        evidence.cluster: evidence.with_titles(names)
+        for evidence in [*(pack.evidence for pack in call.asked), *call.fixed]
+    }
+    ids = [pack.evidence.cluster for pack in call.asked]
 
     def check(answer: ApartAnswer) -> None:
         given = [one.cluster for one in answer.titles]
@@ -93,13 +127,19 @@ def _retitled(
             if fault := title_fault(one.title, alone, told(writing.wording)):
                 raise ValueError(f"{one.cluster}: {fault}")
 
+    fixed = {evidence.cluster for evidence in call.fixed}
     try:
-        prompt = apart_prompt(writing.wording, [shown[id] for id in ids], before)
+        prompt = apart_prompt(writing.wording, list(shown.values()), names, fixed)
         answer = writing.asker.ask(prompt, ApartAnswer, check)
+    except (LimitReached, EndpointDown):
+        raise
     except Unavailable:
-        return []  # the titles stay as they are, and keyphrases tell them apart
+        return  # keyphrases will tell them apart
     given = {one.cluster: one.title for one in answer.titles}
-    return [
-        proved(writing.judge, found.model_copy(update={"title": given[found.cluster]}), pack)
-        for found, pack in zip(before, packs, strict=True)
-    ]
+    for pack in call.asked:
+        _entitle(writing, given[pack.evidence.cluster], pack, titles)
+
+
+def _entitle(writing: Writing, title: str, pack: Pack, titles: Titles) -> None:
+    changed = titles.known[pack.evidence.cluster].model_copy(update={"title": title})
+    titles.change(proved(writing.judge, changed, pack))

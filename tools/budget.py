@@ -122,10 +122,13 @@ class Budget:
 
     def _error(self, limit: str, expected: Usage) -> LimitReached:
         about = "about " if self._used.estimated else ""
+        name = limit.split(" ")[0]
+        no_room = f"{limit} leaves no room for a request of about {expected.tokens:,} tokens"
+        if not self._used.calls:
+            return LimitReached(f"{no_room}. Raise {name}.")
         return LimitReached(
-            f"{limit} leaves no room for a request of about {expected.tokens:,} tokens: "
-            f"{self._used.calls:,} calls and {about}{self._used.tokens:,} tokens are used. "
-            f"What was answered is kept. Call again for the rest, or raise {limit.split(' ')[0]}."
+            f"{no_room}: {self._used.calls:,} calls and {about}{self._used.tokens:,} tokens are "
+            f"used. What was answered is kept. Call again for the rest, or raise {name}."
         )
 
 

@@ -137,9 +137,12 @@ def of_all_sizes(run: Run) -> bool:
 
 
 def carried_words(before: Selection, same: Mapping[str, str]) -> dict[str, Description]:
-    """The descriptions of an earlier run for the clusters that are the same thing, by later id."""
+    """The descriptions of an earlier run for the clusters that are the same thing, by later id.
+
+    Their parts are others now, so that nothing is said of one that was passed over.
+    """
     return {
-        id: before.descriptions[earlier].model_copy(
+        id: without_parts(before.descriptions[earlier]).model_copy(
             update={
                 "cluster": id,
                 "carried_from": before.descriptions[earlier].carried_from
@@ -149,6 +152,14 @@ def carried_words(before: Selection, same: Mapping[str, str]) -> dict[str, Descr
         for id, earlier in same.items()
         if earlier in before.descriptions
     }
+
+
+def without_parts(description: Description) -> Description:
+    """The description without what its proof says of parts that are no more."""
+    if description.proof is None or description.proof.passed_over is None:
+        return description
+    proof = description.proof.model_copy(update={"passed_over": None})
+    return description.model_copy(update={"proof": proof})
 
 
 def keep_descriptions(folder: Path, descriptions: Mapping[str, Description]) -> None:

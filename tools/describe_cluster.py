@@ -18,10 +18,17 @@ from corpuscope.tools.excerpts import shortened
 from corpuscope.tools.gathering import gather
 from corpuscope.tools.schema import NOISE, Node, Sentence, Watch
 from corpuscope.tools.selection import DatasetName, Focus, RunId, Selection, as_id, select
-from corpuscope.tools.tree import depth, is_within
+from corpuscope.tools.tree import is_within
 from corpuscope.tools.wording import yourself_text
 from corpuscope.tools.workspace import Workspace
-from corpuscope.tools.writing import Order, expected_usage, wording_of, write_all
+from corpuscope.tools.writing import (
+    Order,
+    expected_usage,
+    in_waves,
+    take_names,
+    wording_of,
+    write_all,
+)
 
 ALL, TREE = "all", "tree"
 
@@ -72,14 +79,20 @@ def describe_cluster(
     """
     selection = select(workspace, dataset, run)
     nodes = _chosen(selection, cluster)
-    if focus is not None:
-        workspace.runs.save_focus(selection.run, clean_text(focus))
+    said = None if focus is None else clean_text(focus)
+    if said is not None and not estimate:
+        workspace.runs.save_focus(selection.run, said)
     watch.report(0.02, "gathering evidence")
-    if (writer := workspace.writer) is None:
-        result = _for_the_assistant(workspace, selection, nodes, refresh)
-    else:
-        order = Order(writer, nodes, refresh, verify, max_calls)
+    if (writer := workspace.writer) is not None:
+        order = Order(writer, nodes, refresh, verify, max_calls, said)
         result = _by_the_model(workspace, watch, selection, order, estimate)
+    elif estimate or verify or max_calls is not None:
+        raise BadInput(
+            "No model is configured, so estimate, verify and max_calls mean nothing: leave them "
+            "out, and you get the evidence to write from (or set CORPUSCOPE_LLM_MODEL)."
+        )
+    else:
+        result = _for_the_assistant(workspace, selection, nodes, refresh)
     if detail == "detailed":
         result = _with_texts(workspace, selection, result)
     return result
@@ -89,14 +102,19 @@ def _for_the_assistant(
     workspace: Workspace, selection: Selection, nodes: Sequence[Node], refresh: bool
 ) -> DescribeResult:
     """What is described, and the evidence for the rest, as much as one answer holds."""
-    known = {} if refresh else selection.descriptions
-    # Parts before their headings, which are named from them.
-    missing = sorted(
-        (node for node in nodes if node.id not in known),
-        key=lambda node: (-depth(node.id), -node.size),
+    known = {} if refresh else take_names(workspace, selection, nodes)
+    missing = [node for node in nodes if node.id not in known]
+    # Headings come later: they are named from their parts.
+    waves = in_waves([node.id for node in missing])
+    first = sorted(
+        (node for node in missing if node.id in waves[0]) if waves else [],
+        key=lambda node: -node.size,
     )
-    titles = {id: one.title for id, one in selection.descriptions.items()}
-    packs = gather(workspace, selection, missing[:MOST_PACKS])
+    titles = {
+        id: workspace.redact(one.title)
+        for id, one in workspace.runs.descriptions(selection.run).items()
+    }
+    packs = gather(workspace, selection, first[:MOST_PACKS])
     shown = _fitting([pack.evidence.with_titles(titles) for pack in packs])
     for evidence in shown:
         workspace.runs.save_evidence(selection.run, evidence)
@@ -108,6 +126,7 @@ def _for_the_assistant(
         update={
             "to_write": ids,
             "remaining": [node.id for node in missing if node.id not in ids],
+            "refresh": refresh,
             "evidence": yourself_text(wording, shown) if shown else None,
             "stability": {id: scores[id] for id in ids if id in scores},
         }
@@ -124,19 +143,20 @@ def _by_the_model(
         update = {"estimate": cost_of(usage, order.writer)}
         return _result(workspace, selection, there).model_copy(update=update)
     written = write_all(workspace, selection, order, watch.report)
+    used = cost_of(written.usage, order.writer, written.seconds)
+    asked = written.usage.calls or written.usage.cached
     if written.failures and len(written.failures) == len(order.nodes):
-        raise CorpuscopeError(written.failures[0][1])
+        spent = f" The model used {used.as_text()}." if asked else ""
+        raise CorpuscopeError(f"{written.failures[0][1]}{spent}")
     lost = {id for id, _ in written.failures}
     done = [node for node in order.nodes if node.id not in lost]
     failures = [
         *(Failure(cluster=id, reason=reason) for id, reason in written.failures),
         *(
-            Failure(cluster=id, reason=f"Described, but not sorted by the model: {reason}")
+            Failure(cluster=id, reason=reason, kind="not verified")
             for id, reason in written.unverified
         ),
     ]
-    used = cost_of(written.usage, order.writer, written.seconds)
-    asked = written.usage.calls or written.usage.cached
     return _result(workspace, selection, done).model_copy(
         update={"failures": failures, "used": used if asked else None}
     )
@@ -154,6 +174,7 @@ def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -
         failures=[],
         to_write=[],
         remaining=[],
+        refresh=False,
         evidence=None,
         stability={},
         used=None,
@@ -163,6 +184,12 @@ def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -
 
 def _chosen(selection: Selection, cluster: str | list[str]) -> list[Node]:
     layer = selection.standing_in(selection.run.recommended)
+    if cluster in (ALL, TREE) and not layer:
+        raise BadInput(
+            f"Run {selection.run.id} found no clusters to describe. {selection.run.hint or ''} "
+            "Cluster again with a smaller min_cluster_size, or read the records with get-members "
+            "(cluster='noise')."
+        )
     if cluster == ALL:
         return layer
     if cluster == TREE:

@@ -32,6 +32,8 @@ class DescribedCluster(Result):
     author: Author
     note: str
     """Why it is not what was asked for; mostly empty."""
+    alike: bool
+    """Whether its title is nearly another's, and no call was left to tell them apart."""
     proof: Proof | None
     proof_word: str
     """strong, fair, weak, blurred (the cluster itself overlaps others), or not tried."""
@@ -48,6 +50,8 @@ class DescribedCluster(Result):
         misfits = f"\n  Does not fit: {self.misfits}" if self.misfits else ""
         if self.note:
             misfits += f"\n  {self.note} With refresh it is asked again."
+        if self.alike:
+            misfits += "\n  Its title is nearly another's: call again to have them told apart."
         return (
             f"{self.cluster}: {self.title} ({self.size:,} records, {self.share:.1%}, "
             f"by {self.author}; {said(self.proof)}{holds})\n  {summary}{misfits}"
@@ -55,14 +59,15 @@ class DescribedCluster(Result):
 
 
 class Failure(Result):
-    """A cluster that could not be described, and why."""
+    """A cluster that could not be described, or whose description was not verified, and why."""
 
     cluster: str
     reason: str
+    kind: Literal["not described", "not verified"] = "not described"
 
     def as_text(self) -> str:
         """One line."""
-        return f"{self.cluster}: {self.reason}"
+        return f"{self.kind.capitalize()}: {self.cluster}. {self.reason}"
 
 
 class Cost(Result):
@@ -104,7 +109,10 @@ class DescribeResult(Result):
     to_write: list[str]
     """Clusters whose evidence is below: answer with `label-cluster`."""
     remaining: list[str]
-    """Clusters asked for whose evidence did not fit into this answer."""
+    """Clusters asked for whose evidence comes next: it did not fit, or they are headings, which are
+    named from their parts."""
+    refresh: bool
+    """Whether the rest is to be asked for with refresh, too."""
     evidence: str | None
     stability: dict[str, float]
     """The scores of the clusters to write, 0 to 1, where they were checked."""
@@ -140,7 +148,8 @@ class DescribeResult(Result):
         if self.evidence is not None:
             lines.append(self.evidence)
         if self.remaining:
-            lines.append(f"Afterwards, call describe-cluster for: {', '.join(self.remaining)}.")
+            rest = f"Afterwards, call describe-cluster for: {', '.join(self.remaining)}"
+            lines.append(f"{rest}, with refresh=true." if self.refresh else f"{rest}.")
         return "\n".join(lines)
 
 
@@ -156,6 +165,7 @@ def described(node: Node, description: Description, held: Stability | None) -> D
         share=node.share,
         author=description.author,
         note=description.note,
+        alike=description.alike,
         proof=description.proof,
         proof_word=word_for(description.proof),
         stability=held.scores.get(node.id) if held else None,
@@ -183,14 +193,13 @@ def cost_of(usage: Usage, writer: Writer, seconds: float | None = None) -> Cost:
 
 def _together(failures: Sequence[Failure]) -> list[str]:
     """The failures in lines, those of one reason in one."""
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for failure in failures:
-        by_reason.setdefault(failure.reason, []).append(failure.cluster)
+        by_reason.setdefault((failure.kind, failure.reason), []).append(failure.cluster)
     lines = []
-    for reason, clusters in by_reason.items():
+    for (kind, reason), clusters in by_reason.items():
         named = ", ".join(clusters[:CLUSTERS_NAMED])
-        more = (
-            f" and {len(clusters) - CLUSTERS_NAMED} more" if len(clusters) > CLUSTERS_NAMED else ""
-        )
-        lines.append(f"Not described: {named}{more}. {reason}")
+        rest = len(clusters) - CLUSTERS_NAMED
+        more = f" and {rest} more" if rest > 0 else ""
+        lines.append(f"{kind.capitalize()}: {named}{more}. {reason}")
     return lines

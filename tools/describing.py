@@ -223,7 +223,7 @@ def describe_many(
 
 def now() -> str:
     """The time as descriptions keep it: ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _asked(writing: Writing, pack: Pack, prompt: Prompt) -> Description:
@@ -251,10 +251,11 @@ def _mended(writing: Writing, found: Description, pack: Pack) -> Description:
     try:
         prompt = again_prompt(writing.wording, pack.evidence, found, wrong)
         other = _asked(writing, pack, prompt)
-    except (InvalidAnswer, LimitReached):
+    except Unavailable:
+        return found  # it is there and paid for, whatever becomes of a better one
+    if found.proof is None or other.proof is None or other.proof.auc <= found.proof.auc:
         return found
-    assert found.proof is not None and other.proof is not None  # the halves have the same size
-    return other if other.proof.auc > found.proof.auc else found
+    return other
 
 
 def _is_title(keywords: Sequence[str]) -> bool:

@@ -63,9 +63,13 @@ class Judge:
             return alike_pairs(titles, None)
 
     def mistakes(self, description: Description, trial: Trial) -> Mistakes:
-        """The texts that title and summary put on the wrong side."""
-        with self._one_at_a_time:
-            return mistakes(self._words(description), self._seen(trial), MISTAKES_SHOWN)
+        """The texts that title and summary put on the wrong side; none where they are not known."""
+        try:
+            with self._one_at_a_time:
+                return mistakes(self._words(description), self._seen(trial), MISTAKES_SHOWN)
+        except Unavailable as error:
+            logging.getLogger(__name__).warning("mistakes were not looked for: %s", error)
+            return Mistakes([], [])
 
     def _words(self, description: Description) -> Floats:
         summary = " ".join(sentence.text for sentence in description.summary)

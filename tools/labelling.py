@@ -27,6 +27,8 @@ from corpuscope.tools.selection import as_id
 SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*")
 """Where a summary that came in one piece is cut."""
 
+AFTER_STOP = re.compile("([.!?\u3002\uff01\uff1f])\\s*([\\[(]r\\d+(?:[,;\\s]+r\\d+)*[\\])])")
+
 MOST_SENTENCES = 4
 QUOTED_CHARACTERS = 120
 
@@ -40,9 +42,11 @@ def as_sentences(value: object) -> object:
     """Models also write the summary in one piece, with its references in brackets."""
     if not isinstance(value, str):
         return value
+    # References after the full stop belong to the sentence before.
+    text = AFTER_STOP.sub(r" \2\1 ", value.strip())
     return [
         {"text": part, "refs": REFERENCE.findall(part.lower())}
-        for part in SENTENCE_END.split(value.strip())
+        for part in SENTENCE_END.split(text)
         if part
     ]
 

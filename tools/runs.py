@@ -1,6 +1,7 @@
 """Runs on disk: `runs/<dataset>/<run>/`, each file written under another name and renamed."""
 
 import contextlib
+import json
 import os
 import shutil
 import uuid
@@ -23,6 +24,7 @@ STABILITY_FILE = "stability.json"
 DESCRIPTIONS = "descriptions"
 EVIDENCE = "evidence"
 FOCUS_FILE = "focus.txt"
+REFRESH_FILE = "refresh.json"
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,13 @@ class Runs:
         with _renamed(folder / f"{description.cluster}.json") as draft:
             draft.write_text(description.model_dump_json(indent=1), encoding="utf-8")
 
+    def description(self, run: Run, cluster: str) -> Description | None:
+        """The words for one cluster as they are now; None where there are none."""
+        file = self.folder(run.dataset, run.id) / DESCRIPTIONS / f"{cluster}.json"
+        if not file.exists():
+            return None
+        return Description.model_validate_json(file.read_text(encoding="utf-8"))
+
     def descriptions(self, run: Run) -> dict[str, Description]:
         """The run's descriptions by cluster id."""
         folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
@@ -200,6 +209,26 @@ class Runs:
         """What the person said about the corpus, "" where nothing."""
         file = self.folder(run.dataset, run.id) / FOCUS_FILE
         return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def begin_refresh(self, run: Run, key: str, now: str) -> None:
+        """Keep when the writing anew of what `key` stands for began, unless an earlier call began
+        it and did not come to its end."""
+        if self.refresh_begun(run, key) is None:
+            with _renamed(self.folder(run.dataset, run.id) / REFRESH_FILE) as draft:
+                draft.write_text(json.dumps({key: now}), encoding="utf-8")
+
+    def refresh_begun(self, run: Run, key: str) -> str | None:
+        """When a writing anew began that has not come to its end, ISO 8601; None if there is none
+        of this key."""
+        file = self.folder(run.dataset, run.id) / REFRESH_FILE
+        if not file.exists():
+            return None
+        known: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        return known.get(key)
+
+    def end_refresh(self, run: Run) -> None:
+        """All that was to be written anew is."""
+        (self.folder(run.dataset, run.id) / REFRESH_FILE).unlink(missing_ok=True)
 
     def remove(self, dataset: str) -> None:
         """Forget all runs of a dataset."""

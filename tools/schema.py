@@ -244,6 +244,8 @@ class Description(Frozen):
     author: Author
     note: str = ""
     """Why it is not what was asked for, such as a model's answer that was unfit; mostly empty."""
+    alike: bool = False
+    """Whether its title is nearly another's, and no call was left to tell them apart."""
     model: str | None = None
     created: str = ""
     carried_from: str | None = None

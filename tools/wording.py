@@ -1,7 +1,7 @@
 """The prompts about clusters: templates filled in with evidence, language and focus."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,11 +16,8 @@ from corpuscope.tools.schema import Description
 SORTED_CHARACTERS = 300
 """The most of one text that is sorted: twenty of them are in a prompt."""
 
-TEMPLATES = (
-    *("describe-system", "describe-user", "describe-again", "describe-apart", "describe-sort"),
-    "describe-yourself",
-)
-"""Those that decide what is written."""
+TEMPLATES = ("describe-system", "describe-user", "describe-again")
+"""Those that decide what a model writes of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +82,26 @@ def again_prompt(
 
 
 def apart_prompt(
-    wording: Wording, evidences: Sequence[Evidence], titles: Sequence[Description]
+    wording: Wording,
+    evidences: Sequence[Evidence],
+    known: Mapping[str, str],
+    fixed: Collection[str] = (),
 ) -> Prompt:
-    """Asks for titles that tell clusters apart whose titles are nearly equal."""
+    """Asks for titles that tell clusters apart whose titles, by id in `known`, are nearly equal.
+
+    Those of the clusters in `fixed` stay.
+    """
     parts = [
-        f"{evidence.as_text()}\nIts title now: {description.title}"
-        for evidence, description in zip(evidences, titles, strict=True)
+        f"{evidence.as_text()}\n"
+        f"Its title{', which stays' if evidence.cluster in fixed else ' now'}: "
+        f"{known[evidence.cluster]}"
+        for evidence in evidences
     ]
+    asked = [evidence.cluster for evidence in evidences if evidence.cluster not in fixed]
     user = _rendered(
         wording,
         "describe-apart",
-        clusters=", ".join(evidence.cluster for evidence in evidences),
+        clusters=", ".join(asked),
         focus=_focus(wording),
         evidence=fence("\n\n".join(parts)),
     )

@@ -1,26 +1,30 @@
 """Describing many clusters with a model: parts before headings, saved as they come, told apart."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from corpuscope.tools.answers import DescriptionAnswer, SortAnswer
-from corpuscope.tools.apart import tell_apart
+from corpuscope.tools.apart import Titles, tell_apart
 from corpuscope.tools.asking import asking
 from corpuscope.tools.budget import Limits, Usage
+from corpuscope.tools.describe_result import cost_of
 from corpuscope.tools.describing import (
     Outcome,
     Writing,
     describe_many,
     describe_with_keywords,
     describe_with_model,
+    now,
     proved,
     texts_to_sort,
     verified,
 )
 from corpuscope.tools.gathering import Pack, gather
 from corpuscope.tools.judging import open_judge
+from corpuscope.tools.proof import enough
 from corpuscope.tools.schema import Description, Node, Report, no_report
 from corpuscope.tools.selection import Selection
 from corpuscope.tools.tree import depth, is_within
@@ -40,6 +44,8 @@ class Order:
     refresh: bool = False
     verify: bool = False
     max_calls: int | None = None
+    focus: str | None = None
+    """What the person says now, in place of what the run keeps."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +69,32 @@ class _Desk:
     concurrency: int
     packs: dict[str, Pack]
     known: dict[str, Description]
+    since: str
+    """What was written from then on is new already, ISO 8601; "" where nothing is written anew."""
 
     def keep(self, description: Description) -> None:
-        """Save a description at once: whatever stops the work, it is not lost."""
-        self.workspace.runs.save_description(self.selection.run, description)
-        self.known[description.cluster] = description
+        """Save a description at once: whatever stops the work, it is not lost.
+
+        What somebody else has written meanwhile stays.
+        """
+        runs, run, id = self.workspace.runs, self.selection.run, description.cluster
+        there = runs.description(run, id)
+        if there is None or there == self.known.get(id):
+            runs.save_description(run, description)
+            there = description
+        self.known[id] = there
 
     def pack(self, id: str) -> Pack:
         """The evidence of a cluster with the titles that others have by now."""
-        titles = {id: one.title for id, one in self.known.items()}
+        titles = {id: self.workspace.redact(one.title) for id, one in self.known.items()}
         pack = self.packs[id]
         return replace(pack, evidence=pack.evidence.with_titles(titles))
 
 
-def wording_of(workspace: Workspace, selection: Selection) -> Wording:
-    """How descriptions of a run are written."""
-    focus = workspace.runs.focus(selection.run)
-    return Wording(workspace.templates, workspace.language, focus)
+def wording_of(workspace: Workspace, selection: Selection, focus: str | None = None) -> Wording:
+    """How descriptions of a run are written: with this focus, or the one that it keeps."""
+    kept = workspace.runs.focus(selection.run) if focus is None else focus
+    return Wording(workspace.templates, workspace.language, kept)
 
 
 def write_all(workspace: Workspace, selection: Selection, order: Order, report: Report) -> Written:
@@ -93,11 +108,14 @@ def write_all(workspace: Workspace, selection: Selection, order: Order, report: 
         BadInput: A template of the user's does not fit.
     """
     begun = time.monotonic()
+    if order.refresh:
+        workspace.runs.begin_refresh(
+            selection.run, _refresh_key(workspace, selection, order), now()
+        )
     with _at_desk(workspace, selection, order) as desk:
         todo = [node for node in order.nodes if _needs_words(desk, node, order)]
-        expected = _expected(desk, todo, order)
-        report(GATHERED, f"describing {len(todo)} clusters: about {expected.calls} calls, "
-               f"{expected.tokens:,} tokens")  # fmt: skip
+        expected = cost_of(_expected(desk, todo, order), order.writer)
+        report(GATHERED, f"describing {len(todo)} clusters: {expected.as_text()}")
         failures: list[tuple[str, str]] = []
         stopped = ""
         for number, wave in enumerate(waves := in_waves([node.id for node in todo])):
@@ -108,7 +126,11 @@ def write_all(workspace: Workspace, selection: Selection, order: Order, report: 
                 stopped = outcome.stopped
             else:
                 failures += [(id, stopped) for id in wave]
+        if not stopped:
+            _settle_titles(desk, order)
         unverified = _verify(desk, order, stopped) if order.verify else []
+        if order.refresh and not failures:
+            workspace.runs.end_refresh(selection.run)
         return Written(failures, unverified, desk.writing.asker.usage, time.monotonic() - begun)
 
 
@@ -117,6 +139,19 @@ def expected_usage(workspace: Workspace, selection: Selection, order: Order) -> 
     with _at_desk(workspace, selection, order) as desk:
         todo = [node for node in order.nodes if _needs_words(desk, node, order)]
         return _expected(desk, todo, order)
+
+
+def take_names(
+    workspace: Workspace, selection: Selection, nodes: Sequence[Node]
+) -> dict[str, Description]:
+    """The run's descriptions, after headings with one part only have taken the part's name."""
+    known = workspace.runs.descriptions(selection.run)
+    for id in [id for wave in in_waves([node.id for node in nodes]) for id in wave]:
+        children = selection.children(id)
+        if id not in known and len(children) == 1 and (only := known.get(children[0].id)):
+            known[id] = only.model_copy(update={"cluster": id, "carried_from": None})
+            workspace.runs.save_description(selection.run, known[id])
+    return known
 
 
 def in_waves(ids: Sequence[str]) -> list[list[str]]:
@@ -135,10 +170,10 @@ def in_waves(ids: Sequence[str]) -> list[list[str]]:
 def _at_desk(workspace: Workspace, selection: Selection, order: Order) -> Iterator[_Desk]:
     """The evidence of what the order may need, and the model, which is not yet reached."""
     writer = order.writer
-    known = dict(selection.descriptions)
+    known = workspace.runs.descriptions(selection.run)
     # A run never changes; its texts may have been changed by an ingest since.
     changed = selection.card.version != selection.run.dataset_version
-    wording = wording_of(workspace, selection)
+    wording = wording_of(workspace, selection, order.focus)
     key = wording.key(writer.model)
     needed = [
         node
@@ -147,7 +182,9 @@ def _at_desk(workspace: Workspace, selection: Selection, order: Order) -> Iterat
         or order.verify
         or changed
         or (present := known.get(node.id)) is None
-        or present.prompt_key != key
+        or present.prompt_key not in ("", key)
+        or present.author == "keywords"
+        or present.alike
     ]
     packs = gather(workspace, selection, needed)
     limits = Limits(order.max_calls, writer.max_tokens)
@@ -161,22 +198,43 @@ def _at_desk(workspace: Workspace, selection: Selection, order: Order) -> Iterat
             writer.endpoint.concurrency,
             {pack.evidence.cluster: pack for pack in packs},
             known,
+            _refreshed_since(workspace, selection, order),
         )
+
+
+def _refreshed_since(workspace: Workspace, selection: Selection, order: Order) -> str:
+    """When the writing anew of these clusters began: what is younger is done already, so that a
+    call that was stopped, by a limit or otherwise, is gone on with."""
+    if not order.refresh:
+        return ""
+    key = _refresh_key(workspace, selection, order)
+    return workspace.runs.refresh_begun(selection.run, key) or now()
+
+
+def _refresh_key(workspace: Workspace, selection: Selection, order: Order) -> str:
+    """What is asked for: another order begins anew."""
+    prompt_key = wording_of(workspace, selection, order.focus).key(order.writer.model)
+    asked = " ".join([prompt_key, *sorted(node.id for node in order.nodes)])
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _needs_words(desk: _Desk, node: Node, order: Order) -> bool:
     """Whether a cluster is to be described: it is not yet, or not from what is there now.
 
-    Words of people and assistants stay unless asked anew; so do those that a theme brought along
-    from an earlier run, whose records are never quite the same.
+    Words of people and assistants stay unless asked anew. Those that a theme brought along from an
+    earlier run stay while templates, model, focus and language are the same: its records never are.
     """
     present = desk.known.get(node.id)
-    if order.refresh or present is None:
+    if present is None:
         return True
+    if order.refresh:
+        return present.created < desk.since
     if present.author not in ("llm", "keywords"):
         return False
-    if present.prompt_key != desk.writing.wording.key(desk.writing.model):
-        return True
+    key = desk.writing.wording.key(desk.writing.model)
+    if present.prompt_key != key:
+        # Without a key it is from before there were any.
+        return bool(present.prompt_key) or present.author == "keywords"
     pack = desk.packs.get(node.id)
     same = pack is None or pack.evidence.key == present.evidence_key
     return not same and present.carried_from is None
@@ -209,17 +267,33 @@ def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
     packs = [desk.pack(id) for id in asked]
     for pack in packs:
         desk.workspace.runs.save_evidence(desk.selection.run, pack.evidence)
+    unfit: list[tuple[str, str]] = []
+
+    def keep(description: Description) -> None:
+        before = desk.known.get(description.cluster)
+        if description.author == "keywords" and before and before.author != "keywords":
+            unfit.append((description.cluster, f"{description.note} The words it had stay."))
+        else:
+            desk.keep(description)
+
     outcome = describe_many(
-        lambda pack: describe_with_model(desk.writing, pack),
-        packs,
-        desk.concurrency,
-        report,
-        desk.keep,
+        lambda pack: describe_with_model(desk.writing, pack), packs, desk.concurrency, report, keep
     )
-    lost = {id for id, _ in outcome.failures}
-    named = [desk.pack(id) for id in asked if id not in lost]
-    tell_apart(desk.writing, named, desk.known, desk.keep)
-    return outcome
+    lost = {id for id, _ in [*outcome.failures, *unfit]}
+    _tell_apart(desk, [id for id in asked if id not in lost])
+    return Outcome([*outcome.failures, *unfit], outcome.stopped)
+
+
+def _settle_titles(desk: _Desk, order: Order) -> None:
+    """Tell apart what an earlier call could not, for want of room."""
+    _tell_apart(desk, [node.id for node in order.nodes
+                       if (present := desk.known.get(node.id)) and present.alike])  # fmt: skip
+
+
+def _tell_apart(desk: _Desk, ids: Sequence[str]) -> None:
+    runs, run = desk.workspace.runs, desk.selection.run
+    titles = Titles(desk.known, lambda id: runs.evidence(run, id), desk.keep)
+    tell_apart(desk.writing, [desk.pack(id) for id in ids], titles)
 
 
 def _verify(desk: _Desk, order: Order, stopped: str) -> list[tuple[str, str]]:
@@ -241,7 +315,8 @@ def _unsorted(desk: _Desk, order: Order) -> list[Pack]:
     found = []
     for node in order.nodes:
         proof = present.proof if (present := desk.known.get(node.id)) else None
-        if proof is None or proof.precision is None:
+        pack = desk.packs.get(node.id)
+        if pack and enough(pack.trial.halves()[1]) and (proof is None or proof.precision is None):
             found.append(desk.pack(node.id))
     return found
 
