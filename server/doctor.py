@@ -65,14 +65,18 @@ def sent(workspace: Workspace) -> list[str]:
     vectors = "nowhere, unless a dataset's embedding is openai:…"
     if openai is not None and workspace.default_embedding.startswith("openai:"):
         vectors = f"to {openai.host}: all texts of new datasets once, queries, and descriptions"
-    redacted = workspace.redact("someone@example.org") != "someone@example.org"
+    redaction = "off"
+    if workspace.redact("someone@example.org") != "someone@example.org":
+        redaction = (
+            "on, before each of these but Milvus; names stay, of people and of columns, and so "
+            "do keywords that were counted before it was on: cluster again"
+        )
     return [
         f"texts for descriptions  {words}",
         f"texts for vectors       {vectors}",
         f"records and vectors     {f'to {without_login(store)}' if store else 'Milvus Lite, here'}",
         "what tools answer       to the assistant that called them",
-        f"redaction               {'on, before each of these but Milvus' if redacted else 'off'}"
-        " (CORPUSCOPE_REDACT)",
+        f"redaction               {redaction} (CORPUSCOPE_REDACT)",
     ]
 
 

@@ -29,7 +29,8 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.server.app import build_server
-from corpuscope.server.settings import Settings
+from corpuscope.server.settings import Settings, open_workspace
+from corpuscope.tools.schema import Description, Proof
 
 pytestmark = pytest.mark.anyio
 
@@ -578,3 +579,24 @@ async def test_templates_of_the_users_are_used_and_a_change_of_them_writes_anew(
     assert "describe-user.md has the places $cluster; expected: $cluster, $evidence, $focus" in (
         answer.text
     )
+
+
+async def test_what_the_words_pass_over_is_forgotten_when_the_parts_are_others(
+    settings: Settings, keyless: Client
+) -> None:
+    await clustered(keyless, "split_again")
+    page = await call(keyless, "list-clusters", dataset="split_again")
+    largest = page.data["clusters"][0]["id"]
+    runs = open_workspace(settings).runs
+    proof = Proof(
+        auc=0.9, best=0.9, by="lexical", inside=20, outside=20, passed_over=f"{largest}.9"
+    )
+    words = Description(
+        cluster=largest, title="Ours", summary=[], keywords=[], author="person", proof=proof
+    )
+    runs.save_description(runs.load("split_again"), words)
+    await finish(keyless, "cluster", dataset="split_again", within=largest, min_cluster_size=6)
+    kept = runs.descriptions(runs.load("split_again"))[largest]
+    assert kept.title == "Ours"
+    assert kept.proof is not None
+    assert (kept.proof.auc, kept.proof.passed_over) == (0.9, None)

@@ -27,6 +27,7 @@ def test_it_tells_what_is_configured_reachable_and_at_hand(
     assert "ok    Default embedding: lexical" in said
     assert "tiny is offered" in said
     assert "mcp 2." in said
+    assert "redaction               off (CORPUSCOPE_REDACT)" in said
 
 
 def test_what_does_not_work_is_named_and_the_exit_code_says_so(
@@ -42,3 +43,10 @@ def test_what_does_not_work_is_named_and_the_exit_code_says_so(
     said = capsys.readouterr().out
     assert "FAIL  Milvus: Milvus does not answer at http://127.0.0.1:9" in said
     assert "Set CORPUSCOPE_LLM_MODEL" in said
+
+
+def test_it_says_what_redaction_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = read_settings(_env_file=None, home=tmp_path, embedding="lexical", redact=True)
+    assert run_doctor(settings) == 0
+    said = capsys.readouterr().out
+    assert "redaction               on, before each of these but Milvus; names stay" in said

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from corpuscope.tools.keywords import keywords
+from corpuscope.tools.keywords import MOST_CHARACTERS, keywords
+from corpuscope.tools.redaction import redact
 from corpuscope.tools.schema import Ints
 
 
@@ -127,3 +128,29 @@ def test_no_more_than_asked_for_and_the_same_each_time() -> None:
     found = keywords(texts, clusters, count=5)
     assert {len(words) for words in found.values()} == {5}
     assert found == keywords(texts, clusters, count=5)
+
+
+def test_what_is_redacted_is_in_no_keyword_and_neither_is_its_mark() -> None:
+    written = [f"{text}, write to card.desk@card-mail.com, phone +49 30 901820" for text in CARDS]
+    texts, clusters = clusters_of(written, TRAINS)
+    assert any("mail.com" in word for word in keywords(texts, clusters, count=20)["1"])
+    found = keywords(texts, clusters, count=20, redact=redact)["1"]
+    assert "card" in found
+    assert not [word for word in found if "email" in word.split()]
+    assert not [word for word in found if "desk" in word or "mail" in word]
+
+
+def test_an_address_where_a_long_text_is_cut_is_in_no_keyword() -> None:
+    address = "card.desk@card-mail.com"
+    for over in range(1, len(address)):
+        before = "x " * ((MOST_CHARACTERS - over) // 2) + " " * (over % 2)
+        texts, clusters = clusters_of(
+            [f"{text} {before}"[-len(before) :] + address for text in CARDS], TRAINS
+        )
+        found = keywords(texts, clusters, count=20, redact=redact)["1"]
+        assert not [word for word in found if "desk" in word or "mail" in word]
+
+
+def test_without_redaction_a_word_in_brackets_is_a_word() -> None:
+    texts, clusters = clusters_of([f"{text} [email] [card]" for text in CARDS], TRAINS)
+    assert "email" in " ".join(keywords(texts, clusters, count=20)["1"])

@@ -154,6 +154,13 @@ async def test_summaries_in_one_piece_and_references_in_a_row_are_understood(
     told = await finish(shop, "describe-cluster", cluster=themes["login"])
     cited = [len(one["records"]) for one in told.data["descriptions"][0]["summary"]]
     assert cited == [2, 1]
+    behind = await label(
+        shop,
+        answers=[words_for("login", themes["login"], summary=f"{first} [r1, r2] {second} [r3]")],
+    )
+    assert not behind.is_error, behind.text
+    again = await finish(shop, "describe-cluster", cluster=themes["login"])
+    assert again.data["descriptions"][0]["summary"] == told.data["descriptions"][0]["summary"]
     row = [{"text": first, "refs": "r1, r4"}, {"text": second, "refs": "r2"}]
     saved = await label(shop, answers=[words_for("login", themes["login"], summary=row)])
     assert not saved.is_error, saved.text

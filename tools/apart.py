@@ -11,6 +11,7 @@ from corpuscope.tools.errors import Unavailable
 from corpuscope.tools.evidence import Evidence
 from corpuscope.tools.gathering import Pack
 from corpuscope.tools.judging import Judge
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.schema import Description
 from corpuscope.tools.wording import apart_prompt, told
 
@@ -26,12 +27,19 @@ class Titles:
     """The titles of a run while they are told apart.
 
     `known`: descriptions by cluster id as they are now; `evidence` gives that of a cluster whose
-    words are older, where it was kept; `keep` is given each description that changes.
+    words are older, where it was kept; `keep` is given each description that changes; `redact` is
+    done to titles before a model sees them.
     """
 
     known: dict[str, Description]
     evidence: Callable[[str], Evidence | None]
     keep: Callable[[Description], None]
+    redact: Redact = as_it_is
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The titles as a model may see them."""
+        return {id: self.redact(one.title) for id, one in self.known.items()}
 
     def change(self, description: Description) -> None:
         """Take on a description with another title, unless somebody has written a newer one."""
@@ -108,7 +116,7 @@ def _retitle(writing: Writing, call: _Call, titles: Titles) -> None:
     Raises:
         LimitReached, EndpointDown: No other call would be answered either.
     """
-    names = {id: one.title for id, one in titles.known.items()}
+    names = titles.shown
     shown = {
         evidence.cluster: evidence.with_titles(names)
         for evidence in [*(pack.evidence for pack in call.asked), *call.fixed]

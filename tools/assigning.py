@@ -16,6 +16,7 @@ from corpuscope.tools.corpus import Corpus
 from corpuscope.tools.drilling import recounted
 from corpuscope.tools.errors import BadInput, NotReady
 from corpuscope.tools.noise import COUNTS, counted
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Floats, Node, Run
 from corpuscope.tools.selection import Selection
@@ -88,17 +89,19 @@ class Grown:
         ).astype(np.float32)
 
 
-def check(selection: Selection) -> None:
+def check(selection: Selection, redact: Redact) -> None:
     """Make sure that new records can be put into the clusters of this run.
+
+    `redact` is done to the filter that the message names.
 
     Raises:
         BadInput: It is a run of a part of the dataset.
         NotReady: The dataset was replaced after it.
     """
     run, card = selection.run, selection.card
-    if run.parameters.get("where") is not None:
+    if (where := run.parameters.get("where")) is not None:
         raise BadInput(
-            f"Run {run.id} is of a part of '{card.name}' (where {run.parameters['where']}), and "
+            f"Run {run.id} is of a part of '{card.name}' (where {redact(str(where))}), and "
             "assign=True puts in all records. Name a run of the whole dataset, or call cluster()."
         )
     selection.check_current()

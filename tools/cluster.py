@@ -48,7 +48,7 @@ from corpuscope.tools.selection import (
     Selection,
     WhereFilter,
     as_id,
-    select,
+    stored,
 )
 from corpuscope.tools.workspace import Workspace
 
@@ -133,11 +133,11 @@ def cluster(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
                 "puts all records that are new into the clusters that the run has."
             )
-        return _assign(workspace, watch, select(workspace, dataset, run), focus)
+        return _assign(workspace, watch, stored(workspace, dataset, run), focus)
     if within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     if within is not None:
-        selection = select(workspace, dataset, run)
+        selection = stored(workspace, dataset, run)
         selection.check_current()
         several = drilling.outermost(selection, [within] if isinstance(within, str) else within)
         if len(several) == 1:
@@ -168,7 +168,7 @@ def _find(
         # A heading more above the themes would change all their ids.
         found = without_coarser(found, corpus.weights, deeper)
     watch.report(FOUND_SHARE, "choosing keywords and examples")
-    nodes = described_nodes(corpus, found)
+    nodes = described_nodes(corpus, found, workspace.redact)
     kept = settled(parameters, found, chosen.where)
     members = recorded_members(corpus, found)
     draft = recorded_run(chosen.card, corpus, found, nodes, members, kept)
@@ -199,7 +199,7 @@ def _assign(
     workspace: Workspace, watch: Watch, selection: Selection, focus: str | None
 ) -> ClusterResult:
     """A new run: the clusters of an earlier one, with the records that it does not know."""
-    assigning.check(selection)
+    assigning.check(selection, workspace.redact)
     corpus = _read(workspace, selection.card, None, watch.report).corpus
     members = workspace.runs.members(selection.run)
     watch.report(READ_SHARE, "searching the neighbours of new records")
@@ -239,7 +239,7 @@ def _drill(
         return told(workspace, selection, within).model_copy(
             update=whole | {"top": [], "clusters": 0}
         )
-    nodes = described_nodes(corpus, found)
+    nodes = described_nodes(corpus, found, workspace.redact)
     part = drilling.Part(within, corpus, found, nodes, centrality(corpus, found))
     kept = settled(parameters, found, None) | {"where": selection.run.parameters["where"]}
     child, moved = drilling.grafted(selection.run, members, part)

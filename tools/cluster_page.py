@@ -1,5 +1,6 @@
 """The page of one cluster in Markdown."""
 
+from corpuscope.tools.evidence import redacted_evidence
 from corpuscope.tools.excerpts import shortened
 from corpuscope.tools.proof import MEANING
 from corpuscope.tools.proof import said as proof_said
@@ -34,7 +35,7 @@ def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> 
         lines += [f"Does it hold? {said(score)}. {meanings([score]) or ''}".strip(), ""]
     evidence = workspace.runs.evidence(selection.run, node.id)
     if evidence is not None:
-        return "\n".join([*lines, evidence.as_text()])
+        return "\n".join([*lines, redacted_evidence(evidence, workspace.redact).as_text()])
     lines.append(f"{node.size:,} records, {node.share:.1%} of all.")
     lines.append(f"Keywords: {', '.join(node.keywords) or 'none'}")
     records = workspace.store.fetch(selection.card, node.exemplars)

@@ -1,12 +1,13 @@
 """What the tool `cluster` answers: the run in counts, its largest clusters, and what changed."""
 
 from corpuscope.tools.carrying import Carried
-from corpuscope.tools.changes import Comparison
+from corpuscope.tools.changes import Comparison, Piece
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.excerpts import shortened
 from corpuscope.tools.noise import noise_sentence
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.schema import NOISE, Layer, Node, Result
-from corpuscope.tools.selection import Selection
+from corpuscope.tools.selection import Selection, as_shown
 from corpuscope.tools.workspace import Workspace
 
 TOP_CLUSTERS = 12
@@ -126,8 +127,10 @@ def told(
 ) -> ClusterResult:
     """The result for a run: of all its recommended layer, or of the parts of `split`.
 
-    `selection` may hold a run that is not saved yet; `carried` is what it took over.
+    `selection` may hold a run that is not saved yet, with words as they are kept; `carried` is
+    what it took over.
     """
+    selection = as_shown(selection, workspace.redact)
     run = selection.run
     shown = selection.standing_in(run.recommended) if split is None else selection.children(split)
     size, noise = run.records, run.noise
@@ -136,16 +139,14 @@ def told(
         noise = size - sum(node.size for node in shown)
     comparison = carried.comparison if carried else None
     if comparison is not None:
-        # What stayed as it was is the rule, and `compare-runs` has it.
-        changes = [one for one in comparison.changes if one.kind != "kept" or one.moved]
-        comparison = comparison.model_copy(update={"changes": changes})
+        comparison = _news(comparison, workspace.redact)
     # A run of several clusters has both: what it is within says it better.
     where = None if split is None and run.within else run.parameters["where"]
     return ClusterResult(
         dataset=selection.card.name,
         run=run.id,
         within=split or run.within,
-        where=None if where is None else str(where),
+        where=None if where is None else workspace.redact(str(where)),
         records=size,
         clusters=len(shown),
         noise=noise,
@@ -162,6 +163,20 @@ def told(
         hint=run.hint or (LEXICAL_HINT if selection.card.embedding == LEXICAL else None),
         map="being drawn",
     )
+
+
+def _news(comparison: Comparison, redact: Redact) -> Comparison:
+    """The comparison without what stayed as it was: that is the rule, and `compare-runs` has it."""
+
+    def shown(pieces: list[Piece]) -> list[Piece]:
+        return [one.model_copy(update={"title": redact(one.title)}) for one in pieces]
+
+    changes = [
+        one.model_copy(update={"before": shown(one.before), "after": shown(one.after)})
+        for one in comparison.changes
+        if one.kind != "kept" or one.moved
+    ]
+    return comparison.model_copy(update={"changes": changes})
 
 
 def _top(

@@ -9,8 +9,9 @@ from corpuscope.tools.carrying import earlier_runs
 from corpuscope.tools.changes import Comparison, compare, places_of, records_staying
 from corpuscope.tools.errors import BadInput, NotFound
 from corpuscope.tools.matching import Overlaps, overlaps, same_clusters
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.schema import Result, Run
-from corpuscope.tools.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.selection import DatasetName, RunId, select
 from corpuscope.tools.workspace import Workspace
 
 CHANGES_TOLD = 25
@@ -70,7 +71,7 @@ def compare_runs(
     """
     first = select(workspace, dataset, run)
     chosen = _other(workspace, first.run, other)
-    second = Selection(first.card, chosen, workspace.runs.descriptions(chosen))
+    second = select(workspace, first.card.name, chosen.id)
     before, after = sorted((first, second), key=lambda selection: int(selection.run.id[1:]))
     shared = overlaps(workspace.runs.members(before.run), workspace.runs.members(after.run))
     if not shared.records:
@@ -115,13 +116,13 @@ def _other(workspace: Workspace, run: Run, other: str | None) -> Run:
 
 def _there_are(workspace: Workspace, dataset: str) -> str:
     runs = [workspace.runs.load(dataset, id) for id in workspace.runs.ids(dataset)]
-    listed = [f"{run.id} ({run.records:,} records{_part(run)})" for run in runs]
+    listed = [f"{run.id} ({run.records:,} records{_part(run, workspace.redact)})" for run in runs]
     return f"there are {', '.join(listed)}."
 
 
-def _part(run: Run) -> str:
+def _part(run: Run, redact: Redact) -> str:
     where = run.parameters.get("where")
-    return f", where {where}" if where else ""
+    return f", where {redact(str(where))}" if where else ""
 
 
 def _agreement(before: Run, after: Run, shared: Overlaps) -> float:

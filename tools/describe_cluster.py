@@ -17,7 +17,15 @@ from corpuscope.tools.evidence import Evidence, clean_text
 from corpuscope.tools.excerpts import shortened
 from corpuscope.tools.gathering import gather
 from corpuscope.tools.schema import NOISE, Node, Sentence, Watch
-from corpuscope.tools.selection import DatasetName, Focus, RunId, Selection, as_id, select
+from corpuscope.tools.selection import (
+    DatasetName,
+    Focus,
+    RunId,
+    Selection,
+    as_id,
+    select,
+    shown_words,
+)
 from corpuscope.tools.tree import is_within
 from corpuscope.tools.wording import yourself_text
 from corpuscope.tools.workspace import Workspace
@@ -169,8 +177,10 @@ def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -
     return DescribeResult(
         dataset=selection.card.name,
         run=selection.run.id,
-        focus=workspace.runs.focus(selection.run),
-        descriptions=[described(node, saved[node.id], held) for node in nodes],
+        focus=workspace.redact(workspace.runs.focus(selection.run)),
+        descriptions=[
+            described(node, shown_words(saved[node.id], workspace.redact), held) for node in nodes
+        ],
         failures=[],
         to_write=[],
         remaining=[],

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from corpuscope.tools.carrying import keep_centroids, kept_centroids
+from corpuscope.tools.carrying import (
+    keep_centroids,
+    keep_descriptions,
+    kept_centroids,
+    without_parts,
+)
 from corpuscope.tools.clustering import Clustering
 from corpuscope.tools.corpus import Corpus
 from corpuscope.tools.errors import BadInput
@@ -162,6 +167,8 @@ def keep_what_holds(runs: Runs, old: Selection, child: Run, target: Path) -> Non
         if cluster == within or not is_within(cluster, within):
             (target / DESCRIPTIONS).mkdir(exist_ok=True)
             shutil.copy2(source / DESCRIPTIONS / f"{cluster}.json", target / DESCRIPTIONS)
+    if within in old.descriptions:  # its parts are others now
+        keep_descriptions(target, {within: without_parts(old.descriptions[within])})
     known = kept_centroids(source)
     stay = [id for id in known if id == within or not is_within(id, within)]
     keep_centroids(target, {id: known[id] for id in stay})

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.sampling import OUTSIDE, Pick, Role
 from corpuscope.tools.schema import Frozen, Node
 
@@ -36,6 +37,9 @@ TRAIT_CHARACTERS = 180
 
 LABEL_CHARACTERS = 60
 """The most of a keyword, of a sibling's label, and of the dataset's name."""
+
+CUT = " \N{HORIZONTAL ELLIPSIS} "
+"""Where the middle of a text was left out of the evidence."""
 
 KEY_LETTERS = 16
 """Hex digits of a hash that tells one evidence from another."""
@@ -218,6 +222,32 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
     )
 
 
+def redacted_evidence(evidence: Evidence, redact: Redact) -> Evidence:
+    """Evidence that was kept, redacted: it may be older than the setting."""
+    if redact is as_it_is:
+        return evidence
+
+    def texts(excerpts: list[Excerpt]) -> list[Excerpt]:
+        return [one.model_copy(update={"text": _of_cut(one.text, redact)}) for one in excerpts]
+
+    def labels(others: list[Sibling]) -> list[Sibling]:
+        return [one.model_copy(update={"label": _of_cut(one.label, redact)}) for one in others]
+
+    return evidence.model_copy(
+        update={
+            "keywords": [
+                word.model_copy(update={"text": _of_cut(word.text, redact)})
+                for word in evidence.keywords
+            ],
+            "siblings": labels(evidence.siblings),
+            "children": labels(evidence.children),
+            "traits": [_of_cut(one, redact) for one in evidence.traits],
+            "excerpts": texts(evidence.excerpts),
+            "outside": texts(evidence.outside),
+        }
+    )
+
+
 def clean_text(text: str) -> str:
     """The text on one line, without control, zero-width, bidi and other unseen characters."""
     return " ".join(UNSEEN.sub("", text).split())
@@ -225,12 +255,11 @@ def clean_text(text: str) -> str:
 
 def shorten(text: str, limit: int) -> str:
     """The text in at most `limit` characters, the middle cut: two thirds head, one third tail."""
-    mark = " … "
     if len(text) <= limit:
         return text
-    tail = (limit - len(mark)) // 3
-    head = limit - len(mark) - tail
-    return f"{text[:head].rstrip()}{mark}{text[len(text) - tail :].lstrip()}"
+    tail = (limit - len(CUT)) // 3
+    head = limit - len(CUT) - tail
+    return f"{text[:head].rstrip()}{CUT}{text[len(text) - tail :].lstrip()}"
 
 
 def _clean_phrase(word: Keyphrase) -> Keyphrase:
@@ -262,3 +291,20 @@ def _excerpt_line(excerpt: Excerpt) -> str:
     if excerpt.role != "outside" and excerpt.cluster is not None:
         place += f", part {excerpt.cluster}"
     return f"{excerpt.ref} ({place}{copies}): {excerpt.text}"
+
+
+def _of_cut(text: str, redact: Redact) -> str:
+    """A text redacted that was cut before: half an address beside the cut would not be known."""
+    head, cut, tail = text.partition(CUT)
+    if not cut:
+        return redact(text)
+    before, after = _without_last(head.split()), _without_last(tail.split()[::-1])[::-1]
+    return f"{redact(' '.join(before))}{CUT}{redact(' '.join(after))}"
+
+
+def _without_last(words: list[str]) -> list[str]:
+    """The words but the last, and those with digits before it: numbers are written in groups."""
+    kept = words[:-1]
+    while kept and any(map(str.isdigit, kept[-1])):
+        kept = kept[:-1]
+    return kept

@@ -16,12 +16,30 @@ def shortened(text: str, most: int) -> str:
 
 
 def shown_metadata(metadata: dict[str, Scalar], redact: Redact) -> dict[str, Scalar]:
-    """The first columns of a record that have a value, long ones shortened."""
+    """The first columns of a record that have a value, redacted, long ones shortened."""
     filled = [(name, value) for name, value in metadata.items() if value is not None]
+    shown = {name: shown_value(name, value, redact) for name, value in filled[:COLUMNS_SHOWN]}
     return {
-        name: shortened(redact(value), VALUE_CHARACTERS) if isinstance(value, str) else value
-        for name, value in filled[:COLUMNS_SHOWN]
+        name: shortened(value, VALUE_CHARACTERS) if isinstance(value, str) else value
+        for name, value in shown.items()
     }
+
+
+def shown_value(column: str, value: Scalar, redact: Redact) -> Scalar:
+    """A metadata value redacted: one with nothing to hide stays what it is, also a number."""
+    text = str(value)
+    shown = redacted_in(column, text, redact)
+    return value if value is None or shown == text else shown
+
+
+def redacted_in(column: str, text: str, redact: Redact) -> str:
+    """A value redacted as a text by itself, and as one that its column's name stands before.
+
+    Some numbers are told by the word before them only: `phone: 5551234567`.
+    """
+    lead = f"{column}: "
+    after = redact(lead + text)
+    return redact(after.removeprefix(lead) if after.startswith(lead) else text)
 
 
 def about(metadata: dict[str, Scalar]) -> str:

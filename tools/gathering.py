@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ from corpuscope.tools.evidence import (
     clean_text,
     shorten,
 )
+from corpuscope.tools.excerpts import redacted_in
 from corpuscope.tools.profile import profile
 from corpuscope.tools.proof import Trial
 from corpuscope.tools.reading import read
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.runs import Members
 from corpuscope.tools.sampling import NEAR_CLUSTERS, Sample, Stage, make_stage, sample_cluster
-from corpuscope.tools.schema import NOISE, Ints, Node
+from corpuscope.tools.schema import NOISE, ColumnType, Ints, Node, Scalar
 from corpuscope.tools.selection import Selection
 from corpuscope.tools.tree import is_within, lineage
 from corpuscope.tools.workspace import Workspace
@@ -267,6 +269,7 @@ def _traits(material: _Material, drawn: Sequence[_Drawn], seed: int) -> list[lis
     metadata = {
         int(row): fetched[id].metadata for row in wanted if (id := corpus.ids[row]) in fetched
     }
+    columns, metadata = _redacted(columns, metadata, material.workspace.redact)
     lines = []
     for one, own in zip(drawn, inside, strict=True):
         outside = every[one.stage.labels[corpus.copies_of[every]] != one.place]
@@ -278,6 +281,28 @@ def _traits(material: _Material, drawn: Sequence[_Drawn], seed: int) -> list[lis
         )
         lines.append([material.workspace.redact(trait.text) for trait in traits])
     return lines
+
+
+def _redacted(
+    columns: dict[str, ColumnType], metadata: dict[int, dict[str, Scalar]], redact: Redact
+) -> tuple[dict[str, ColumnType], dict[int, dict[str, Scalar]]]:
+    """Metadata before anything of them is cut off, and the columns that say something still: of
+    one with numbers such as those of cards, quartiles are numbers of cards too."""
+    known = cache(lambda column, text: redacted_in(column, text, redact))
+
+    def shown(column: str, value: Scalar) -> Scalar:
+        return known(column, value) if isinstance(value, str) else value
+
+    telling = {
+        name: kind
+        for name, kind in columns.items()
+        if kind != "number"
+        or all((text := str(values.get(name))) == known(name, text) for values in metadata.values())
+    }
+    return telling, {
+        row: {name: shown(name, values.get(name)) for name in telling}
+        for row, values in metadata.items()
+    }
 
 
 def _trial(material: _Material, drawn: _Drawn) -> Trial:

@@ -155,9 +155,18 @@ def ingest(
     )
     request = loading.with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
-        loaded = loading.load(workspace, watch, name, request, replace=mode == "replace")
+        try:
+            loaded = loading.load(workspace, watch, name, request, replace=mode == "replace")
+        except BadInput as error:
+            # What is wrong with a file is said with what stands in it.
+            raise type(error)(workspace.redact(str(error))) from error
     result = _result(loaded, _newest_run(workspace, loaded.card), time.monotonic() - begun)
-    return result.model_copy(update={"warnings": result.warnings + _vectors_beside(request)})
+    return result.model_copy(
+        update={
+            "bad_examples": [workspace.redact(one) for one in result.bad_examples],
+            "warnings": result.warnings + _vectors_beside(request),
+        }
+    )
 
 
 def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.schema import Ints
 from corpuscope.tools.tree import parent_of
 
@@ -28,6 +29,13 @@ CHARACTER_BUDGET = 4_000_000
 
 MOST_TEXTS = 60_000
 """Read of all clusters together, shared evenly, and of one cluster at most 2,000."""
+
+LONGEST_WORD = 1_000
+"""What is redacted ends with a word, so that no half of an address is left; where a script has no
+spaces, here."""
+
+MARK = re.compile(r"\[(?:card|email|id|ip|link|phone|secret)\]")
+"""What redaction leaves. It is no word of the texts."""
 
 MOST_TERMS = 60_000
 """Terms counted, the most frequent first."""
@@ -86,13 +94,18 @@ class _Term:
 
 
 def keywords(
-    texts: Sequence[str], clusters: Mapping[str, Ints], *, count: int = KEYWORDS
+    texts: Sequence[str],
+    clusters: Mapping[str, Ints],
+    *,
+    count: int = KEYWORDS,
+    redact: Redact = as_it_is,
 ) -> dict[str, list[str]]:
     """Up to `count` keywords for each cluster, the most telling first, lower-cased.
 
     `texts`: the n distinct texts. `clusters`: id to indices of the texts in it, children's
     included; siblings are ids of the same parent. An only cluster is held against the texts
-    outside it. Large clusters are read in an even sample, long texts at their beginning.
+    outside it. Large clusters are read in an even sample, long texts at their beginning. What
+    `redact` takes out of the texts is in no keyword.
     """
     families: dict[str | None, list[str]] = {}
     for id in clusters:
@@ -102,7 +115,7 @@ def keywords(
     characters = int(
         np.clip(CHARACTER_BUDGET // max(1, len(read)), FEWEST_CHARACTERS, MOST_CHARACTERS)
     )
-    vocabulary, held = _held([texts[index][:characters] for index in read])
+    vocabulary, held = _held([_read(texts[index], characters, redact) for index in read])
     if not vocabulary:
         return {id: [] for id in clusters}
     shares = {id: _shares(held, np.searchsorted(read, rows)) for id, rows in samples.items()}
@@ -153,6 +166,16 @@ def _evenly(members: Ints, most: int) -> Ints:
     if len(members) <= most:
         return members
     return members[np.linspace(0, len(members) - 1, most).astype(np.int64)]
+
+
+def _read(text: str, characters: int, redact: Redact) -> str:
+    """The beginning of a text without what is redacted."""
+    # Redacted before it is cut, but not all of a long text: only its beginning is read.
+    space = re.search(r"\s", text[characters : characters + LONGEST_WORD])
+    whole = text[: characters + (space.start() if space else LONGEST_WORD)]
+    redacted = redact(whole)
+    # A new line ends a phrase, as what stood there did.
+    return (whole if redacted == whole else MARK.sub("\n", redacted))[:characters]
 
 
 def _held(texts: list[str]) -> tuple[list[str], Any]:

@@ -14,7 +14,15 @@ from corpuscope.tools.judging import open_judge
 from corpuscope.tools.labelling import GivenAnswer, checked, improvements, in_one_piece
 from corpuscope.tools.proof import MEANING, said, word_for
 from corpuscope.tools.schema import NOISE, Author, Description, Proof, Result, Watch
-from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
+from corpuscope.tools.selection import (
+    DatasetName,
+    RunId,
+    Selection,
+    as_id,
+    rows_of,
+    select,
+    shown_words,
+)
 from corpuscope.tools.wording import yourself_text
 from corpuscope.tools.workspace import Workspace
 from corpuscope.tools.writing import wording_of
@@ -129,7 +137,10 @@ def label_cluster(
     for id, description in found.items():
         found[id] = proved(judge, description, new[id])
         workspace.runs.save_description(selection.run, found[id])
-    known = workspace.runs.descriptions(selection.run)
+    known = {
+        id: shown_words(one, workspace.redact)
+        for id, one in workspace.runs.descriptions(selection.run).items()
+    }
     better = improvements(new, known, judge)
     layer = selection.standing_in(selection.run.recommended)
     return Labelled(
@@ -139,7 +150,7 @@ def label_cluster(
         saved=[
             LabelledCluster(
                 cluster=id,
-                title=one.title,
+                title=known[id].title,
                 proof=one.proof,
                 proof_word=word_for(one.proof),
                 improve=better.get(id),

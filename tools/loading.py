@@ -128,7 +128,7 @@ def load(
         # So that an ingest that is killed can be taken up again; in no list until it ends.
         store.save_card(card.model_copy(update={"pending": True}))
     writer = _Writer(workspace, card, embedder, grows=old is not None)
-    maker = RecordMaker(survey.columns, request.vectors)
+    maker = RecordMaker(survey.columns, request.vectors, workspace.redact)
     tally = writer.write(maker, _rows(workspace, request), watch, survey)
     writer.finish()
     card = writer.card
@@ -182,7 +182,7 @@ def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> 
             name: old.metadata_columns.get(name, kind) for name, kind in columns.metadata.items()
         }
         columns = replace(columns, metadata=kinds)
-    maker = RecordMaker(columns, request.vectors)
+    maker = RecordMaker(columns, request.vectors, workspace.redact)
     chooser = random.Random(0)
     texts: list[str] = []
     dim = 0 if request.vectors is None else request.vectors.shape[1]

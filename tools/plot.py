@@ -10,8 +10,10 @@ from pydantic import BeforeValidator, Field
 
 from corpuscope.tools import figure
 from corpuscope.tools.errors import BadInput
+from corpuscope.tools.excerpts import redacted_in
 from corpuscope.tools.map_view import MapGroup, MapView
 from corpuscope.tools.mapping import ensure_map
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, Floats, Ints, Record, Result, Scalar, Watch
 from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
@@ -110,7 +112,7 @@ def plot(
     if color_by == CLUSTER:
         groups, colours = _by_cluster(selection, members.paths[rows], cluster, layer)
     else:
-        groups, colours = _by_column(selection, shown, color_by)
+        groups, colours = _by_column(selection, shown, color_by, workspace.redact)
     view = _view(selection, points[rows], (groups, colours), (shown, color_by, cluster))
     picture = _checked_picture(workspace, page, save_as)
     _draw(view, page, picture, watch)
@@ -176,14 +178,17 @@ def _by_cluster(
 
 
 def _by_column(
-    selection: Selection, shown: list[Record], column: str
+    selection: Selection, shown: list[Record], column: str, redact: Redact
 ) -> tuple[list[MapGroup], Ints]:
     known = selection.card.metadata_columns
     if column not in known:
         raise BadInput(
             f"Cannot colour by '{column}'. Valid: {CLUSTER}, {', '.join(known) or 'no metadata'}."
         )
-    values = [_named(record.metadata.get(column)) for record in shown]
+    named = [_named(record.metadata.get(column)) for record in shown]
+    # The picture goes to the model, and what reads alike there is one colour.
+    told = {name: redacted_in(column, name, redact) for name in set(named)}
+    values = [told[name] for name in named]
     counts: dict[str, int] = {}
     for value in values:
         counts[value] = counts.get(value, 0) + 1

@@ -12,6 +12,7 @@ from corpuscope.tools.corpus import Corpus
 from corpuscope.tools.exemplars import exemplars
 from corpuscope.tools.keywords import keywords
 from corpuscope.tools.noise import Reasons, counted, noise_reasons, worded
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Floats, Layer, Node, Run, Scalar
 from corpuscope.tools.tree import stands
@@ -47,9 +48,11 @@ def parameters_of(run: Run) -> Parameters:
     )
 
 
-def described_nodes(corpus: Corpus, found: Clustering) -> list[Node]:
-    """The nodes of the tree as a run keeps them: with keywords and exemplars."""
-    words = keywords(corpus.texts, {node.id: node.members for node in found.tree.nodes})
+def described_nodes(corpus: Corpus, found: Clustering, redact: Redact = as_it_is) -> list[Node]:
+    """The nodes of the tree as a run keeps them: with keywords of the redacted texts, and
+    exemplars."""
+    members = {node.id: node.members for node in found.tree.nodes}
+    words = keywords(corpus.texts, members, redact=redact)
     records = max(1, len(corpus.ids))
     nodes = []
     for node in found.tree.nodes:

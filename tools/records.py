@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from corpuscope.tools.columns import PARSERS, Columns, clean, is_missing
 from corpuscope.tools.errors import BadInput
 from corpuscope.tools.readers import BadRow, Row
+from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.schema import Floats, Record, Scalar
 
 MAX_TEXT_BYTES = 65_535
@@ -79,12 +80,19 @@ class RecordMaker:
 
     vectors: (rows of the file, dim) from `open_vectors`, or None; row i belongs to the i-th row
     of the file, bad and empty ones counted too. Ids and digests depend on nothing but the file
-    and the columns, so that the same file twice gives the same records.
+    and the columns, so that the same file twice gives the same records. `redact` is done to what
+    the tally quotes.
     """
 
-    def __init__(self, columns: Columns, vectors: NDArray[Any] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        vectors: NDArray[Any] | None = None,
+        redact: Redact = as_it_is,
+    ) -> None:
         self.tally = Tally()
         self._columns = columns
+        self._redact = redact
         # A plain view of the same pages: numpy's memmap class makes each row many times slower.
         self._vectors = None if vectors is None else np.asarray(vectors)
         self._texts: dict[bytes, int] = {}
@@ -162,7 +170,9 @@ class RecordMaker:
             raise _Fault(f"id column {self._columns.id!r} is empty")
         key = blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
         if key in self._ids:
-            raise _Fault(f"id {given[:80]!r} stands in an earlier row, which was kept")
+            raise _Fault(
+                f"id {self._redact(given)[:80]!r} stands in an earlier row, which was kept"
+            )
         return key
 
     def _metadata(self, row: Row) -> tuple[dict[str, Scalar], int]:

@@ -15,6 +15,7 @@ from corpuscope.tools.selection import (
     Selection,
     WhereFilter,
     as_id,
+    as_shown,
     rows_of,
 )
 from corpuscope.tools.store import MOST_HITS
@@ -97,7 +98,7 @@ def search(
     return SearchResult(
         dataset=card.name,
         run=chosen.id if chosen else None,
-        query=query,
+        query=workspace.redact(query),
         by="words" if card.full_text else "vectors",
         note=_note(card),
         hits=[
@@ -118,7 +119,8 @@ def _themes(workspace: Workspace, card: DatasetCard, run: Run | None) -> dict[st
     """What to call each cluster of the run."""
     if run is None:
         return {}
-    selection = Selection(card, run, workspace.runs.descriptions(run))
+    kept = Selection(card, run, workspace.runs.descriptions(run))
+    selection = as_shown(kept, workspace.redact)
     return {node.id: selection.label(node) for node in run.nodes}
 
 
@@ -136,7 +138,8 @@ def _hits(
     embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
     vector = embedder.embed_query(query)
     if not vector.any():
-        raise BadInput(f"'{query[:60]}' has no word that the dataset knows. Use other words.")
+        asked = shortened(workspace.redact(query), 60)
+        raise BadInput(f"'{asked}' has no word that the dataset knows. Use other words.")
     if embedder.dim != card.dim:
         raise BadInput(
             f"The model {card.embedding} makes vectors of {embedder.dim} numbers, the dataset's "

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from corpuscope.tools.errors import NotFound, NotReady
 from corpuscope.tools.filters import Where
 from corpuscope.tools.names import check_cluster_id
+from corpuscope.tools.redaction import Redact
 from corpuscope.tools.runs import Members
 from corpuscope.tools.schema import NOISE, DatasetCard, Description, Node, Run
 from corpuscope.tools.tree import children_of, is_within, layer_paths, order, parent_of, stands
@@ -134,7 +135,17 @@ class Selection:
 
 
 def select(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
-    """The dataset and run that a client means.
+    """The dataset and run that a client means, with words as they may be shown.
+
+    Raises:
+        NotFound: No such dataset or run.
+        BadInput: No dataset named although there are several.
+    """
+    return as_shown(stored(workspace, dataset, run), workspace.redact)
+
+
+def stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+    """The dataset and run that a client means, with words as they are kept: to make a run of.
 
     Raises:
         NotFound: No such dataset or run.
@@ -143,6 +154,37 @@ def select(workspace: Workspace, dataset: str | None, run: str | None) -> Select
     card = workspace.store.card(dataset)
     chosen = workspace.runs.load(card.name, run)
     return Selection(card, chosen, workspace.runs.descriptions(chosen))
+
+
+def as_shown(selection: Selection, redact: Redact) -> Selection:
+    """The selection with keywords and descriptions redacted: they may be older than the setting,
+    and a person may have written what no model is to read."""
+    nodes = [
+        node.model_copy(update={"keywords": [redact(word) for word in node.keywords]})
+        for node in selection.run.nodes
+    ]
+    return Selection(
+        selection.card,
+        selection.run.model_copy(update={"nodes": nodes}),
+        {id: shown_words(words, redact) for id, words in selection.descriptions.items()},
+    )
+
+
+def shown_words(description: Description, redact: Redact) -> Description:
+    """A description as it may be shown; what is kept stays as it was written."""
+    summary = [
+        sentence.model_copy(update={"text": redact(sentence.text)})
+        for sentence in description.summary
+    ]
+    return description.model_copy(
+        update={
+            "title": redact(description.title),
+            "summary": summary,
+            "keywords": [redact(word) for word in description.keywords],
+            "misfits": redact(description.misfits),
+            "note": redact(description.note),
+        }
+    )
 
 
 def rows_of(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:

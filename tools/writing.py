@@ -22,11 +22,12 @@ from corpuscope.tools.describing import (
     texts_to_sort,
     verified,
 )
+from corpuscope.tools.evidence import Evidence, redacted_evidence
 from corpuscope.tools.gathering import Pack, gather
 from corpuscope.tools.judging import open_judge
 from corpuscope.tools.proof import enough
 from corpuscope.tools.schema import Description, Node, Report, no_report
-from corpuscope.tools.selection import Selection
+from corpuscope.tools.selection import Selection, shown_words
 from corpuscope.tools.tree import depth, is_within
 from corpuscope.tools.wording import Wording, describe_prompt, sort_prompt
 from corpuscope.tools.workspace import Workspace, Writer
@@ -94,7 +95,7 @@ class _Desk:
 def wording_of(workspace: Workspace, selection: Selection, focus: str | None = None) -> Wording:
     """How descriptions of a run are written: with this focus, or the one that it keeps."""
     kept = workspace.runs.focus(selection.run) if focus is None else focus
-    return Wording(workspace.templates, workspace.language, kept)
+    return Wording(workspace.templates, workspace.language, workspace.redact(kept))
 
 
 def write_all(workspace: Workspace, selection: Selection, order: Order, report: Report) -> Written:
@@ -291,8 +292,13 @@ def _settle_titles(desk: _Desk, order: Order) -> None:
 
 
 def _tell_apart(desk: _Desk, ids: Sequence[str]) -> None:
-    runs, run = desk.workspace.runs, desk.selection.run
-    titles = Titles(desk.known, lambda id: runs.evidence(run, id), desk.keep)
+    runs, run, redact = desk.workspace.runs, desk.selection.run, desk.workspace.redact
+
+    def older(id: str) -> Evidence | None:
+        found = runs.evidence(run, id)
+        return None if found is None else redacted_evidence(found, redact)
+
+    titles = Titles(desk.known, older, desk.keep, redact)
     tell_apart(desk.writing, [desk.pack(id) for id in ids], titles)
 
 
@@ -301,13 +307,14 @@ def _verify(desk: _Desk, order: Order, stopped: str) -> list[tuple[str, str]]:
     packs = [pack for pack in _unsorted(desk, order) if pack.evidence.cluster in desk.known]
     if stopped:
         return [(pack.evidence.cluster, stopped) for pack in packs]
-    return describe_many(
-        lambda pack: verified(desk.writing, desk.known[pack.evidence.cluster], pack),
-        packs,
-        desk.concurrency,
-        no_report,
-        desk.keep,
-    ).failures
+
+    def work(pack: Pack) -> Description:
+        known = desk.known[pack.evidence.cluster]
+        # A model is shown no more of them than of the texts, and what is kept stays as it was.
+        found = verified(desk.writing, shown_words(known, desk.workspace.redact), pack)
+        return known.model_copy(update={"proof": found.proof})
+
+    return describe_many(work, packs, desk.concurrency, no_report, desk.keep).failures
 
 
 def _unsorted(desk: _Desk, order: Order) -> list[Pack]:
