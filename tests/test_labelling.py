@@ -304,3 +304,17 @@ def test_without_a_judge_or_enough_texts_nobody_says_that_words_are_weak(judge: 
     known = {"3.1": tried(judge, few["3.1"], "Pin code of an account", "They ask.")}
     assert known["3.1"].proof is None
     assert improvements(few, known, judge) == improvements(few, known, None) == {}
+
+
+def test_a_part_that_the_words_pass_over_is_named_with_what_it_is_about(judge: Judge) -> None:
+    pack = about("3.1", "3.2")
+    part = rich_evidence().children[0]
+    evidence = pack.evidence.model_copy(update={"children": [part]})
+    new = {"3.1": replace(pack, evidence=evidence)}
+    found = tried(judge, pack, "Refund of a charge", "They want a refund.")
+    assert found.proof is not None
+    proof = found.proof.model_copy(update={"passed_over": part.id})
+    known = {"3.1": found.model_copy(update={"proof": proof})}
+    assert improvements(new, known, judge) == {
+        "3.1": f"it says little of its part {part.id} ({part.label})."
+    }

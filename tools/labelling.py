@@ -133,7 +133,9 @@ def improvements(
                 f"{missed or 'none'}. It takes in, of others: {taken or 'none'}"
             )
         elif (proof := known[id].proof) and proof.passed_over:
-            reasons[id].append(f"it says little of its part {proof.passed_over}")
+            parts = {one.id: one.label for one in pack.evidence.children}
+            about = parts.get(proof.passed_over, "")
+            reasons[id].append(f"it says little of its part {proof.passed_over} ({about})")
     return {id: ". ".join(said) + "." for id, said in reasons.items() if said}
 
 
