@@ -278,7 +278,7 @@ def _keyphrase_text(word: Keyphrase) -> str:
 
 def _listed(others: Sequence[Sibling]) -> str:
     return "; ".join(
-        f'{one.id} "{one.label}" ({one.size:,})'
+        f'{one.id} "{one.label}" ({one.size:,} records)'
         if one.titled
         else f"{one.id} ({one.label or 'no keywords'})"
         for one in others
