@@ -55,7 +55,7 @@ def full_findings() -> Findings:
         homes={4: "3.2", 5: "noise"},
         keywords=[Keyphrase(text="refund", share=0.62, beside=0.041), Keyphrase(text="card")],
         siblings=[
-            Sibling(id="3.2", label="Returned goods", titled=True, size=2100),
+            Sibling(id="3.2", label="Returned goods", titled=True, size=210),
             Sibling(id="3.3", label="pin, code", size=7),
             Sibling(id="3.4", label="", size=5),
         ],
@@ -67,7 +67,7 @@ def full_findings() -> Findings:
 FULL = """\
 Cluster 3.1 of the dataset tickets: 1,420 records, 4.2% of all.
 Keywords (share of its texts, of the nearest clusters' texts): refund (62%, 4%); card
-Beside it, the nearest first: 3.2 "Returned goods" (2,100 records); 3.3 (pin, code); 3.4 (no keywords)
+Beside it, the nearest first: 3.2 "Returned goods" (210 records); 3.3 (pin, code); 3.4 (no keywords)
 Made of: 3.1.1 (late, weeks)
 Metadata:
 - venue = BBC: 41 of 120 (34%; 9% elsewhere)
@@ -110,10 +110,10 @@ def test_other_clusters_are_shown_under_the_titles_that_they_have_by_now() -> No
     evidence = build_evidence("tickets", node(), full_findings()).with_titles(titles)
     shown = evidence.as_text()
     assert (
-        '3.2 "Returned goods" (2,100 records); 3.3 "Forgotten PINs" (7 records); 3.4 (no keywords)'
+        '3.2 "Returned goods" (210 records); 3.3 "Forgotten PINs" (7 records); 3.4 (no keywords)'
         in shown
     )
-    assert re.search(r'Made of: 3\.1\.1 "t{20,60} … t{10,60}" \(900\)\n', shown)
+    assert re.search(r'Made of: 3\.1\.1 "t{20,60} … t{10,60}" \(900 records\)\n', shown)
     assert "Nobody asked" not in shown
 
 
