@@ -18,7 +18,7 @@ FEWEST = 5
 STRONG = 0.9
 FAIR = 0.75
 """What the words say of the score. On BANKING77 the keywords of the right cluster reach 0.92 in the
-mean, those of the nearest other one 0.50, and one in 52 of these is strong (`make bench-describe`)."""
+mean, those of the nearest other one 0.50: one in 52 is strong (`make bench-describe`)."""
 
 BLURRED = 0.05
 """So far below the cluster's own mean the words are to blame; nearer, the border is."""
