@@ -131,6 +131,12 @@ def test_without_room_for_the_call_titles_stay_and_are_marked(limits: Limits) ->
     }
 
 
+def test_titles_that_a_person_gave_meanwhile_stay() -> None:
+    found = known("Refunds", "1") | known("Refunds", "2", author="person")
+    with endpoint_server(titles_by("Refunds")) as server:
+        assert {*changed(server, packs("1", "2"), found, {})} == {"1"}
+
+
 def test_an_endpoint_that_is_down_is_asked_no_more() -> None:
     with endpoint_server(fails(401)) as server:
         left = changed(server, packs(*BESIDE), known("Refunds", *BESIDE), {})

@@ -64,18 +64,29 @@ def tell_apart(writing: Writing, packs: Sequence[Pack], titles: Titles) -> None:
             for call in calls:
                 _retitle(writing, call, titles)
     except (LimitReached, EndpointDown):
-        for group in conflicts(new, titles.known, writing.judge):
-            for id in [one for one in group if one in new]:
-                titles.change(titles.known[id].model_copy(update={"alike": True}))
+        for id, _ in _alike(new, titles, writing.judge):
+            titles.change(titles.known[id].model_copy(update={"alike": True}))
         return
-    for group in conflicts(new, titles.known, writing.judge):
-        for id in [one for one in group if one in new]:
-            others = [new[other].evidence for other in group if other != id and other in new]
-            _entitle(writing, with_keyphrase(titles.known[id].title, new[id].evidence, others),
-                     new[id], titles)  # fmt: skip
+    for id, group in _alike(new, titles, writing.judge):
+        others = [new[other].evidence for other in group if other != id and other in new]
+        title = with_keyphrase(titles.known[id].title, new[id].evidence, others)
+        _entitle(writing, title, new[id], titles)
     for id in new:
         if titles.known[id].alike:
             titles.change(titles.known[id].model_copy(update={"alike": False}))
+
+
+def _alike(
+    new: Mapping[str, Pack], titles: Titles, judge: Judge | None
+) -> list[tuple[str, list[str]]]:
+    """The new clusters whose titles are nearly equal to others', with the group of each; not those
+    that a person or an assistant has named meanwhile."""
+    return [
+        (id, group)
+        for group in conflicts(new, titles.known, judge)
+        for id in group
+        if id in new and titles.known[id].author in ("llm", "keywords")
+    ]
 
 
 def conflicts(

@@ -287,8 +287,8 @@ def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
 
 def _settle_titles(desk: _Desk, order: Order) -> None:
     """Tell apart what an earlier call could not, for want of room."""
-    _tell_apart(desk, [node.id for node in order.nodes
-                       if (present := desk.known.get(node.id)) and present.alike])  # fmt: skip
+    left = [node.id for node in order.nodes if node.id in desk.known]
+    _tell_apart(desk, [id for id in left if desk.known[id].alike])
 
 
 def _tell_apart(desk: _Desk, ids: Sequence[str]) -> None:
