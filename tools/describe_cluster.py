@@ -110,7 +110,9 @@ def _for_the_assistant(
     workspace: Workspace, selection: Selection, nodes: Sequence[Node], refresh: bool
 ) -> DescribeResult:
     """What is described, and the evidence for the rest, as much as one answer holds."""
-    known = {} if refresh else take_names(workspace, selection, nodes)
+    runs = workspace.runs
+    there = runs.descriptions(selection.run) if refresh else take_names(workspace, selection, nodes)
+    known = {} if refresh else there
     missing = [node for node in nodes if node.id not in known]
     # Headings come later: they are named from their parts.
     waves = in_waves([node.id for node in missing])
@@ -118,16 +120,13 @@ def _for_the_assistant(
         (node for node in missing if node.id in waves[0]) if waves else [],
         key=lambda node: -node.size,
     )
-    titles = {
-        id: workspace.redact(one.title)
-        for id, one in workspace.runs.descriptions(selection.run).items()
-    }
+    titles = {id: workspace.redact(one.title) for id, one in there.items()}
     packs = gather(workspace, selection, first[:MOST_PACKS])
     shown = _fitting([pack.evidence.with_titles(titles) for pack in packs])
     for evidence in shown:
-        workspace.runs.save_evidence(selection.run, evidence)
+        runs.save_evidence(selection.run, evidence)
     ids = [evidence.cluster for evidence in shown]
-    held = workspace.runs.stability(selection.run)
+    held = runs.stability(selection.run)
     scores = held.scores if held else {}
     wording = wording_of(workspace, selection)
     return _result(workspace, selection, [node for node in nodes if node.id in known]).model_copy(

@@ -7,7 +7,7 @@ of the texts.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from corpuscope.tools.redaction import Redact, as_it_is
 from corpuscope.tools.sampling import OUTSIDE, Pick, Role
@@ -179,7 +179,7 @@ class Findings:
     keywords: Sequence[Keyphrase] = ()
     siblings: Sequence[Sibling] = ()
     children: Sequence[Sibling] = ()
-    traits: Sequence[str] = field(default=())
+    traits: Sequence[str] = ()
 
 
 def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:

@@ -8,14 +8,18 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from corpuscope.tools.errors import NotFound
 from corpuscope.tools.evidence import Evidence
 from corpuscope.tools.names import RUN, check_dataset_name, check_run_id
 from corpuscope.tools.schema import Description, Floats, Run, Stability
+
+Kept = TypeVar("Kept", bound=BaseModel)
 
 RUN_FILE = "run.json"
 MEMBERS_FILE = "members.parquet"
@@ -157,24 +161,18 @@ class Runs:
 
     def stability(self, run: Run) -> Stability | None:
         """How surely the run's clusters come back, or None while nobody looked."""
-        file = self.folder(run.dataset, run.id) / STABILITY_FILE
-        if not file.exists():
-            return None
-        return Stability.model_validate_json(file.read_text(encoding="utf-8"))
+        return _read(self.folder(run.dataset, run.id) / STABILITY_FILE, Stability)
 
     def save_description(self, run: Run, description: Description) -> None:
         """Keep the words for one cluster; each has a file of its own, so none disturbs another."""
         folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
         folder.mkdir(exist_ok=True)
-        with _renamed(folder / f"{description.cluster}.json") as draft:
-            draft.write_text(description.model_dump_json(indent=1), encoding="utf-8")
+        _write(folder / f"{description.cluster}.json", description)
 
     def description(self, run: Run, cluster: str) -> Description | None:
         """The words for one cluster as they are now; None where there are none."""
-        file = self.folder(run.dataset, run.id) / DESCRIPTIONS / f"{cluster}.json"
-        if not file.exists():
-            return None
-        return Description.model_validate_json(file.read_text(encoding="utf-8"))
+        folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
+        return _read(folder / f"{cluster}.json", Description)
 
     def descriptions(self, run: Run) -> dict[str, Description]:
         """The run's descriptions by cluster id."""
@@ -191,15 +189,11 @@ class Runs:
         """Keep the evidence for one cluster as it was shown, so that its references hold."""
         folder = self.folder(run.dataset, run.id) / EVIDENCE
         folder.mkdir(exist_ok=True)
-        with _renamed(folder / f"{evidence.cluster}.json") as draft:
-            draft.write_text(evidence.model_dump_json(indent=1), encoding="utf-8")
+        _write(folder / f"{evidence.cluster}.json", evidence)
 
     def evidence(self, run: Run, cluster: str) -> Evidence | None:
         """The evidence for a cluster as it was shown last; None where it never was."""
-        file = self.folder(run.dataset, run.id) / EVIDENCE / f"{cluster}.json"
-        if not file.exists():
-            return None
-        return Evidence.model_validate_json(file.read_text(encoding="utf-8"))
+        return _read(self.folder(run.dataset, run.id) / EVIDENCE / f"{cluster}.json", Evidence)
 
     def save_focus(self, run: Run, focus: str) -> None:
         """Keep what the person said about the corpus and how to look at it; "" forgets it."""
@@ -243,8 +237,7 @@ class Runs:
 
 def keep_stability(folder: Path, stability: Stability) -> None:
     """Write how surely clusters come back into the folder of a run, or of one about to appear."""
-    with _renamed(folder / STABILITY_FILE) as draft:
-        draft.write_text(stability.model_dump_json(indent=1), encoding="utf-8")
+    _write(folder / STABILITY_FILE, stability)
 
 
 def keep_focus(folder: Path, focus: str) -> None:
@@ -262,6 +255,19 @@ def original(runs: Runs, run: Run) -> Run:
             break  # the run of a part, clustered by itself
         run = parent
     return run
+
+
+def _read(file: Path, kind: type[Kept]) -> Kept | None:
+    """What is kept in a file; None where there is none."""
+    if not file.exists():
+        return None
+    return kind.model_validate_json(file.read_text(encoding="utf-8"))
+
+
+def _write(file: Path, kept: BaseModel) -> None:
+    """Keep something in a file, which is there whole or as it was before."""
+    with _renamed(file) as draft:
+        draft.write_text(kept.model_dump_json(indent=1), encoding="utf-8")
 
 
 def _alive(pid: int) -> bool:

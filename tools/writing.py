@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -148,10 +148,9 @@ def take_names(
     """The run's descriptions, after headings with one part only have taken the part's name."""
     known = workspace.runs.descriptions(selection.run)
     for id in [id for wave in in_waves([node.id for node in nodes]) for id in wave]:
-        children = selection.children(id)
-        if id not in known and len(children) == 1 and (only := known.get(children[0].id)):
-            known[id] = only.model_copy(update={"cluster": id, "carried_from": None})
-            workspace.runs.save_description(selection.run, known[id])
+        if id not in known and (taken := _only_parts_words(selection, known, id)):
+            known[id] = taken
+            workspace.runs.save_description(selection.run, taken)
     return known
 
 
@@ -245,7 +244,7 @@ def _expected(desk: _Desk, todo: Sequence[Node], order: Order) -> Usage:
     asker, wording = desk.writing.asker, desk.writing.wording
     total = Usage()
     for node in todo:
-        if _only_child(desk, node.id) is None:
+        if _only_parts_words(desk.selection, desk.known, node.id) is None:
             prompt = describe_prompt(wording, desk.pack(node.id).evidence)
             total += asker.expected(prompt, DescriptionAnswer)
     for pack in _unsorted(desk, order) if order.verify else []:
@@ -259,12 +258,11 @@ def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
     """Describe clusters of which none is part of another, and give them distinct titles."""
     asked: list[str] = []
     for id in wave:
-        only = _only_child(desk, id)
-        if only is None:
+        taken = _only_parts_words(desk.selection, desk.known, id)
+        if taken is None:
             asked.append(id)
         else:
-            own = only.model_copy(update={"cluster": id, "carried_from": None})
-            desk.keep(proved(desk.writing.judge, own, desk.packs[id]))
+            desk.keep(proved(desk.writing.judge, taken, desk.packs[id]))
     packs = [desk.pack(id) for id in asked]
     for pack in packs:
         desk.workspace.runs.save_evidence(desk.selection.run, pack.evidence)
@@ -328,10 +326,13 @@ def _unsorted(desk: _Desk, order: Order) -> list[Pack]:
     return found
 
 
-def _only_child(desk: _Desk, id: str) -> Description | None:
-    """The description of a cluster's only child, whose name it takes."""
-    children = desk.selection.children(id)
-    return desk.known.get(children[0].id) if len(children) == 1 else None
+def _only_parts_words(
+    selection: Selection, known: Mapping[str, Description], id: str
+) -> Description | None:
+    """The words of a cluster's only part as its own; None where it has several, or none yet."""
+    children = selection.children(id)
+    only = known.get(children[0].id) if len(children) == 1 else None
+    return only and only.model_copy(update={"cluster": id, "carried_from": None})
 
 
 def _part(report: Report, start: float, share: float) -> Report:
