@@ -13,7 +13,7 @@ from bench.measures import Cost, measured
 from bench.methods import SEEDED, Method, Step, evoc, find_in_steps
 from bench.sets import LabelledSet
 from bench.table import NOT_THERE, markdown, ratios, section, spread
-from corpuscope.tools.schema import Ints
+from corpuscope.tools.core.schema import Ints
 
 HEAD = [
     "method",

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from bench.measures import Cost, measured
 from bench.sets import VECTORS, names
-from corpuscope.tools.apart import Titles, tell_apart
-from corpuscope.tools.asking import asking
-from corpuscope.tools.budget import Limits, Usage
 from corpuscope.tools.cluster import cluster
-from corpuscope.tools.describing import (
+from corpuscope.tools.core.schema import Description, Watch, no_report
+from corpuscope.tools.describing.batch import wording_of
+from corpuscope.tools.describing.describe import (
     Writing,
     describe_many,
     describe_with_keywords,
@@ -21,16 +20,17 @@ from corpuscope.tools.describing import (
     proved,
     verified,
 )
+from corpuscope.tools.describing.disambiguation import Titles, tell_apart
+from corpuscope.tools.describing.gathering import Pack, gather
+from corpuscope.tools.describing.judge import Judge, open_judge
 from corpuscope.tools.embedding.spec import AUTO
-from corpuscope.tools.endpoint import EndpointOptions
-from corpuscope.tools.gathering import Pack, gather
 from corpuscope.tools.ingest import ingest
-from corpuscope.tools.judging import Judge, open_judge
-from corpuscope.tools.reading import read
-from corpuscope.tools.schema import Description, Watch, no_report
-from corpuscope.tools.selection import Selection, rows_of, select
-from corpuscope.tools.workspace import Workspace, Writer
-from corpuscope.tools.writing import wording_of
+from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.llm.budget import Limits, Usage
+from corpuscope.tools.llm.endpoint import EndpointOptions
+from corpuscope.tools.workspace.reading import read
+from corpuscope.tools.workspace.selection import Selection, rows_of, select
+from corpuscope.tools.workspace.workspace import Workspace, Writer
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,16 @@ import numpy as np
 from bench.describing import Account, Ground, by_keywords, by_model, prepare
 from bench.table import NOT_THERE, markdown, section
 from corpuscope.server.settings import open_workspace, read_settings
-from corpuscope.tools.budget import estimated_tokens
-from corpuscope.tools.describe_result import cost_of
-from corpuscope.tools.describing import proved
-from corpuscope.tools.distinctness import alike_pairs
+from corpuscope.tools.analysis.keywords import CONTENT, stems
+from corpuscope.tools.core.schema import Description, Proof
+from corpuscope.tools.describing.describe import proved
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.proof import word_for
+from corpuscope.tools.describing.result import cost_of
+from corpuscope.tools.describing.titles import alike_pairs
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.gathering import Pack
-from corpuscope.tools.judging import Judge
-from corpuscope.tools.keywords import CONTENT, stems
-from corpuscope.tools.proof import word_for
-from corpuscope.tools.schema import Description, Proof
+from corpuscope.tools.llm.budget import estimated_tokens
 
 FEWEST_LETTERS = 3
 """Shorter words of a label's name, as of, up, in, are in any title."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.sets import LabelledSet
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.core.schema import Floats
 
 COMPONENTS = 100
 NOISE_SHARE = 0.10

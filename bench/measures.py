@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from bench import processes
-from corpuscope.tools.schema import Ints
+from corpuscope.tools.core.schema import Ints
 
 T = TypeVar("T")
 

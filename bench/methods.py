@@ -7,12 +7,12 @@ import numpy as np
 
 from bench.made import mixture
 from bench.measures import Cost, Meter
-from corpuscope.tools.clustering import Clustering, Parameters, find_clusters
-from corpuscope.tools.corpus import Corpus, collapse
-from corpuscope.tools.layout import map_points
-from corpuscope.tools.recording import described_nodes
-from corpuscope.tools.schema import Floats, Ints, Report, no_report
-from corpuscope.tools.warm import warm
+from corpuscope.tools.clustering.corpus import Corpus, collapse
+from corpuscope.tools.clustering.pipeline import Clustering, Parameters, find_clusters
+from corpuscope.tools.clustering.projection import map_points
+from corpuscope.tools.clustering.warm_up import warm
+from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
+from corpuscope.tools.runs.assembly import described_nodes
 
 TUTORIAL_NEIGHBOURS = 50
 TUTORIAL_SMALLEST = 3

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from corpuscope.tools.schema import Floats, Ints
+from corpuscope.tools.core.schema import Floats, Ints
 
 VECTORS = ".minilm.f16.npy"
 

@@ -22,9 +22,9 @@ from corpuscope.server.wrapping import Serving, ToolSpec, wrapped
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
+from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.delete_dataset import delete_dataset
 from corpuscope.tools.describe_cluster import describe_cluster
-from corpuscope.tools.errors import Unavailable
 from corpuscope.tools.get_members import get_members
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.label_cluster import label_cluster

@@ -16,8 +16,8 @@ from pydantic import Field
 
 from corpuscope.prompts import Templates
 from corpuscope.server.wrapping import Serving
-from corpuscope.tools.errors import CorpuscopeError
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import CorpuscopeError
+from corpuscope.tools.workspace.workspace import Workspace
 
 # The protocol's limit for one completion.
 MOST_VALUES = 100

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import corpuscope
 from corpuscope.prompts import template_names
 from corpuscope.server.settings import Settings, open_workspace, shown
-from corpuscope.tools.errors import BadInput, CorpuscopeError
-from corpuscope.tools.location import without_login
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import BadInput, CorpuscopeError
+from corpuscope.tools.store.location import without_login
+from corpuscope.tools.workspace.workspace import Workspace
 
 PACKAGES = (
     "mcp", "pymilvus", "milvus-lite", "evoc", "fast_hdbscan", "hdbscan", "umap-learn", "faiss-cpu",
@@ -98,7 +98,7 @@ def _milvus(workspace: Workspace) -> str:
 def _embedding(workspace: Workspace) -> str:
     from tempfile import TemporaryDirectory
 
-    from corpuscope.tools.embedding import fit_embedder
+    from corpuscope.tools.embedding.factory import fit_embedder
 
     with TemporaryDirectory() as folder:
         from pathlib import Path
@@ -127,7 +127,7 @@ def _writer(workspace: Workspace) -> str:
             "none configured: the assistant in the chat writes, nothing is sent anywhere. "
             "Set CORPUSCOPE_LLM_MODEL (and CORPUSCOPE_LLM_BASE_URL) to change that"
         )
-    from corpuscope.tools.llm import list_models
+    from corpuscope.tools.llm.client import list_models
 
     writer = workspace.writer
     offered = list_models(writer.endpoint)
@@ -151,7 +151,7 @@ def _templates(workspace: Workspace) -> str:
 
 
 def _chrome(workspace: Workspace) -> str:
-    from corpuscope.tools.figure import find_browser
+    from corpuscope.tools.plotting.interactive import find_browser
 
     browser = find_browser()
     return browser or "none found: the static picture is used instead, nothing to do"

@@ -15,7 +15,7 @@ from corpuscope.server.wrapping import (
     finished,
     ticket,
 )
-from corpuscope.tools.errors import BadInput
+from corpuscope.tools.core.errors import BadInput
 
 JobId = Annotated[str, Field(description="As a long call gave it: j1, j2, …")]
 

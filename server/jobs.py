@@ -18,7 +18,7 @@ import anyio.abc
 import anyio.to_thread
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from corpuscope.tools.errors import BY_NAME, CorpuscopeError, NotFound, NotReady
+from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError, NotFound, NotReady
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OnProgress: TypeAlias = Callable[[float, str], Awaitable[None]]

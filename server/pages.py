@@ -8,10 +8,10 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.wrapping import Serving
 from corpuscope.tools.cluster_page import cluster_page
-from corpuscope.tools.errors import BadInput
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.ids import check_dataset_name
 from corpuscope.tools.list_clusters import list_clusters
 from corpuscope.tools.list_datasets import dataset_page
-from corpuscope.tools.names import check_dataset_name
 
 DATASET = "corpuscope://dataset/{dataset}"
 RUN = "corpuscope://dataset/{dataset}/run/{run}"

@@ -10,16 +10,16 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.access import FileAccess
-from corpuscope.tools.embedding import EmbeddingOptions
-from corpuscope.tools.endpoint import EndpointOptions
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.language import language_code
-from corpuscope.tools.location import MilvusLocation, without_login
-from corpuscope.tools.redaction import as_it_is, redact
-from corpuscope.tools.runs import Runs
-from corpuscope.tools.store import Store
-from corpuscope.tools.workspace import Embedders, Workspace, Writer
+from corpuscope.tools.analysis.language import language_code
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.redaction import as_it_is, redact
+from corpuscope.tools.embedding.spec import EmbeddingOptions
+from corpuscope.tools.llm.endpoint import EndpointOptions
+from corpuscope.tools.store.location import MilvusLocation, without_login
+from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.file_access import FileAccess
+from corpuscope.tools.workspace.workspace import Embedders, Workspace, Writer
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"

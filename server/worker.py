@@ -16,9 +16,9 @@ from typing import Any, TextIO
 
 from corpuscope.server.app import TOOLS
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.errors import BY_NAME, CorpuscopeError
-from corpuscope.tools.schema import Result, Watch
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError
+from corpuscope.tools.core.schema import Result, Watch
+from corpuscope.tools.workspace.workspace import Workspace
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def _listen(jobs: "queue.Queue[dict[str, Any]]") -> None:
 
 
 def _warm() -> None:
-    from corpuscope.tools.warm import warm
+    from corpuscope.tools.clustering.warm_up import warm
 
     warm()
 

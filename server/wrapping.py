@@ -26,8 +26,8 @@ from mcp.types import (
 from pydantic import ConfigDict, Field, RootModel
 
 from corpuscope.server.jobs import Job, Jobs
-from corpuscope.tools.schema import Result
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.schema import Result
+from corpuscope.tools.workspace.workspace import Workspace
 
 # Hosts cut a call at about 60 s, whatever its progress.
 LONGEST_WAIT = 45

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
-from corpuscope.tools.endpoint import EndpointOptions
+from corpuscope.tools.llm.endpoint import EndpointOptions
 
 DIM = 16
 """Length of the vectors that `embeds` answers."""

@@ -3,7 +3,7 @@ summary, in several languages and domains."""
 
 from made_evidence import evidence_of
 
-from corpuscope.tools.evidence import Evidence
+from corpuscope.tools.describing.evidence import Evidence
 
 GOOD: list[tuple[Evidence, str, list[str]]] = [
     (

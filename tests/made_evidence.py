@@ -1,6 +1,6 @@
 """Evidence with every field filled, as a reviewer can read it: no data, no clustering."""
 
-from corpuscope.tools.evidence import Evidence, Excerpt, Keyphrase, Sibling
+from corpuscope.tools.describing.evidence import Evidence, Excerpt, Keyphrase, Sibling
 
 
 def record(number: int) -> str:

@@ -9,17 +9,18 @@ import numpy as np
 from endpoint_server import EndpointServer
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.asking import asking
-from corpuscope.tools.budget import Limits
-from corpuscope.tools.describing import Writing
-from corpuscope.tools.embedding import EmbeddingOptions, fit_embedder
-from corpuscope.tools.evidence import Findings, Keyphrase, Sibling, build_evidence
-from corpuscope.tools.gathering import Pack
-from corpuscope.tools.judging import Judge
-from corpuscope.tools.proof import Trial
-from corpuscope.tools.sampling import Pick, Role
-from corpuscope.tools.schema import Node
-from corpuscope.tools.wording import Wording
+from corpuscope.tools.core.schema import Node
+from corpuscope.tools.describing.describe import Writing
+from corpuscope.tools.describing.evidence import Findings, Keyphrase, Sibling, build_evidence
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.prompting import Wording
+from corpuscope.tools.describing.proof import Trial
+from corpuscope.tools.describing.sampling import Pick, Role
+from corpuscope.tools.embedding.factory import fit_embedder
+from corpuscope.tools.embedding.spec import EmbeddingOptions
+from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.llm.budget import Limits
 
 TEXTS = (
     "My card payment from Tuesday has been charged twice, when do I get one back?",

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import DatasetCard, Description, Layer, Node, Run
-from corpuscope.tools.selection import Selection
-from corpuscope.tools.tree import children_of, lineage, order
+from corpuscope.tools.clustering.tree import children_of, lineage, order
+from corpuscope.tools.core.schema import DatasetCard, Description, Layer, Node, Run
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.selection import Selection
 
 CARD = DatasetCard(
     name="shop", collection="c", embedding="lexical", dim=4, text_columns=["text"], created=""

@@ -3,11 +3,11 @@
 import numpy as np
 from texts import tickets
 
+from corpuscope.tools.core.schema import Layer, Node, Run, Watch
 from corpuscope.tools.ingest import ingest
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import Layer, Node, Run, Watch
-from corpuscope.tools.selection import Selection, select
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.selection import Selection, select
+from corpuscope.tools.workspace.workspace import Workspace
 
 PATHS = {
     "delivery": "1.1",

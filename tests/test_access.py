@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from corpuscope.tools.access import FileAccess
-from corpuscope.tools.errors import BadInput, NotAllowed, NotFound
+from corpuscope.tools.core.errors import BadInput, NotAllowed, NotFound
+from corpuscope.tools.workspace.file_access import FileAccess
 
 
 @pytest.fixture

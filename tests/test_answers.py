@@ -8,7 +8,8 @@ from made_evidence import evidence_of, record, rich_evidence
 from pydantic import BaseModel, ValidationError
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.answers import (
+from corpuscope.tools.analysis.language import language_of
+from corpuscope.tools.describing.answers import (
     KEYWORDS,
     MISFITS_CHARACTERS,
     ApartAnswer,
@@ -22,9 +23,8 @@ from corpuscope.tools.answers import (
     cleaned_title,
     faults,
 )
-from corpuscope.tools.evidence import Evidence
-from corpuscope.tools.language import language_of
-from corpuscope.tools.wording import Wording, instructions, yourself_text
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.prompting import Wording, instructions, yourself_text
 
 WORDING = Wording(Templates())
 

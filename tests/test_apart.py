@@ -7,12 +7,12 @@ import pytest
 from endpoint_server import Behaviour, EndpointServer, Reply, Request, chat, endpoint_server, fails
 from made_packs import made_pack, writing_at
 
-from corpuscope.tools.apart import Titles, tell_apart
-from corpuscope.tools.budget import Limits
-from corpuscope.tools.describing import describe_with_keywords
-from corpuscope.tools.evidence import Evidence
-from corpuscope.tools.gathering import Pack
-from corpuscope.tools.schema import Author, Description
+from corpuscope.tools.core.schema import Author, Description
+from corpuscope.tools.describing.describe import describe_with_keywords
+from corpuscope.tools.describing.disambiguation import Titles, tell_apart
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.llm.budget import Limits
 
 BESIDE = ("1", "2", "3", "4", "5", "6")
 WORDS = {

@@ -22,11 +22,11 @@ from endpoint_server import (
     without_choices,
 )
 
-from corpuscope.tools.asking import Asker, Prompt, asking
-from corpuscope.tools.budget import EXPECTED_ANSWER_TOKENS, Limits, Usage, estimated_tokens
-from corpuscope.tools.endpoint import EndpointOptions, InvalidAnswer, LimitReached
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.schema import Frozen
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.schema import Frozen
+from corpuscope.tools.llm.asker import Asker, Prompt, asking
+from corpuscope.tools.llm.budget import EXPECTED_ANSWER_TOKENS, Limits, Usage, estimated_tokens
+from corpuscope.tools.llm.endpoint import EndpointOptions, InvalidAnswer, LimitReached
 
 
 class Colour(Frozen):

@@ -10,10 +10,10 @@ from mcp.types import TextResourceContents
 from texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.assigning import vote
-from corpuscope.tools.runs import Runs
-from corpuscope.tools.schema import Floats
-from corpuscope.tools.tree import Paths
+from corpuscope.tools.clustering.tree import Paths
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.runs.assignment import vote
+from corpuscope.tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, kron
 
-from corpuscope.tools.attraction import DIMENSIONS, settled
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.clustering.node_embedding import DIMENSIONS, settled
+from corpuscope.tools.core.schema import Floats
 
 GROUPS, EACH = 4, 30
 

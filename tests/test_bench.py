@@ -20,8 +20,8 @@ from bench.made import COPY_SHARE, NOISE_SHARE, mixture
 from bench.measures import Cost, measured
 from bench.methods import METHODS, Step
 from corpuscope.server.settings import open_workspace, read_settings
-from corpuscope.tools.endpoint import EndpointOptions
-from corpuscope.tools.workspace import Writer
+from corpuscope.tools.llm.endpoint import EndpointOptions
+from corpuscope.tools.workspace.workspace import Writer
 
 # Memory and machine are read from /proc.
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")

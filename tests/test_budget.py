@@ -5,9 +5,9 @@ from threading import Event
 
 import pytest
 
-from corpuscope.tools.budget import Budget, Limits, Usage, estimated_tokens
-from corpuscope.tools.endpoint import LimitReached
-from corpuscope.tools.errors import Unavailable
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.llm.budget import Budget, Limits, Usage, estimated_tokens
+from corpuscope.tools.llm.endpoint import LimitReached
 
 EXPECTED = Usage(1, 60, 40, estimated=True)
 

@@ -11,12 +11,12 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.cache import FORMAT, Cache, PartMemory
-from corpuscope.tools.corpus import Corpus, collapse, part_of
-from corpuscope.tools.graph import NeighbourGraph, neighbour_graph
-from corpuscope.tools.location import MilvusLocation
-from corpuscope.tools.schema import Floats
-from corpuscope.tools.store import Store
+from corpuscope.tools.clustering.corpus import Corpus, collapse, part_of
+from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.cache import FORMAT, Cache, PartMemory
 
 pytestmark = pytest.mark.anyio
 

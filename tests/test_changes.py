@@ -1,7 +1,7 @@
 from made_runs import Made, made
 
-from corpuscope.tools.changes import Change, Comparison, compare, records_staying
-from corpuscope.tools.matching import overlaps, same_clusters
+from corpuscope.tools.runs.changes import Change, Comparison, compare, records_staying
+from corpuscope.tools.runs.matching import overlaps, same_clusters
 
 
 def compared(before: Made, after: Made) -> Comparison:

@@ -6,8 +6,8 @@ from mcp.client import Client
 from texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.runs import MEMBERS_FILE, Runs
-from corpuscope.tools.schema import NOISE
+from corpuscope.tools.core.schema import NOISE
+from corpuscope.tools.store.runs import MEMBERS_FILE, Runs
 
 pytestmark = pytest.mark.anyio
 

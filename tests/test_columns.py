@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from corpuscope.tools.columns import PARSERS, ColumnRequest, Columns, clean, plan_columns
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.readers import BadRow, Row, inline_rows
-from corpuscope.tools.schema import ColumnType, Scalar
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import ColumnType, Scalar
+from corpuscope.tools.ingestion.columns import PARSERS, ColumnRequest, Columns, clean, plan_columns
+from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows
 
 
 def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> Columns:

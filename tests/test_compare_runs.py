@@ -11,8 +11,8 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.carrying import carried
-from corpuscope.tools.runs import Runs
+from corpuscope.tools.runs.inheritance import carried
+from corpuscope.tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
 

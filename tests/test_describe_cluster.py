@@ -30,7 +30,7 @@ from texts import tickets
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.schema import Description, Proof
+from corpuscope.tools.core.schema import Description, Proof
 
 pytestmark = pytest.mark.anyio
 

@@ -22,9 +22,9 @@ from endpoint_server import (
 from made_packs import INSIDE, OUTSIDE, made_pack, record, writing_at
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.asking import asking
-from corpuscope.tools.budget import Limits
-from corpuscope.tools.describing import (
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.schema import Description, no_report
+from corpuscope.tools.describing.describe import (
     Outcome,
     Writing,
     describe_many,
@@ -32,11 +32,11 @@ from corpuscope.tools.describing import (
     describe_with_model,
     verified,
 )
-from corpuscope.tools.endpoint import EndpointDown, EndpointOptions, LimitReached
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.gathering import Pack
-from corpuscope.tools.schema import Description, no_report
-from corpuscope.tools.wording import Wording
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.prompting import Wording
+from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.llm.budget import Limits
+from corpuscope.tools.llm.endpoint import EndpointDown, EndpointOptions, LimitReached
 
 GOOD = {
     "cluster": "3.1",

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from texts import tickets
 
-from corpuscope.tools.answers import TITLE_CHARACTERS, TITLE_WORDS, cleaned_title
-from corpuscope.tools.distinctness import alike_pairs, groups, with_keyphrase
-from corpuscope.tools.embedding import Embedder, EmbeddingOptions, fit_embedder
-from corpuscope.tools.evidence import Evidence, Keyphrase
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS, cleaned_title
+from corpuscope.tools.describing.evidence import Evidence, Keyphrase
+from corpuscope.tools.describing.titles import alike_pairs, groups, with_keyphrase
+from corpuscope.tools.embedding.factory import fit_embedder
+from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 
 @dataclass(frozen=True)

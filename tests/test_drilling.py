@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from made_runs import made
 
-from corpuscope.tools.clustering import Clustering
-from corpuscope.tools.corpus import Corpus
-from corpuscope.tools.drilling import Part, grafted, inside, outermost
-from corpuscope.tools.errors import BadInput, NotFound
-from corpuscope.tools.layers import Choice, ClusterLayer
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import Layer, Node, Run
-from corpuscope.tools.selection import rows_of
-from corpuscope.tools.tree import build_tree, stands
+from corpuscope.tools.clustering.corpus import Corpus
+from corpuscope.tools.clustering.layers import Choice, ClusterLayer
+from corpuscope.tools.clustering.pipeline import Clustering
+from corpuscope.tools.clustering.tree import build_tree, stands
+from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.schema import Layer, Node, Run
+from corpuscope.tools.runs.drill_down import Part, grafted, inside, outermost
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.selection import rows_of
 
 # A coarse cluster 1 holds 1.1, which the recommended layer has, and two records beside it; 2 has
 # two; noise.1 stands out in a finer layer only; the last two records are in nothing at all.

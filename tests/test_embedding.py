@@ -13,15 +13,10 @@ from model_files import (
 )
 from texts import tickets
 
-from corpuscope.tools.embedding import (
-    DEFAULT_MODEL,
-    Embedder,
-    EmbeddingOptions,
-    fit_embedder,
-    open_embedder,
-)
+from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.embedding.factory import DEFAULT_MODEL, fit_embedder, open_embedder
 from corpuscope.tools.embedding.lexical import FIT_CHARACTERS, FIT_TEXTS, sample_for_fit
-from corpuscope.tools.errors import BadInput, Unavailable
+from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 TEXTS = [str(row["text"]) for row in tickets(20)]
 THEMES = [str(row["theme"]) for row in tickets(20)]

@@ -13,10 +13,11 @@ from model_files import (
     write_tokenizer,
 )
 
-from corpuscope.tools.embedding import Embedder, EmbeddingOptions, open_embedder
+from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.embedding.factory import open_embedder
 from corpuscope.tools.embedding.onnx import BATCH_TOKENS
-from corpuscope.tools.errors import BadInput, Unavailable
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from corpuscope.tools.evidence import (
+from corpuscope.tools.core.schema import Node
+from corpuscope.tools.describing.evidence import (
     EVIDENCE_CHARACTERS,
     EXCERPT_CHARACTERS,
     MAX_EXCERPTS,
@@ -19,8 +20,7 @@ from corpuscope.tools.evidence import (
     clean_text,
     shorten,
 )
-from corpuscope.tools.sampling import OUTSIDE, Pick, Role
-from corpuscope.tools.schema import Node
+from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
 
 
 def node(id: str = "3.1", size: int = 1420, share: float = 0.042) -> Node:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from corpuscope.tools.exemplars import exemplars
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.analysis.exemplars import exemplars
+from corpuscope.tools.core.schema import Floats
 
 
 def around(count: int, spread: float) -> Floats:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corpuscope.tools.figure import (
+from corpuscope.tools.plotting.interactive import (
     BROWSER_MAX,
     WEBGL_FROM,
     find_browser,
     interactive_html,
     interactive_png,
 )
-from corpuscope.tools.map_view import NOISE_COLOUR, MapGroup, MapView, colours
+from corpuscope.tools.plotting.view import NOISE_COLOUR, MapGroup, MapView, colours
 
 HOSTILE = (
     "<script>alert(1)</script>",

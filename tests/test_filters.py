@@ -1,8 +1,8 @@
 import pytest
 
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.filters import expression, ids_expression
-from corpuscope.tools.schema import ColumnType
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import ColumnType
+from corpuscope.tools.store.filters import expression, ids_expression
 
 COLUMNS: dict[str, ColumnType] = {"venue": "string", "stars": "number", 'od"d': "string"}
 

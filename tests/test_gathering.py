@@ -10,12 +10,12 @@ from made_shop import SIZE, fill, made_run
 
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.cluster_page import cluster_page
-from corpuscope.tools.errors import NotReady
-from corpuscope.tools.gathering import beside, gather
-from corpuscope.tools.redaction import redact
-from corpuscope.tools.schema import Description, Sentence
-from corpuscope.tools.selection import Selection
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.redaction import redact
+from corpuscope.tools.core.schema import Description, Sentence
+from corpuscope.tools.describing.gathering import beside, gather
+from corpuscope.tools.workspace.selection import Selection
+from corpuscope.tools.workspace.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

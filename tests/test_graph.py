@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.graph import (
+from corpuscope.tools.clustering.graph import (
     NO_NEIGHBOUR,
     distance_matrix,
     distances,
@@ -13,7 +12,8 @@ from corpuscope.tools.graph import (
     principal_axes,
     restricted,
 )
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import Floats
 
 
 def unit(rows: np.ndarray) -> Floats:

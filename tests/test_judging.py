@@ -9,15 +9,16 @@ from endpoint_server import DIM, EndpointServer, embeds, endpoint_server, fails
 from texts import THEMES, tickets
 
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.embedding import Embedder, EmbeddingOptions, fit_embedder
+from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Node, Sentence
+from corpuscope.tools.describing.evidence import Findings, build_evidence
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.judge import MISTAKES_SHOWN, Judge, open_judge
+from corpuscope.tools.describing.proof import Trial
+from corpuscope.tools.describing.sampling import Pick
+from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.remote import EndpointEmbedder
-from corpuscope.tools.evidence import Findings, build_evidence
-from corpuscope.tools.gathering import Pack
-from corpuscope.tools.judging import MISTAKES_SHOWN, Judge, open_judge
-from corpuscope.tools.proof import Trial
-from corpuscope.tools.sampling import Pick
-from corpuscope.tools.schema import COLUMN, DatasetCard, Description, Node, Sentence
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
+from corpuscope.tools.workspace.workspace import Workspace
 
 OF_THEME = {
     theme: [row["text"] for row in tickets(30) if row["theme"] == theme] for theme in THEMES

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from corpuscope.tools.keywords import MOST_CHARACTERS, keywords
-from corpuscope.tools.redaction import redact
-from corpuscope.tools.schema import Ints
+from corpuscope.tools.analysis.keywords import MOST_CHARACTERS, keywords
+from corpuscope.tools.core.redaction import redact
+from corpuscope.tools.core.schema import Ints
 
 
 def clusters_of(*groups: list[str]) -> tuple[list[str], dict[str, Ints]]:

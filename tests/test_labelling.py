@@ -11,19 +11,20 @@ from made_packs import INSIDE, OUTSIDE, made_pack
 from pydantic import TypeAdapter, ValidationError
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.answers import Rules
-from corpuscope.tools.embedding import EmbeddingOptions, fit_embedder
-from corpuscope.tools.gathering import Pack
-from corpuscope.tools.judging import Judge
-from corpuscope.tools.labelling import (
+from corpuscope.tools.core.schema import Description
+from corpuscope.tools.describing.answers import Rules
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.prompting import Wording, yourself_text
+from corpuscope.tools.describing.submissions import (
     QUOTED_CHARACTERS,
     GivenAnswer,
     checked,
     improvements,
     in_one_piece,
 )
-from corpuscope.tools.schema import Description
-from corpuscope.tools.wording import Wording, yourself_text
+from corpuscope.tools.embedding.factory import fit_embedder
+from corpuscope.tools.embedding.spec import EmbeddingOptions
 
 TOLD = yourself_text(Wording(Templates()), [])
 

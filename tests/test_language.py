@@ -1,7 +1,6 @@
 import pytest
 
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.language import (
+from corpuscope.tools.analysis.language import (
     CLOSE,
     NAMES,
     clash,
@@ -9,6 +8,7 @@ from corpuscope.tools.language import (
     language_name,
     language_of,
 )
+from corpuscope.tools.core.errors import BadInput
 
 SENTENCES = {
     "en": "My card has not arrived yet, and nobody can tell me when it will be delivered.",

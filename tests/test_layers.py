@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from corpuscope.tools.graph import neighbour_graph
-from corpuscope.tools.layers import (
+from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.clustering.layers import (
     UNKNOWN,
     ClusterLayer,
     choose_layers,
@@ -15,7 +15,7 @@ from corpuscope.tools.layers import (
     embedding_layer,
     flat_layer,
 )
-from corpuscope.tools.schema import Floats, Ints
+from corpuscope.tools.core.schema import Floats, Ints
 
 
 def blobs(centres: np.ndarray, each: int, spread: float) -> Floats:
@@ -189,9 +189,9 @@ def test_coverage_counts_records_not_points() -> None:
 
 WAY = """
 import hashlib, numpy as np
-from corpuscope.tools.graph import neighbour_graph, node_embedding
-from corpuscope.tools.layers import density_layers
-from corpuscope.tools.layout import map_points
+from corpuscope.tools.clustering.graph import neighbour_graph, node_embedding
+from corpuscope.tools.clustering.layers import density_layers
+from corpuscope.tools.clustering.projection import map_points
 vectors = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 graph = neighbour_graph(vectors, seed=3)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.graph import neighbour_graph, node_embedding
-from corpuscope.tools.layout import map_points
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.clustering.graph import neighbour_graph, node_embedding
+from corpuscope.tools.clustering.projection import map_points
+from corpuscope.tools.core.schema import Floats
 
 
 def blobs(count: int, each: int) -> Floats:

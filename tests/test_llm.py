@@ -21,11 +21,12 @@ from endpoint_server import (
     without_choices,
 )
 
-from corpuscope.tools.budget import Budget, Limits
-from corpuscope.tools.endpoint import EndpointDown, EndpointOptions, InvalidAnswer
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.llm import list_models, open_session
-from corpuscope.tools.schema import Frozen
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.schema import Frozen
+from corpuscope.tools.llm.budget import Budget, Limits
+from corpuscope.tools.llm.client import list_models
+from corpuscope.tools.llm.completion import open_session
+from corpuscope.tools.llm.endpoint import EndpointDown, EndpointOptions, InvalidAnswer
 
 SECRET = "sk-secret-0123456789"
 

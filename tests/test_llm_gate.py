@@ -18,12 +18,12 @@ from endpoint_server import (
     says,
 )
 
-from corpuscope.tools.budget import Budget, Limits
-from corpuscope.tools.endpoint import EndpointDown
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.llm import Session, open_session
-from corpuscope.tools.llm.gate import seconds_asked
-from corpuscope.tools.schema import Frozen
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.schema import Frozen
+from corpuscope.tools.llm.budget import Budget, Limits
+from corpuscope.tools.llm.completion import Session, open_session
+from corpuscope.tools.llm.endpoint import EndpointDown
+from corpuscope.tools.llm.rate_limit import seconds_asked
 
 
 class Word(Frozen):

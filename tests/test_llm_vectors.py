@@ -15,10 +15,10 @@ from endpoint_server import (
     word_vector,
 )
 
-from corpuscope.tools import llm
-from corpuscope.tools.endpoint import EndpointDown, EndpointOptions
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.llm import embed_texts
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.llm import embeddings
+from corpuscope.tools.llm.embeddings import embed_texts
+from corpuscope.tools.llm.endpoint import EndpointDown, EndpointOptions
 
 
 def test_vectors_come_in_the_order_of_the_texts_at_unit_length() -> None:
@@ -40,8 +40,8 @@ def test_long_texts_are_cut_and_batches_bounded_in_characters() -> None:
         assert embed_texts(server.options(), "small", texts).shape == (52, DIM)
     sizes = [sum(len(text) for text in request.body["input"]) for request in server.requests]
     assert len(sizes) == 2
-    assert max(sizes) <= llm.EMBED_CHARACTERS
-    assert sum(sizes) == llm.EMBED_CUT + len(texts[1]) + 50 * 5_000
+    assert max(sizes) <= embeddings.EMBED_CHARACTERS
+    assert sum(sizes) == embeddings.EMBED_CUT + len(texts[1]) + 50 * 5_000
 
 
 def test_no_texts_give_no_vectors_and_ask_nobody() -> None:

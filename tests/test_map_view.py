@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from corpuscope.tools.map_view import (
+from corpuscope.tools.plotting.view import (
     LEADING,
     MAX_LABELS,
     NOISE_COLOUR,

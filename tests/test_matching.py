@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 from made_runs import Made, made
 
-from corpuscope.tools.matching import (
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.runs.matching import (
     overlaps,
     renamed,
     same_by_centroid,
     same_clusters,
     settled_ids,
 )
-from corpuscope.tools.schema import Floats
 
 
 def same(before: Made, after: Made) -> dict[str, str]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.graph import neighbour_graph
-from corpuscope.tools.nearest import LARGEST_CELL, RECALL, cells, nearest, sampled_recall
-from corpuscope.tools.schema import Floats, Ints
+from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.clustering.knn import LARGEST_CELL, RECALL, cells, nearest, sampled_recall
+from corpuscope.tools.core.schema import Floats, Ints
 
 COUNT, DIM, K = 9_000, 48, 20
 

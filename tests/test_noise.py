@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.graph import NeighbourGraph, neighbour_graph
-from corpuscope.tools.noise import (
+from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
+from corpuscope.tools.clustering.noise import (
     KINDS,
     counted,
     kind_of,
@@ -13,7 +13,7 @@ from corpuscope.tools.noise import (
     renamed_reasons,
     worded,
 )
-from corpuscope.tools.schema import Floats, Ints
+from corpuscope.tools.core.schema import Floats, Ints
 
 DIM = 24
 EACH = 40

@@ -34,19 +34,19 @@ def test_one_module_owns_each_library() -> None:
     owners = {
         "pymilvus": {
             "tools/store/connection.py",
-            "tools/store/ordered.py",
-            "tools/store/reading.py",
-            "tools/store/schemas.py",
+            "tools/store/lite_scan.py",
+            "tools/store/scan.py",
+            "tools/store/collections.py",
         },
         "openai": {
             "tools/llm/client.py",
-            "tools/llm/completing.py",
-            "tools/llm/vectors.py",
+            "tools/llm/completion.py",
+            "tools/llm/embeddings.py",
         },
-        "plotly": {"tools/figure.py"},
-        "umap": {"tools/layout.py"},
-        "hdbscan": {"tools/layers.py"},
-        "fast_hdbscan": {"tools/layers.py"},
+        "plotly": {"tools/plotting/interactive.py"},
+        "umap": {"tools/clustering/projection.py"},
+        "hdbscan": {"tools/clustering/layers.py"},
+        "fast_hdbscan": {"tools/clustering/layers.py"},
     }
     for library, modules in owners.items():
         importing = {

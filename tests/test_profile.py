@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from corpuscope.tools.profile import (
+from corpuscope.tools.analysis.metadata_profile import (
     FEWEST_RECORDS,
     LINE_CHARACTERS,
     MOST_LINES,
     MOST_VALUES,
     profile,
 )
-from corpuscope.tools.schema import ColumnType, Scalar
+from corpuscope.tools.core.schema import ColumnType, Scalar
 
 
 def lines(

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corpuscope.tools.proof import (
+from corpuscope.tools.core.schema import Floats, Proof
+from corpuscope.tools.describing.proof import (
     FAIR,
     FEWEST,
     MEANING,
@@ -18,7 +19,6 @@ from corpuscope.tools.proof import (
     said,
     word_for,
 )
-from corpuscope.tools.schema import Floats, Proof
 
 INSIDE: Floats = np.array([1, 0, 0], np.float32)
 OUTSIDE: Floats = np.array([0, 1, 0], np.float32)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.readers import MAX_FIELD, BadRow, Row, inline_rows, read_rows
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.ingestion.readers import MAX_FIELD, BadRow, Row, inline_rows, read_rows
 
 LIMIT = 10_000_000
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpuscope.tools.columns import ColumnRequest, Columns, plan_columns
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.readers import BadRow, Row, inline_rows, read_rows
-from corpuscope.tools.records import (
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import ColumnType, Record
+from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
+from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows, read_rows
+from corpuscope.tools.ingestion.records import (
     MAX_TEXT_BYTES,
     MAX_VALUE_CHARS,
     RecordMaker,
@@ -19,7 +20,6 @@ from corpuscope.tools.records import (
     check_vector_count,
     open_vectors,
 )
-from corpuscope.tools.schema import ColumnType, Record
 
 TEXT = Columns(text=("text",), id=None, vector=None, metadata={}, guessed=None)
 

@@ -4,8 +4,8 @@ import time
 import phonenumbers
 import pytest
 
-from corpuscope.tools.evidence import UNSEEN, clean_text
-from corpuscope.tools.redaction import as_it_is, redact
+from corpuscope.tools.core.redaction import as_it_is, redact
+from corpuscope.tools.describing.evidence import UNSEEN, clean_text
 
 CARD = "4111 1111 1111 1111"
 IBAN = "DE89 3704 0044 0532 0130 00"

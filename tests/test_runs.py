@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpuscope.tools.errors import NotFound
-from corpuscope.tools.runs import Members, Runs
-from corpuscope.tools.schema import Description, Layer, Node, Run, Sentence, Stability
+from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.schema import Description, Layer, Node, Run, Sentence, Stability
+from corpuscope.tools.store.runs import Members, Runs
 
 
 def run(**changes: object) -> Run:

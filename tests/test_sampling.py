@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from corpuscope.tools.embedding.spec import unit_rows
-from corpuscope.tools.sampling import (
+from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.describing.sampling import (
     CENTRAL,
     EDGE,
     FEWEST_SHOWN,
@@ -20,7 +20,7 @@ from corpuscope.tools.sampling import (
     make_stage,
     sample_cluster,
 )
-from corpuscope.tools.schema import Floats, Ints
+from corpuscope.tools.embedding.spec import unit_rows
 
 DIM = 64
 AWAY = [1.0, 0.6, 0.4, 0.2, 0.0]

@@ -9,12 +9,12 @@ from mcp.client import Client
 from texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.corpus import Corpus, read_corpus
-from corpuscope.tools.graph import neighbour_graph
-from corpuscope.tools.location import MilvusLocation
-from corpuscope.tools.runs import Runs
-from corpuscope.tools.searching import MOST_BY_LITE, by_milvus, chosen_search
-from corpuscope.tools.store import Store
+from corpuscope.tools.clustering.corpus import Corpus, read_corpus
+from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.clustering.searching import MOST_BY_LITE, by_milvus, chosen_search
+from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.store.store import Store
 
 pytestmark = pytest.mark.anyio
 

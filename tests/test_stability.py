@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering import Material, Parameters
-from corpuscope.tools.corpus import collapse
-from corpuscope.tools.graph import neighbour_graph
-from corpuscope.tools.runs import Members, Runs, original
-from corpuscope.tools.schema import Ints, Layer, Node, Run, Stability
-from corpuscope.tools.stability import (
+from corpuscope.tools.clustering.corpus import collapse
+from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.clustering.pipeline import Material, Parameters
+from corpuscope.tools.clustering.stability import (
     Clustered,
     best_overlap,
     known_word,
@@ -22,6 +20,8 @@ from corpuscope.tools.stability import (
     still_holding,
     word_for,
 )
+from corpuscope.tools.core.schema import Ints, Layer, Node, Run, Stability
+from corpuscope.tools.store.runs import Members, Runs, original
 
 DIM = 16
 

@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from corpuscope.tools.map_view import NOISE_COLOUR, MapGroup, MapView, colours, marker
-from corpuscope.tools.static_map import (
+from corpuscope.tools.plotting.static import (
     LEGEND_ENTRIES,
     LEGEND_WIDTH,
     MAX_BYTES,
     static_png,
     within_limit,
 )
+from corpuscope.tools.plotting.view import NOISE_COLOUR, MapGroup, MapView, colours, marker
 
 DOT = 60
 """Pixels of one colour that are more than the edge of a letter: a dot of the legend has 100."""

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.layers import ClusterLayer
-from corpuscope.tools.schema import NOISE
-from corpuscope.tools.tree import (
+from corpuscope.tools.clustering.layers import ClusterLayer
+from corpuscope.tools.clustering.tree import (
     ClusterTree,
     build_tree,
     children_of,
@@ -16,6 +15,7 @@ from corpuscope.tools.tree import (
     order,
     parent_of,
 )
+from corpuscope.tools.core.schema import NOISE
 
 
 def layer(*labels: int) -> ClusterLayer:

@@ -11,12 +11,10 @@ from made_evidence import nearby_evidence, record, rich_evidence
 from pydantic import BaseModel
 
 from corpuscope.prompts import Templates, template_names
-from corpuscope.tools.answers import ApartAnswer, DescriptionAnswer, SortAnswer
-from corpuscope.tools.asking import Prompt
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.proof import Mistakes
-from corpuscope.tools.schema import Description, Sentence
-from corpuscope.tools.wording import (
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import Description, Sentence
+from corpuscope.tools.describing.answers import ApartAnswer, DescriptionAnswer, SortAnswer
+from corpuscope.tools.describing.prompting import (
     TEMPLATES,
     Wording,
     again_prompt,
@@ -26,6 +24,8 @@ from corpuscope.tools.wording import (
     sort_prompt,
     yourself_text,
 )
+from corpuscope.tools.describing.proof import Mistakes
+from corpuscope.tools.llm.asker import Prompt
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -9,10 +9,10 @@ from endpoint_server import EndpointServer, describes, endpoint_server
 from made_shop import SIZE, fill, made_run
 
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.schema import Description, no_report
-from corpuscope.tools.selection import Selection, select
-from corpuscope.tools.workspace import Workspace, Writer
-from corpuscope.tools.writing import Order, in_waves, write_all
+from corpuscope.tools.core.schema import Description, no_report
+from corpuscope.tools.describing.batch import Order, in_waves, write_all
+from corpuscope.tools.workspace.selection import Selection, select
+from corpuscope.tools.workspace.workspace import Workspace, Writer
 
 
 @pytest.fixture(scope="module")

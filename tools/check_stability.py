@@ -4,14 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corpuscope.tools.clustering import Material, graph_of
-from corpuscope.tools.errors import NotReady
-from corpuscope.tools.reading import read
-from corpuscope.tools.recording import parameters_of
-from corpuscope.tools.runs import original
-from corpuscope.tools.schema import Report, Result, Stability, Watch
-from corpuscope.tools.selection import DatasetName, RunId, Selection, select
-from corpuscope.tools.stability import (
+from corpuscope.tools.clustering.pipeline import Material, graph_of
+from corpuscope.tools.clustering.stability import (
     ROUNDS,
     Clustered,
     meanings,
@@ -20,8 +14,14 @@ from corpuscope.tools.stability import (
     stability,
     word_for,
 )
-from corpuscope.tools.tree import order
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.clustering.tree import order
+from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.schema import Report, Result, Stability, Watch
+from corpuscope.tools.runs.assembly import parameters_of
+from corpuscope.tools.store.runs import original
+from corpuscope.tools.workspace.reading import read
+from corpuscope.tools.workspace.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_SHOWN = 60
 # The shares of the progress: reading, then the neighbours, then the rounds.

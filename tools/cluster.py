@@ -8,8 +8,29 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools import assigning, drilling
-from corpuscope.tools.carrying import (
+from corpuscope.tools.cluster_result import ClusterResult, told
+from corpuscope.tools.clustering.layers import MIN_SAMPLES
+from corpuscope.tools.clustering.pipeline import (
+    Clustering,
+    Parameters,
+    Space,
+    find_clusters,
+    without_coarser,
+)
+from corpuscope.tools.clustering.searching import chosen_search
+from corpuscope.tools.core.errors import BadInput, NotReady
+from corpuscope.tools.core.schema import DatasetCard, Report, Run, Watch
+from corpuscope.tools.describing.evidence import clean_text
+from corpuscope.tools.runs import assignment as assigning
+from corpuscope.tools.runs import drill_down as drilling
+from corpuscope.tools.runs.assembly import (
+    centrality,
+    described_nodes,
+    recorded_members,
+    recorded_run,
+    settled,
+)
+from corpuscope.tools.runs.inheritance import (
     carried,
     centroids_of,
     kept_centroids,
@@ -17,31 +38,11 @@ from corpuscope.tools.carrying import (
     of_all_sizes,
     shown_before,
 )
-from corpuscope.tools.cluster_result import ClusterResult, told
-from corpuscope.tools.clustering import (
-    Clustering,
-    Parameters,
-    Space,
-    find_clusters,
-    without_coarser,
-)
-from corpuscope.tools.errors import BadInput, NotReady
-from corpuscope.tools.evidence import clean_text
-from corpuscope.tools.layers import MIN_SAMPLES
-from corpuscope.tools.locks import dataset_lock
-from corpuscope.tools.mapping import draw_map
-from corpuscope.tools.reading import Reading, read
-from corpuscope.tools.recording import (
-    centrality,
-    described_nodes,
-    recorded_members,
-    recorded_run,
-    settled,
-)
-from corpuscope.tools.runs import Members, keep_focus
-from corpuscope.tools.schema import DatasetCard, Report, Run, Watch
-from corpuscope.tools.searching import chosen_search
-from corpuscope.tools.selection import (
+from corpuscope.tools.runs.run_map import draw_map
+from corpuscope.tools.store.locks import dataset_lock
+from corpuscope.tools.store.runs import Members, keep_focus
+from corpuscope.tools.workspace.reading import Reading, read
+from corpuscope.tools.workspace.selection import (
     DatasetName,
     Focus,
     RunId,
@@ -50,7 +51,7 @@ from corpuscope.tools.selection import (
     as_id,
     stored,
 )
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.workspace.workspace import Workspace
 
 # The shares of the time: reading, then clustering, then words and saving; the rest is the map.
 READ_SHARE = 0.15

@@ -1,12 +1,12 @@
 """The page of one cluster in Markdown."""
 
-from corpuscope.tools.evidence import redacted_evidence
-from corpuscope.tools.excerpts import shortened
-from corpuscope.tools.proof import MEANING
-from corpuscope.tools.proof import said as proof_said
-from corpuscope.tools.selection import select
-from corpuscope.tools.stability import meanings, said
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.clustering.stability import meanings, said
+from corpuscope.tools.core.excerpts import shortened
+from corpuscope.tools.describing.evidence import redacted_evidence
+from corpuscope.tools.describing.proof import MEANING
+from corpuscope.tools.describing.proof import said as proof_said
+from corpuscope.tools.workspace.selection import select
+from corpuscope.tools.workspace.workspace import Workspace
 
 TEXT_CHARACTERS = 400
 """The most of one example on the page."""

@@ -1,14 +1,14 @@
 """What the tool `cluster` answers: the run in counts, its largest clusters, and what changed."""
 
-from corpuscope.tools.carrying import Carried
-from corpuscope.tools.changes import Comparison, Piece
+from corpuscope.tools.clustering.noise import noise_sentence
+from corpuscope.tools.core.excerpts import shortened
+from corpuscope.tools.core.redaction import Redact
+from corpuscope.tools.core.schema import NOISE, Layer, Node, Result
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.excerpts import shortened
-from corpuscope.tools.noise import noise_sentence
-from corpuscope.tools.redaction import Redact
-from corpuscope.tools.schema import NOISE, Layer, Node, Result
-from corpuscope.tools.selection import Selection, as_shown
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.runs.changes import Comparison, Piece
+from corpuscope.tools.runs.inheritance import Carried
+from corpuscope.tools.workspace.selection import Selection, as_shown
+from corpuscope.tools.workspace.workspace import Workspace
 
 TOP_CLUSTERS = 12
 KEYWORDS_SHOWN = 6

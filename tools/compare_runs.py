@@ -5,14 +5,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from corpuscope.tools.carrying import earlier_runs
-from corpuscope.tools.changes import Comparison, compare, places_of, records_staying
-from corpuscope.tools.errors import BadInput, NotFound
-from corpuscope.tools.matching import Overlaps, overlaps, same_clusters
-from corpuscope.tools.redaction import Redact
-from corpuscope.tools.schema import Result, Run
-from corpuscope.tools.selection import DatasetName, RunId, select
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.redaction import Redact
+from corpuscope.tools.core.schema import Result, Run
+from corpuscope.tools.runs.changes import Comparison, compare, places_of, records_staying
+from corpuscope.tools.runs.inheritance import earlier_runs
+from corpuscope.tools.runs.matching import Overlaps, overlaps, same_clusters
+from corpuscope.tools.workspace.selection import DatasetName, RunId, select
+from corpuscope.tools.workspace.workspace import Workspace
 
 CHANGES_TOLD = 25
 RESIZED_TOLD = 5

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.loading import forget_strays
-from corpuscope.tools.locks import dataset_lock
-from corpuscope.tools.schema import Result
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import Result
+from corpuscope.tools.ingestion.loading import forget_strays
+from corpuscope.tools.store.locks import dataset_lock
+from corpuscope.tools.workspace.workspace import Workspace
 
 
 class Deleted(Result):

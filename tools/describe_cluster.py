@@ -5,19 +5,29 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.describe_result import (
+from corpuscope.tools.clustering.tree import is_within
+from corpuscope.tools.core.errors import BadInput, CorpuscopeError
+from corpuscope.tools.core.excerpts import shortened
+from corpuscope.tools.core.schema import NOISE, Node, Sentence, Watch
+from corpuscope.tools.describing.batch import (
+    Order,
+    expected_usage,
+    in_waves,
+    take_names,
+    wording_of,
+    write_all,
+)
+from corpuscope.tools.describing.evidence import Evidence, clean_text
+from corpuscope.tools.describing.gathering import gather
+from corpuscope.tools.describing.prompting import yourself_text
+from corpuscope.tools.describing.result import (
     DescribeResult,
     Detail,
     Failure,
     cost_of,
     described,
 )
-from corpuscope.tools.errors import BadInput, CorpuscopeError
-from corpuscope.tools.evidence import Evidence, clean_text
-from corpuscope.tools.excerpts import shortened
-from corpuscope.tools.gathering import gather
-from corpuscope.tools.schema import NOISE, Node, Sentence, Watch
-from corpuscope.tools.selection import (
+from corpuscope.tools.workspace.selection import (
     DatasetName,
     Focus,
     RunId,
@@ -26,17 +36,7 @@ from corpuscope.tools.selection import (
     select,
     shown_words,
 )
-from corpuscope.tools.tree import is_within
-from corpuscope.tools.wording import yourself_text
-from corpuscope.tools.workspace import Workspace
-from corpuscope.tools.writing import (
-    Order,
-    expected_usage,
-    in_waves,
-    take_names,
-    wording_of,
-    write_all,
-)
+from corpuscope.tools.workspace.workspace import Workspace
 
 ALL, TREE = "all", "tree"
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from corpuscope.tools.errors import BadInput, NotReady
-from corpuscope.tools.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
-from corpuscope.tools.noise import Kind, kind_of
-from corpuscope.tools.redaction import Redact
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import NOISE, Record, Result, Scalar
-from corpuscope.tools.selection import (
+from corpuscope.tools.clustering.noise import Kind, kind_of
+from corpuscope.tools.core.errors import BadInput, NotReady
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
+from corpuscope.tools.core.redaction import Redact
+from corpuscope.tools.core.schema import NOISE, Record, Result, Scalar
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.selection import (
     ClusterId,
     DatasetName,
     RunId,
@@ -20,7 +20,7 @@ from corpuscope.tools.selection import (
     rows_of,
     select,
 )
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.workspace.workspace import Workspace
 
 
 class MemberLine(Result):

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from corpuscope.tools import loading
-from corpuscope.tools.columns import Columns
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.locks import dataset_lock
-from corpuscope.tools.names import check_dataset_name
-from corpuscope.tools.records import Tally
-from corpuscope.tools.schema import DatasetCard, Result, Run, Watch
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.ids import check_dataset_name
+from corpuscope.tools.core.schema import DatasetCard, Result, Run, Watch
+from corpuscope.tools.ingestion import loading
+from corpuscope.tools.ingestion.columns import Columns
+from corpuscope.tools.ingestion.records import Tally
+from corpuscope.tools.store.locks import dataset_lock
+from corpuscope.tools.workspace.workspace import Workspace
 
 # Inline rows travel through the chat; more of them belong into a file.
 MOST_ROWS = 2_000

@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.answers import Rules
-from corpuscope.tools.describing import proved
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.gathering import Pack, gather
-from corpuscope.tools.judging import open_judge
-from corpuscope.tools.labelling import GivenAnswer, checked, improvements, in_one_piece
-from corpuscope.tools.proof import MEANING, said, word_for
-from corpuscope.tools.schema import NOISE, Author, Description, Proof, Result, Watch
-from corpuscope.tools.selection import (
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import NOISE, Author, Description, Proof, Result, Watch
+from corpuscope.tools.describing.answers import Rules
+from corpuscope.tools.describing.batch import wording_of
+from corpuscope.tools.describing.describe import proved
+from corpuscope.tools.describing.gathering import Pack, gather
+from corpuscope.tools.describing.judge import open_judge
+from corpuscope.tools.describing.prompting import yourself_text
+from corpuscope.tools.describing.proof import MEANING, said, word_for
+from corpuscope.tools.describing.submissions import GivenAnswer, checked, improvements, in_one_piece
+from corpuscope.tools.workspace.selection import (
     DatasetName,
     RunId,
     Selection,
@@ -23,9 +25,7 @@ from corpuscope.tools.selection import (
     select,
     shown_words,
 )
-from corpuscope.tools.wording import yourself_text
-from corpuscope.tools.workspace import Workspace
-from corpuscope.tools.writing import wording_of
+from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_ANSWERS = 100
 MOST_RECORDS = 50

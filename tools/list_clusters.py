@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.noise import noise_sentence
-from corpuscope.tools.proof import MEANING, word_for
-from corpuscope.tools.schema import NOISE, Author, Layer, Node, Result, Stability
-from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, select
-from corpuscope.tools.stability import known_word, meanings, said
-from corpuscope.tools.tree import order
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.clustering.noise import noise_sentence
+from corpuscope.tools.clustering.stability import known_word, meanings, said
+from corpuscope.tools.clustering.tree import order
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import NOISE, Author, Layer, Node, Result, Stability
+from corpuscope.tools.describing.proof import MEANING, word_for
+from corpuscope.tools.workspace.selection import DatasetName, RunId, Selection, as_id, select
+from corpuscope.tools.workspace.workspace import Workspace
 
 KEYWORDS_SHOWN = 6
 

@@ -1,7 +1,7 @@
 """The tool `list-datasets`, and the page of one dataset."""
 
-from corpuscope.tools.schema import DatasetCard, Result, Run
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.core.schema import DatasetCard, Result, Run
+from corpuscope.tools.workspace.workspace import Workspace
 
 
 class DatasetSummary(Result):

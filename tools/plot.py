@@ -8,18 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools import figure
-from corpuscope.tools.errors import BadInput
-from corpuscope.tools.excerpts import redacted_in
-from corpuscope.tools.map_view import MapGroup, MapView
-from corpuscope.tools.mapping import ensure_map
-from corpuscope.tools.redaction import Redact
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import NOISE, Floats, Ints, Record, Result, Scalar, Watch
-from corpuscope.tools.selection import DatasetName, RunId, Selection, as_id, rows_of, select
-from corpuscope.tools.static_map import static_png
-from corpuscope.tools.tree import is_within
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.clustering.tree import is_within
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.excerpts import redacted_in
+from corpuscope.tools.core.redaction import Redact
+from corpuscope.tools.core.schema import NOISE, Floats, Ints, Record, Result, Scalar, Watch
+from corpuscope.tools.plotting import interactive as figure
+from corpuscope.tools.plotting.static import static_png
+from corpuscope.tools.plotting.view import MapGroup, MapView
+from corpuscope.tools.runs.run_map import ensure_map
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.selection import (
+    DatasetName,
+    RunId,
+    Selection,
+    as_id,
+    rows_of,
+    select,
+)
+from corpuscope.tools.workspace.workspace import Workspace
 
 CLUSTER = "cluster"
 # More colours than this nobody tells apart; the rest of a column's values is one group.

@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
+from corpuscope.tools.core.schema import COLUMN, NOISE, DatasetCard, Hit, Result, Run, Scalar
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.errors import BadInput, NotFound
-from corpuscope.tools.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
-from corpuscope.tools.runs import Members
-from corpuscope.tools.schema import COLUMN, NOISE, DatasetCard, Hit, Result, Run, Scalar
-from corpuscope.tools.selection import (
+from corpuscope.tools.store.neighbour_search import MOST_HITS
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.selection import (
     DatasetName,
     RunId,
     Selection,
@@ -18,8 +19,7 @@ from corpuscope.tools.selection import (
     as_shown,
     rows_of,
 )
-from corpuscope.tools.store import MOST_HITS
-from corpuscope.tools.workspace import Workspace
+from corpuscope.tools.workspace.workspace import Workspace
 
 
 class SearchHit(Result):

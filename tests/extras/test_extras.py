@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corpuscope.tools.embedding import Embedder, EmbeddingOptions, fit_embedder, open_embedder
-from corpuscope.tools.errors import Unavailable
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
+from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 if find_spec("torch") is None:
     pytest.skip("the extras are not installed; run: make test-extras", allow_module_level=True)

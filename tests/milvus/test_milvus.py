@@ -20,10 +20,10 @@ from texts import tickets
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import read_settings
-from corpuscope.tools.graph import neighbour_graph
-from corpuscope.tools.location import MilvusLocation
-from corpuscope.tools.schema import DatasetCard, Record
-from corpuscope.tools.store import Store
+from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.core.schema import DatasetCard, Record
+from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.embedding.spec import LEXICAL, unit_rows
-from corpuscope.tools.errors import BadInput, Unavailable
-from corpuscope.tools.schema import Floats
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.embedding.folders import (
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.embedding.model_files import (
     FetchFailed,
     Wanted,
     fetch_model,
@@ -22,8 +24,6 @@ from corpuscope.tools.embedding.folders import (
     resolved,
 )
 from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec, unit_rows
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.schema import Floats
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

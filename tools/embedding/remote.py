@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
-from corpuscope.tools.endpoint import EndpointOptions
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.redaction import Redact, as_it_is
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.llm.endpoint import EndpointOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class EndpointEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """(n, dim) float32, rows of unit length. The texts are sent to the endpoint."""
-        from corpuscope.tools.llm import embed_texts
+        from corpuscope.tools.llm.embeddings import embed_texts
 
         if not texts:
             return np.zeros((0, self.dim), np.float32)

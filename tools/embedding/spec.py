@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.endpoint import EndpointOptions
-from corpuscope.tools.errors import BadInput, Unavailable
-from corpuscope.tools.redaction import Redact, as_it_is
-from corpuscope.tools.schema import Floats
+from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.llm.endpoint import EndpointOptions
 
 AUTO = "auto"
 LEXICAL = "lexical"

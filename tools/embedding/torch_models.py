@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpuscope.tools.embedding.folders import find_folder, resolved
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.embedding.model_files import find_folder, resolved
 from corpuscope.tools.embedding.spec import (
     BGE_M3,
     EmbeddingOptions,
@@ -21,7 +22,6 @@ from corpuscope.tools.embedding.spec import (
     require,
     unit_rows,
 )
-from corpuscope.tools.schema import Floats
 
 if TYPE_CHECKING:
     from pymilvus.model.hybrid import BGEM3EmbeddingFunction

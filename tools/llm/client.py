@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from corpuscope.tools.endpoint import (
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.llm.endpoint import (
     NO_KEY,
     Call,
     EndpointOptions,
@@ -22,8 +23,7 @@ from corpuscope.tools.endpoint import (
     status_error,
     timeout_error,
 )
-from corpuscope.tools.errors import Unavailable
-from corpuscope.tools.llm.gate import Gate, seconds_asked
+from corpuscope.tools.llm.rate_limit import Gate, seconds_asked
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI

@@ -5,9 +5,9 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from corpuscope.tools import lite
-from corpuscope.tools.errors import NotFound, Unavailable
-from corpuscope.tools.location import MilvusLocation
+from corpuscope.tools.core.errors import NotFound, Unavailable
+from corpuscope.tools.store import lite_server as lite
+from corpuscope.tools.store.location import MilvusLocation
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient

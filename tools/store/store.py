@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from corpuscope.tools.errors import BadInput, NotFound
-from corpuscope.tools.filters import Where, expression, ids_expression
-from corpuscope.tools.location import MilvusLocation
-from corpuscope.tools.locks import catalogue_lock
-from corpuscope.tools.schema import (
+from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.schema import (
     DatasetCard,
     Floats,
     Hit,
@@ -19,12 +16,9 @@ from corpuscope.tools.schema import (
     Report,
     no_report,
 )
-from corpuscope.tools.store import neighbours, reading
-from corpuscope.tools.store.connection import Connection
-from corpuscope.tools.store.neighbours import MOST_HITS
-from corpuscope.tools.store.reading import Field, Page
-from corpuscope.tools.store.records import BATCH_ROWS, batches, record_of
-from corpuscope.tools.store.schemas import (
+from corpuscope.tools.store import neighbour_search as neighbours
+from corpuscope.tools.store import scan as reading
+from corpuscope.tools.store.collections import (
     AUTOINDEX,
     CATALOGUE,
     FLAT,
@@ -32,6 +26,13 @@ from corpuscope.tools.store.schemas import (
     create_catalogue,
     create_collection,
 )
+from corpuscope.tools.store.connection import Connection
+from corpuscope.tools.store.filters import Where, expression, ids_expression
+from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.locks import catalogue_lock
+from corpuscope.tools.store.neighbour_search import MOST_HITS
+from corpuscope.tools.store.rows import BATCH_ROWS, batches, record_of
+from corpuscope.tools.store.scan import Field, Page
 
 CARD_BYTES = 60_000
 # Beyond this, reading everything once is faster than looking ids up: each look-up costs Milvus

@@ -1,0 +1,110 @@
+"""The texts and vectors of a dataset in memory, equal ones collapsed into one point."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.schema import DatasetCard, Floats, Ints
+from corpuscope.tools.store.store import Store
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Records (n) and their distinct texts (m), in the order of the record ids.
+
+    Records of equal text, or of equal vectors, are one distinct text. `ids` (n);
+    `copies_of` (n,) int32: which distinct text each record has; `texts` (m);
+    `vectors` (m, dim) float32, unit length; `first` (m,): the record that shows each text;
+    `weights` (m,) int32: the records behind each text.
+    """
+
+    ids: list[str]
+    copies_of: Ints
+    texts: list[str]
+    vectors: Floats
+    first: NDArray[np.int64]
+    weights: Ints
+
+
+def collapse(ids: list[str], texts: Sequence[str], vectors: Floats) -> Corpus:
+    """The corpus of n records whose texts and unit `vectors` (n, dim) float32 are in memory."""
+    points = _Points(len(ids), vectors.shape[1])
+    for text, vector in zip(texts, vectors, strict=True):
+        points.add(text, vector)
+    return points.corpus(ids)
+
+
+def part_of(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
+    """The chosen ones of the records, and the (p,) distinct texts of the whole that they have."""
+    inside = np.fromiter((record in chosen for record in whole.ids), np.bool_, len(whole.ids))
+    rows, first, copies_of = np.unique(
+        whole.copies_of[inside], return_index=True, return_inverse=True
+    )
+    corpus = Corpus(
+        ids=list(compress(whole.ids, inside)),
+        copies_of=copies_of.astype(np.int32),
+        texts=[whole.texts[row] for row in rows],
+        vectors=whole.vectors[rows],
+        first=first,
+        weights=np.bincount(copies_of, minlength=len(rows)).astype(np.int32),
+    )
+    return corpus, rows
+
+
+class _Points:
+    """Distinct texts while they are gathered, in one array."""
+
+    def __init__(self, most: int, dim: int) -> None:
+        self.vectors = np.empty((most, dim), dtype=np.float32)
+        self.copies: list[int] = []
+        self.first: list[int] = []
+        self.texts: list[str] = []
+        self._of_text: dict[str, int] = {}
+        self._of_vector: dict[bytes, int] = {}
+
+    def add(self, text: str, vector: Floats) -> None:
+        """One more record; equal vectors are one point too, they fill up a neighbourhood."""
+        point = self._of_text.get(text)
+        if point is None:
+            key = blake2b(vector.tobytes(), digest_size=16).digest()
+            point = self._of_text[text] = self._of_vector.setdefault(key, len(self.first))
+            if point == len(self.first):
+                self.first.append(len(self.copies))
+                self.texts.append(text)
+                self.vectors[point] = vector
+        self.copies.append(point)
+
+    def corpus(self, ids: list[str]) -> Corpus:
+        """What was gathered, for the ids of the records in the order they were added."""
+        copies_of = np.array(self.copies, dtype=np.int32)
+        return Corpus(
+            ids=ids,
+            copies_of=copies_of,
+            texts=self.texts,
+            vectors=self.vectors[: len(self.first)],
+            first=np.array(self.first, dtype=np.int64),
+            weights=np.bincount(copies_of, minlength=len(self.first)).astype(np.int32),
+        )
+
+
+def read_corpus(store: Store, card: DatasetCard) -> Corpus:
+    """Read a dataset's records in a stream into one array.
+
+    Raises:
+        NotReady: The dataset grew while it was read.
+    """
+    count = store.count(card)
+    points = _Points(count, card.dim)
+    ids: list[str] = []
+    for page in store.pages(card):
+        for record, text, vector in zip(page.ids, page.texts, page.vectors, strict=True):
+            if len(ids) == count:
+                raise NotReady(f"'{card.name}' grew while it was read. Call again.")
+            points.add(text, vector)
+            ids.append(record)
+    return points.corpus(ids)

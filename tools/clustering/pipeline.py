@@ -1,0 +1,221 @@
+"""From a corpus in memory to a tree of clusters: the way of the engine, step by step."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from corpuscope.tools.clustering.corpus import Corpus
+from corpuscope.tools.clustering.graph import (
+    NeighbourGraph,
+    neighbour_graph,
+    node_embedding,
+    usual_neighbours,
+)
+from corpuscope.tools.clustering.layers import (
+    MIN_SAMPLES,
+    Choice,
+    ClusterLayer,
+    choose_layers,
+    density_layers,
+    embedding_layer,
+    flat_layer,
+)
+from corpuscope.tools.clustering.projection import map_points
+from corpuscope.tools.clustering.searching import Search, in_memory
+from corpuscope.tools.clustering.tree import ClusterTree, build_tree
+from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
+from corpuscope.tools.workspace.cache import Memory, NoMemory
+
+Space: TypeAlias = Literal["graph", "map", "embedding"]
+
+# Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour.
+FEWEST_TEXTS = 30
+# What the search for neighbours takes of the time.
+GRAPH_SHARE = 0.4
+# In the space of the vectors there are no layers to choose from; this is HDBSCAN's usual size.
+EMBEDDING_MIN_SIZE = 10
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a client may choose about a clustering."""
+
+    min_cluster_size: int | None
+    space: Space
+    seed: int
+    only_recommended: bool = False
+    """Keep one layer: the parts of one cluster are its children, and each can be split again."""
+    min_samples: int = MIN_SAMPLES
+    """Neighbours that make a text dense."""
+    before: Ints | None = None
+    """(m,) labels in which the texts were shown before, for `choose_layers`."""
+    neighbours: int | None = None
+    """Of each text in the graph, itself included; None: as many as serve best."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is clustered: m distinct texts as `vectors` (m, dim) unit float32, the records behind
+    each in `weights` (m,) int32, and their neighbour graph."""
+
+    graph: NeighbourGraph
+    vectors: Floats
+    weights: Ints
+
+
+@dataclass(frozen=True)
+class Found:
+    """The layers of some material; `points` (m, d) is where they were found, `start` (m, d) the
+    node embedding, which a map begins with. In the space of the vectors there is neither."""
+
+    choice: Choice
+    start: Floats | None
+    points: Floats | None
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """What was found in a corpus of m distinct texts.
+
+    `graph` is None where there were too few texts to search one; `start` and `map` are (m, d) and
+    (m, 2), where they were needed already.
+    """
+
+    tree: ClusterTree
+    choice: Choice
+    hint: str | None
+    graph: NeighbourGraph | None
+    start: Floats | None
+    map: Floats | None
+
+
+def find_clusters(
+    corpus: Corpus,
+    parameters: Parameters,
+    report: Report = no_report,
+    memory: Memory | None = None,
+    search: Search | None = None,
+) -> Clustering:
+    """Cluster the distinct texts of a corpus.
+
+    Args:
+        corpus: At least one text.
+        parameters: What the client chose.
+        report: Told at each step, 0 to 1.
+        memory: What is known of the corpus already.
+        search: Who searches the neighbours where they are not known; None: this process.
+    """
+    memory, search = memory or NoMemory(), search or in_memory(corpus)
+    count = len(corpus.texts)
+    if count < FEWEST_TEXTS:
+        return _all_in_one(corpus)
+    report(0.0, f"searching the neighbours of {count:,} distinct texts")
+    k = parameters.neighbours or usual_neighbours(count)
+
+    def searched() -> NeighbourGraph:
+        return search(k, lambda done, said: report(GRAPH_SHARE * done, said))
+
+    # What Milvus' index found is for the space of the vectors alone, and not remembered. The graph
+    # does not depend on the run's seed: it is the same for all runs of the data.
+    graph = searched() if parameters.space == "embedding" else memory.graph(k, searched)
+    report(GRAPH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
+    found = found_layers(
+        Material(graph, corpus.vectors, corpus.weights), parameters, report, memory
+    )
+    choice = found.choice
+    tree = build_tree(choice.layers, corpus.weights, choice.recommended)
+    flat = found.points if parameters.space == "map" else None
+    return Clustering(tree, choice, _hint(choice, corpus), graph, found.start, flat)
+
+
+def graph_of(vectors: Floats, parameters: Parameters, memory: Memory) -> NeighbourGraph:
+    """The neighbour graph of (m, dim) distinct texts, looked up or searched in this process."""
+    k = parameters.neighbours or usual_neighbours(len(vectors))
+    return memory.graph(k, lambda: neighbour_graph(vectors, k=k))
+
+
+def without_coarser(found: Clustering, weights: Ints, count: int) -> Clustering:
+    """The clustering without its `count` coarsest layers: what stood below them stands higher."""
+    choice = found.choice
+    kept = replace(choice, layers=choice.layers[count:], recommended=choice.recommended - count)
+    tree = build_tree(kept.layers, weights, kept.recommended)
+    return replace(found, tree=tree, choice=kept)
+
+
+def found_layers(
+    material: Material,
+    parameters: Parameters,
+    report: Report = no_report,
+    memory: Memory | None = None,
+) -> Found:
+    """The layers of a graph, and the one to show first: what clustering is, once it has a graph."""
+    memory = memory or NoMemory()
+    size, seed = parameters.min_cluster_size, parameters.seed
+    start, points = None, None
+    if parameters.space == "embedding":
+        smallest = size or EMBEDDING_MIN_SIZE
+        layers = [embedding_layer(material.graph, smallest, parameters.min_samples)]
+    else:
+        start = points = embedded(material.graph, material.vectors, seed, memory)
+        if parameters.space == "map":
+            report(0.5, "laying out the map to cluster in")
+            points = mapped(material.graph, material.vectors, start, seed, memory)
+        report(0.7, "looking for clusters" + ("" if size else " at every resolution"))
+        if size is not None:
+            layers = [flat_layer(points, size, parameters.min_samples)]
+        else:
+            layers = density_layers(points, min_samples=parameters.min_samples)
+    choice = choose_layers(layers, material.weights, parameters.before)
+    if parameters.only_recommended:
+        choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
+    return Found(choice, start, points)
+
+
+def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Memory) -> Floats:
+    """The node embedding, (m, d), looked up or worked out."""
+    name = f"embedding-{graph.indices.shape[1]}-{seed}"
+    return memory.points(name, lambda: node_embedding(graph, vectors, seed=seed))
+
+
+def mapped(
+    graph: NeighbourGraph, vectors: Floats, start: Floats | None, seed: int, memory: Memory
+) -> Floats:
+    """The map, (m, 2), looked up or laid out from `start` (m, d), the node embedding."""
+
+    def lay_out() -> Floats:
+        begin = embedded(graph, vectors, seed, memory) if start is None else start
+        return map_points(graph, vectors, begin, seed=seed)
+
+    return memory.points(f"map-{graph.indices.shape[1]}-{seed}", lay_out)
+
+
+def _all_in_one(corpus: Corpus) -> Clustering:
+    """Too few texts to speak of density: one cluster holds them all, and the hint says why."""
+    count = len(corpus.texts)
+    zeros = np.zeros(count, dtype=np.int32)
+    whole = ClusterLayer(labels=zeros, strengths=np.ones(count, np.float32), persistence=0.0)
+    if count == 1:
+        hint = f"All {len(corpus.ids):,} texts are equal, so there is one cluster: that text."
+    else:
+        hint = (
+            f"Only {count} distinct texts, fewer than {FEWEST_TEXTS}: too few to find themes by "
+            "density, so all are in one cluster. Read them with `get-members`."
+        )
+    choice = Choice((whole,), 0, hint)
+    return Clustering(build_tree((whole,), corpus.weights), choice, hint, None, None, None)
+
+
+def _hint(choice: Choice, corpus: Corpus) -> str | None:
+    layer = choice.layers[choice.recommended]
+    if layer.clusters == 0:
+        return (
+            "All texts are noise: no group of them is denser than the rest. Try a smaller "
+            "min_cluster_size, or vectors of a better model (`ingest` with mode='replace')."
+        )
+    if layer.clusters == 1:
+        return (
+            "One theme holds all that is not noise. Look into it with cluster(within='1'), or "
+            "try a smaller min_cluster_size."
+        )
+    return None

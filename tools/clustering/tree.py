@@ -1,0 +1,195 @@
+"""The cluster tree: layers of one run as nodes whose ids are paths, and what to read off a path.
+
+A cluster's id is its path, `3`, `3.1`, `3.1.2`: numbered by size within its parent, so that `1` is
+always the largest. What belongs to no cluster is `noise`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpuscope.tools.clustering.layers import ClusterLayer
+from corpuscope.tools.core.schema import NOISE, Floats, Ints
+
+Paths = NDArray[np.object_]
+"""(n,) str: for each point the id of the finest node that holds it, or `noise`."""
+
+
+class Standing(Protocol):
+    """What has an id and the first and last layer in which it stands: a node of any kind."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def layers(self) -> tuple[int, int] | None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreeNode:
+    """One cluster: `members` are its points and its children's, rising; `size` counts records."""
+
+    id: str
+    layers: tuple[int, int]
+    members: Ints
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterTree:
+    """All clusters of a run. `nodes` is in the order of the ids: 1, 1.1, 1.2, 2, ….
+
+    `strengths` (n,) float32, 0 to 1: how surely a point is in the node that its path names.
+    A point in `3.1` is in `3`: members are read off the paths.
+    """
+
+    paths: Paths
+    strengths: Floats
+    nodes: tuple[TreeNode, ...]
+
+    def labels_at(self, layer: int) -> Ints:
+        """(n,) int32: position in `nodes` of the node that holds the point in that layer, or -1."""
+        place = {node.id: index for index, node in enumerate(self.nodes)} | {NOISE: -1}
+        found = layer_paths(self.paths, self.nodes, layer)
+        return np.fromiter((place[path] for path in found), np.int32, len(found))
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A node while the tree is built."""
+
+    parent: int
+    first: int
+    last: int
+    children: list[int] = field(default_factory=list)
+
+
+def build_tree(
+    layers: Sequence[ClusterLayer], weights: Ints, recommended: int | None = None
+) -> ClusterTree:
+    """The tree of layers over the same n points, coarse to fine; `weights` (n,) records per point.
+
+    What first stands out in a layer finer than the `recommended` one, below no cluster of a
+    coarser one, was noise there: it becomes `noise.1`, `noise.2`, ….
+
+    A cluster hangs under the node that so far holds most of its points, and stands on top where
+    none holds more than half. An only child is its parent again, standing in one layer more with
+    the parent's members: a theme does not become another by losing its edge. In PLSCAN's layers an
+    only child has exactly its parent's members, so that nothing is changed there.
+    """
+    count = len(weights)
+    holder = np.full(count, -1, np.int32)
+    strengths = np.zeros(count, np.float32)
+    growing: list[_Growing] = []
+    for depth, layer in enumerate(layers):
+        groups = groups_of(layer)
+        parents = [_majority(holder[members]) for members in groups]
+        candidates = Counter(parents)
+        for members, parent in zip(groups, parents, strict=True):
+            only = parent >= 0 and candidates[parent] == 1 and not growing[parent].children
+            if only:
+                growing[parent].last = depth
+                node, joining = parent, members[holder[members] != parent]
+            else:
+                node, joining = len(growing), members
+                growing.append(_Growing(parent, depth, depth))
+                if parent >= 0:
+                    growing[parent].children.append(node)
+            holder[joining] = node
+            strengths[joining] = layer.strengths[joining]
+    finest = len(layers) - 1 if recommended is None else recommended
+    return _named(growing, holder, strengths, weights, finest)
+
+
+def layer_paths(paths: Paths, nodes: Iterable[Standing], layer: int) -> list[str]:
+    """For each point the id of the node that holds it in that layer, else `noise`."""
+    standing = {node.id for node in nodes if stands(node, layer)}
+    answer = {
+        path: next((id for id in lineage(path) if id in standing), NOISE) for path in set(paths)
+    }
+    return [answer[path] for path in paths]
+
+
+def stands(node: Standing, layer: int) -> bool:
+    """Whether the cluster is one of that layer."""
+    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
+
+
+def parent_of(id: str) -> str | None:
+    """The id one level up: `3.1` of `3.1.2`; None at the top and for `noise`."""
+    return id.rpartition(".")[0] or None
+
+
+def lineage(id: str) -> list[str]:
+    """The id and its ancestors from the top down: `3`, `3.1`, `3.1.2`."""
+    parts = id.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def depth(id: str) -> int:
+    """The level of an id: 1 at the top, 0 for `noise`."""
+    return 0 if id == NOISE else id.count(".") + 1
+
+
+def is_within(path: str, id: str) -> bool:
+    """Whether what lies at `path` belongs to `id`: `3.1.2` is within `3.1`, `3` and itself."""
+    return path == id or path.startswith(f"{id}.")
+
+
+def children_of(id: str | None, ids: Iterable[str]) -> list[str]:
+    """Those of the ids one level below `id` (None: the top level), in order, without `noise`."""
+    return sorted((one for one in ids if one != NOISE and parent_of(one) == id), key=order)
+
+
+def order(id: str) -> tuple[float, ...]:
+    """Key that sorts ids as people read them: 2 before 10, 1.2 before 1.10, `noise` last."""
+    return tuple(np.inf if part == NOISE else int(part) for part in id.split("."))
+
+
+def groups_of(layer: ClusterLayer) -> list[Ints]:
+    """The points of each cluster of a layer, rising."""
+    by_label = np.argsort(layer.labels, kind="stable").astype(np.int32)
+    ends = np.searchsorted(layer.labels[by_label], np.arange(layer.clusters + 1))
+    return [by_label[start:end] for start, end in pairwise(ends)]
+
+
+def _majority(holders: Ints) -> int:
+    """What more than half of the points have in common, or -1."""
+    values, counts = np.unique(holders, return_counts=True)
+    most = int(counts.argmax()) if len(counts) else 0
+    return int(values[most]) if len(counts) and 2 * counts[most] > len(holders) else -1
+
+
+def _named(
+    growing: list[_Growing], holder: Ints, strengths: Floats, weights: Ints, recommended: int
+) -> ClusterTree:
+    """Members, sizes and ids by size, once every point has its finest node."""
+    by_holder = np.argsort(holder, kind="stable").astype(np.int32)
+    ends = np.searchsorted(holder[by_holder], np.arange(len(growing) + 1))
+    members = [by_holder[start:end] for start, end in pairwise(ends)]
+    for index in range(len(growing) - 1, -1, -1):  # children were made after their parents
+        if (parent := growing[index].parent) >= 0:
+            members[parent] = np.concatenate((members[parent], members[index]))
+    sizes = [int(weights[points].sum()) for points in members]
+
+    def named(siblings: Iterable[int], prefix: str) -> Iterable[tuple[int, str]]:
+        alive = (index for index in siblings if len(members[index]))
+        ranked = sorted(alive, key=lambda index: (-sizes[index], members[index].min()))
+        for number, index in enumerate(ranked, 1):
+            yield index, f"{prefix}{number}"
+            yield from named(growing[index].children, f"{prefix}{number}.")
+
+    top = [i for i, node in enumerate(growing) if node.parent < 0]
+    ids = dict(named((i for i in top if growing[i].first <= recommended), ""))
+    ids |= dict(named((i for i in top if growing[i].first > recommended), f"{NOISE}."))
+    # The last name is reached by the holder -1.
+    names = np.array([*(ids.get(i, NOISE) for i in range(len(growing))), NOISE], dtype=object)
+    nodes = tuple(
+        TreeNode(id, (growing[i].first, growing[i].last), np.sort(members[i]), sizes[i])
+        for i, id in ids.items()
+    )
+    return ClusterTree(names[holder], strengths, nodes)

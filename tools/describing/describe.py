@@ -1,0 +1,275 @@
+"""Saying what clusters are: by a model whose answers are checked and tried, or from keywords."""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.schema import Author, Description, Report, Sentence
+from corpuscope.tools.describing.answers import (
+    KEYWORDS,
+    DescriptionAnswer,
+    Rules,
+    SortAnswer,
+    checking,
+    cited,
+    cleaned_title,
+    resolved,
+)
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.prompting import (
+    Wording,
+    again_prompt,
+    describe_prompt,
+    sort_prompt,
+    told,
+)
+from corpuscope.tools.describing.proof import Trial, is_weak
+from corpuscope.tools.llm.asker import Asker, Prompt
+from corpuscope.tools.llm.endpoint import EndpointDown, InvalidAnswer, LimitReached
+
+TITLE_KEYWORDS = 4
+"""Keywords that make a title where no model wrote one."""
+
+FAILURES_IN_A_ROW = 8
+"""After so many, each with its own retries, the endpoint is taken to be down."""
+
+SORTED = 10
+"""Texts of the cluster, and as many others, that a model sorts by the description."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a model's descriptions are made with."""
+
+    asker: Asker
+    model: str
+    wording: Wording
+    judge: Judge | None
+
+
+def describe_with_model(writing: Writing, pack: Pack) -> Description:
+    """A model's description of one cluster, or the one from keywords where its answer is unfit.
+
+    It is tried on texts that the model was not shown; where it is weak it is written once more with
+    its mistakes as evidence, and the better of both is kept.
+
+    Raises:
+        LimitReached: There is no room left for the call.
+        Unavailable: The endpoint cannot be reached, refuses or fails; `EndpointDown` of it where
+            every other cluster would meet the same.
+    """
+    try:
+        found = _asked(writing, pack, describe_prompt(writing.wording, pack.evidence))
+    except InvalidAnswer as error:
+        kept = {**_origin(writing), "note": str(error)}
+        found = describe_with_keywords(pack.evidence).model_copy(update=kept)
+        return proved(writing.judge, found, pack)
+    return _mended(writing, found, pack)
+
+
+def verified(writing: Writing, description: Description, pack: Pack) -> Description:
+    """The description with the precision and recall of the model that sorted texts by it alone.
+
+    Raises:
+        LimitReached: There is no room left for the call.
+        Unavailable: The endpoint or its answer was of no use.
+    """
+    described = proved(writing.judge, description, pack)
+    if described.proof is None:
+        return described
+    texts = texts_to_sort(pack)
+    prompt = sort_prompt(writing.wording, description, [text for text, _ in texts])
+
+    def check(answer: SortAnswer) -> None:
+        if false := [number for number in answer.fits if not 1 <= number <= len(texts)]:
+            raise ValueError(
+                f"fits: {false[:5]} are no numbers of texts, expected 1 to {len(texts)}"
+            )
+
+    fits = set(writing.asker.ask(prompt, SortAnswer, check).fits)
+    right = sum(texts[number - 1][1] for number in fits)
+    scores = {
+        "precision": round(right / len(fits), 3) if fits else 0.0,
+        "recall": round(right / sum(inside for _, inside in texts), 3),
+        "sorted_by": writing.model,
+    }
+    return described.model_copy(update={"proof": described.proof.model_copy(update=scores)})
+
+
+def texts_to_sort(pack: Pack) -> list[tuple[str, bool]]:
+    """Texts that a model sorts, and whether each is in the cluster: shuffled, and none that the
+    description was written or mended by."""
+    _, trial = pack.trial.halves()
+    texts = [(text, True) for text in trial.inside_texts[:SORTED]]
+    texts += [(text, False) for text in trial.outside_texts[:SORTED]]
+    random.Random(pack.evidence.key).shuffle(texts)
+    return texts
+
+
+def description_of(answer: DescriptionAnswer, evidence: Evidence, author: Author) -> Description:
+    """What is kept of a checked answer."""
+    return Description(
+        cluster=evidence.cluster,
+        title=answer.title,
+        summary=[cited(sentence, evidence) for sentence in answer.summary],
+        keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS],
+        misfits=resolved(answer.misfits, evidence),
+        author=author,
+        created=now(),
+        evidence_key=evidence.key,
+    )
+
+
+def describe_with_keywords(evidence: Evidence) -> Description:
+    """A description without a model: its title is its first keywords, and its summary says so."""
+    words = [word.text for word in evidence.keywords]
+    chosen: list[str] = []
+    for keyword in words:
+        own = set(keyword.split())
+        # "card" says nothing beside "card payment".
+        told = any(own <= set(other.split()) or own >= set(other.split()) for other in chosen)
+        if len(chosen) < TITLE_KEYWORDS and not told and _is_title([*chosen, keyword]):
+            chosen.append(keyword)
+    named = ", ".join(words[:KEYWORDS])
+    reason = f"its most distinctive words are {named}" if named else "it has none"
+    return Description(
+        cluster=evidence.cluster,
+        title=", ".join(chosen) or f"Cluster {evidence.cluster}",
+        summary=[
+            Sentence(
+                text=f"Named from its keywords, not by a reader: {reason}.",
+                records=[excerpt.record for excerpt in evidence.excerpts[:3]],
+            )
+        ],
+        keywords=words[:KEYWORDS],
+        author="keywords",
+        created=now(),
+        evidence_key=evidence.key,
+    )
+
+
+def proved(judge: Judge | None, description: Description, pack: Pack) -> Description:
+    """The description with its proof, on the texts that neither shaped nor mended it."""
+    if judge is None:
+        return description
+    _, scored = pack.trial.halves()
+    return description.model_copy(update={"proof": judge.proof(description, scored, pack.trial)})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """(cluster id, what went wrong) for the clusters that failed, in the order they were asked for.
+
+    `stopped` says why the rest was not tried; empty where all was.
+    """
+
+    failures: list[tuple[str, str]]
+    stopped: str = ""
+
+
+def describe_many(
+    work: Callable[[Pack], Description],
+    packs: Sequence[Pack],
+    concurrency: int,
+    report: Report,
+    on_done: Callable[[Description], None],
+) -> Outcome:
+    """Describe several clusters at once; where the endpoint is down or a limit is reached, the
+    rest is not tried.
+
+    Args:
+        work: Describes one, in a thread of its own.
+        packs: One for each cluster.
+        concurrency: The most at a time.
+        report: Told after each cluster.
+        on_done: Given each description as it comes, in this thread, one at a time.
+    """
+    wrong: dict[str, str] = {}
+    in_a_row = 0
+    stopped = ""
+    with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
+        futures: dict[Future[Description], str] = {
+            pool.submit(work, pack): pack.evidence.cluster for pack in packs
+        }
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                try:
+                    description = future.result()
+                except CancelledError:
+                    wrong[futures[future]] = stopped
+                except Unavailable as error:
+                    in_a_row += 1
+                    ends = isinstance(error, EndpointDown | LimitReached)
+                    if ends or in_a_row == FAILURES_IN_A_ROW:
+                        stopped = stopped or str(error)
+                        _cancel(futures)
+                    # Threads that meet the same end word it a little differently.
+                    wrong[futures[future]] = stopped if ends else str(error)
+                else:
+                    in_a_row = 0
+                    on_done(description)
+                report(done / len(futures), f"described {done} of {len(futures)} clusters")
+        finally:
+            # A bug in one thread, or in `on_done`, must not wait for all the rest.
+            _cancel(futures)
+    failed = [pack.evidence.cluster for pack in packs if pack.evidence.cluster in wrong]
+    return Outcome([(id, wrong[id]) for id in failed], stopped)
+
+
+def now() -> str:
+    """The time as descriptions keep it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _asked(writing: Writing, pack: Pack, prompt: Prompt) -> Description:
+    wording = writing.wording
+    rules = Rules(pack.evidence, wording.language, told(wording))
+    answer = writing.asker.ask(prompt, DescriptionAnswer, checking(rules))
+    found = description_of(answer, pack.evidence, "llm").model_copy(update=_origin(writing))
+    return proved(writing.judge, found, pack)
+
+
+def _origin(writing: Writing) -> dict[str, str]:
+    return {"model": writing.model, "prompt_key": writing.wording.key(writing.model)}
+
+
+def _mended(writing: Writing, found: Description, pack: Pack) -> Description:
+    """The description, or a better one that was written with its mistakes as evidence.
+
+    The mistakes are of other texts than those by which the two are compared.
+    """
+    tried: Trial | None = pack.trial.halves()[0]
+    judge = writing.judge
+    if judge is None or tried is None or not is_weak(judge.proof(found, tried)):
+        return found
+    wrong = judge.mistakes(found, tried)
+    try:
+        prompt = again_prompt(writing.wording, pack.evidence, found, wrong)
+        other = _asked(writing, pack, prompt)
+    except Unavailable:
+        return found  # it is there and paid for, whatever becomes of a better one
+    if found.proof is None or other.proof is None or other.proof.auc <= found.proof.auc:
+        return found
+    return other
+
+
+def _is_title(keywords: Sequence[str]) -> bool:
+    try:
+        cleaned_title(", ".join(keywords))
+    except ValueError:
+        return False
+    return True
+
+
+def _cancel(futures: Iterable[Future[Description]]) -> None:
+    """Keep what has not begun from beginning.
+
+    Not by `shutdown(cancel_futures=True)`: it never tells `as_completed`, which then waits on.
+    """
+    for future in futures:
+        future.cancel()

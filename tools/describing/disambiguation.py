@@ -1,0 +1,164 @@
+"""Telling clusters apart whose titles came out alike: one call for all of them together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import Description
+from corpuscope.tools.describing.answers import ApartAnswer, title_fault
+from corpuscope.tools.describing.describe import Writing, proved
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.prompting import apart_prompt, told
+from corpuscope.tools.describing.titles import alike_pairs, groups, with_keyphrase
+from corpuscope.tools.llm.endpoint import EndpointDown, LimitReached
+
+TRIES = 2
+"""Joint calls for the same titles; after that their keyphrases have to do."""
+
+TOGETHER = 4
+"""Clusters in one call: their whole evidence is in it."""
+
+
+@dataclass(frozen=True)
+class Titles:
+    """The titles of a run while they are told apart.
+
+    `known`: descriptions by cluster id as they are now; `evidence` gives that of a cluster whose
+    words are older, where it was kept; `keep` is given each description that changes; `redact` is
+    done to titles before a model sees them.
+    """
+
+    known: dict[str, Description]
+    evidence: Callable[[str], Evidence | None]
+    keep: Callable[[Description], None]
+    redact: Redact = as_it_is
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The titles as a model may see them."""
+        return {id: self.redact(one.title) for id, one in self.known.items()}
+
+    def change(self, description: Description) -> None:
+        """Take on a description with another title, unless somebody has written a newer one."""
+        before = self.known[description.cluster]
+        self.keep(description)
+        if self.known[description.cluster] is before:
+            self.known[description.cluster] = description
+
+
+def tell_apart(writing: Writing, packs: Sequence[Pack], titles: Titles) -> None:
+    """Give new titles to those clusters of `packs` whose titles are nearly those of others.
+
+    Where a limit is reached or the endpoint is down, they stay as they are, marked as `alike`.
+    """
+    new = {pack.evidence.cluster: pack for pack in packs}
+    try:
+        for _ in range(TRIES):
+            alike = conflicts(new, titles.known, writing.judge)
+            calls = [call for group in alike for call in _calls(group, new, titles)]
+            if not calls:
+                break
+            for call in calls:
+                _retitle(writing, call, titles)
+    except (LimitReached, EndpointDown):
+        for id, _ in _alike(new, titles, writing.judge):
+            titles.change(titles.known[id].model_copy(update={"alike": True}))
+        return
+    for id, group in _alike(new, titles, writing.judge):
+        others = [new[other].evidence for other in group if other != id and other in new]
+        title = with_keyphrase(titles.known[id].title, new[id].evidence, others)
+        _entitle(writing, title, new[id], titles)
+    for id in new:
+        if titles.known[id].alike:
+            titles.change(titles.known[id].model_copy(update={"alike": False}))
+
+
+def _alike(
+    new: Mapping[str, Pack], titles: Titles, judge: Judge | None
+) -> list[tuple[str, list[str]]]:
+    """The new clusters whose titles are nearly equal to others', with the group of each; not those
+    that a person or an assistant has named meanwhile."""
+    return [
+        (id, group)
+        for group in conflicts(new, titles.known, judge)
+        for id in group
+        if id in new and titles.known[id].author in ("llm", "keywords")
+    ]
+
+
+def conflicts(
+    new: Mapping[str, Pack], known: Mapping[str, Description], judge: Judge | None
+) -> list[list[str]]:
+    """The clusters, in groups, whose titles are nearly equal to a new one's beside them."""
+    pairs: set[tuple[str, str]] = set()
+    for beside in {pack.beside for pack in new.values()}:
+        titles = {id: known[id].title for id in beside if id in known}
+        alike = judge.alike(titles) if judge else alike_pairs(titles, None)
+        pairs.update(pair for pair in alike if new.keys() & set(pair))
+    return groups(sorted(pairs))
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Clusters that get new titles together, and one whose title stays, to be told apart from."""
+
+    asked: list[Pack]
+    fixed: list[Evidence]
+
+
+def _calls(group: Sequence[str], new: Mapping[str, Pack], titles: Titles) -> list[_Call]:
+    """The calls for clusters of like title: those that the model named now, a few at a time."""
+    asked = [id for id in group if id in new and titles.known[id].author == "llm"]
+    kept = [titles.evidence(id) for id in group if id not in asked]
+    fixed = [evidence for evidence in kept if evidence is not None][:1]
+    room = TOGETHER - len(fixed)
+    return [
+        _Call([new[id] for id in asked[start : start + room]], fixed)
+        for start in range(0, len(asked), room)
+    ]
+
+
+def _retitle(writing: Writing, call: _Call, titles: Titles) -> None:
+    """Ask for new titles; where the model gives none that are sound, they stay.
+
+    Raises:
+        LimitReached, EndpointDown: No other call would be answered either.
+    """
+    names = titles.shown
+    shown = {
+        evidence.cluster: evidence.with_titles(names)
+        for evidence in [*(pack.evidence for pack in call.asked), *call.fixed]
+    }
+    ids = [pack.evidence.cluster for pack in call.asked]
+
+    def check(answer: ApartAnswer) -> None:
+        given = [one.cluster for one in answer.titles]
+        if sorted(given) != sorted(ids):
+            raise ValueError(f"titles: for the clusters {given[:10]}, expected one each for {ids}")
+        for one in answer.titles:
+            evidence = shown[one.cluster]
+            # Those of this group are all new now.
+            others = [other for other in evidence.siblings if other.id not in ids]
+            alone = evidence.model_copy(update={"siblings": others})
+            if fault := title_fault(one.title, alone, told(writing.wording)):
+                raise ValueError(f"{one.cluster}: {fault}")
+
+    fixed = {evidence.cluster for evidence in call.fixed}
+    try:
+        prompt = apart_prompt(writing.wording, list(shown.values()), names, fixed)
+        answer = writing.asker.ask(prompt, ApartAnswer, check)
+    except (LimitReached, EndpointDown):
+        raise
+    except Unavailable:
+        return  # keyphrases will tell them apart
+    given = {one.cluster: one.title for one in answer.titles}
+    for pack in call.asked:
+        _entitle(writing, given[pack.evidence.cluster], pack, titles)
+
+
+def _entitle(writing: Writing, title: str, pack: Pack, titles: Titles) -> None:
+    changed = titles.known[pack.evidence.cluster].model_copy(update={"title": title})
+    titles.change(proved(writing.judge, changed, pack))

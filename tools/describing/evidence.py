@@ -1,0 +1,310 @@
+"""What a model or a person is shown of a cluster, to say in words what it is.
+
+Pure: the same records and seed give the same evidence, bounded in characters whatever the length
+of the texts.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import Frozen, Node
+from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
+
+EVIDENCE_CHARACTERS = 12_000
+"""The most that `Evidence.as_text` gives; about 3,000 tokens of English."""
+
+EXCERPTS_CHARACTERS = 6_900
+"""The part of it that all excerpts share; keywords, siblings and metadata have the rest."""
+
+EXCERPT_CHARACTERS = 450
+"""The most of one text: its subject shows within a paragraph."""
+
+LINE_CHARACTERS = 50
+"""What stands in the line of an excerpt beside its text: reference, role, copies, cluster."""
+
+MAX_EXCERPTS = 24
+MAX_KEYWORDS = 8
+MAX_SIBLINGS = 8
+"""Clusters beside it, the nearest: from the others it differs anyway."""
+MAX_CHILDREN = 12
+MAX_TRAITS = 12
+
+TRAIT_CHARACTERS = 180
+"""The most of one line of metadata."""
+
+LABEL_CHARACTERS = 60
+"""The most of a keyword, of a sibling's label, and of the dataset's name."""
+
+CUT = " \N{HORIZONTAL ELLIPSIS} "
+"""Where the middle of a text was left out of the evidence."""
+
+KEY_LETTERS = 16
+"""Hex digits of a hash that tells one evidence from another."""
+
+# Control characters but those that are white space; lone surrogates; and what Unicode lists as
+# Default_Ignorable (zero-width, bidi, tags, variation selectors): unseen by the person, read by
+# the model.
+UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\xad\u034f\u061c\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+class Excerpt(Frozen):
+    """One text, shortened. `copies` counts the records that say the same, or nearly so."""
+
+    ref: str
+    """`r1`, `r2`, …: how an answer cites it."""
+    record: str
+    text: str
+    role: Role
+    copies: int = 1
+    cluster: str | None = None
+    """Of an outsider the cluster that it is in, `noise` if in none; else the part, if any."""
+
+
+class Keyphrase(Frozen):
+    """A phrase that sets the cluster apart, with the share of its texts that hold it, and of those
+    of the nearest clusters; None where that was not counted."""
+
+    text: str
+    share: float | None = None
+    beside: float | None = None
+
+
+class Sibling(Frozen):
+    """A cluster beside this one, or below it. The label is its title, or its keywords where it has
+    none."""
+
+    id: str
+    label: str
+    titled: bool = False
+    size: int = 0
+
+
+class Evidence(Frozen):
+    """All that is shown of one cluster."""
+
+    dataset: str
+    cluster: str
+    size: int
+    """Records in it."""
+    share: float
+    """`size` as a share of the run's records, 0 to 1."""
+    keywords: list[Keyphrase]
+    siblings: list[Sibling]
+    children: list[Sibling]
+    traits: list[str]
+    excerpts: list[Excerpt]
+    outside: list[Excerpt]
+
+    @property
+    def key(self) -> str:
+        """Changes with everything that is shown but the labels of other clusters, which follow
+        from what was described before."""
+        labels = {"__all__": {"label", "titled"}}
+        text = self.model_dump_json(exclude={"siblings": labels, "children": labels})
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:KEY_LETTERS]
+
+    @property
+    def records(self) -> dict[str, str]:
+        """The record behind each reference that may support a sentence."""
+        return {excerpt.ref: excerpt.record for excerpt in self.excerpts}
+
+    def with_titles(self, titles: Mapping[str, str]) -> "Evidence":
+        """The same evidence, other clusters under the titles that they have by now."""
+
+        def titled(others: Sequence[Sibling]) -> list[Sibling]:
+            return [
+                one.model_copy(
+                    update={
+                        "label": shorten(clean_text(titles[one.id]), LABEL_CHARACTERS),
+                        "titled": True,
+                    }
+                )
+                if one.id in titles
+                else one
+                for one in others
+            ]
+
+        return self.model_copy(
+            update={"siblings": titled(self.siblings), "children": titled(self.children)}
+        )
+
+    def as_text(self) -> str:
+        """The evidence as lines, at most `EVIDENCE_CHARACTERS` long."""
+        share = f"{self.share:.1%}" if self.share >= 0.001 else "under 0.1%"
+        lines = [
+            f"Cluster {self.cluster} of the dataset {self.dataset}: "
+            f"{self.size:,} records, {share} of all.",
+        ]
+        if self.keywords:
+            counted = any(word.share is not None for word in self.keywords)
+            head = "Keywords (share of its texts, of the nearest clusters' texts)"
+            said = "; ".join(_keyphrase_text(word) for word in self.keywords)
+            lines.append(f"{head if counted else 'Keywords'}: {said}")
+        if self.siblings:
+            lines.append(f"Beside it, the nearest first: {_listed(self.siblings)}")
+        if self.children:
+            lines.append(f"Made of: {_listed(self.children)}")
+        if self.traits:
+            lines.append("Metadata:")
+            lines += [f"- {trait}" for trait in self.traits]
+        lines.append("Excerpts of its texts:")
+        lines += [_excerpt_line(excerpt) for excerpt in self.excerpts]
+        if self.outside:
+            lines.append("Not in it, but near (in the clusters named):")
+            lines += [_excerpt_line(excerpt) for excerpt in self.outside]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found about a cluster, before it is cleaned and bounded.
+
+    `picks` and `outside` are the texts to show; `texts` and `records` give the text and record id
+    of their points; `homes` the cluster that an outside point is in, and the part that one of the
+    cluster is in, if it has parts.
+    """
+
+    picks: Sequence[Pick]
+    outside: Sequence[Pick]
+    texts: Mapping[int, str]
+    records: Mapping[int, str]
+    homes: Mapping[int, str]
+    keywords: Sequence[Keyphrase] = ()
+    siblings: Sequence[Sibling] = ()
+    children: Sequence[Sibling] = ()
+    traits: Sequence[str] = ()
+
+
+def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
+    """The evidence for one cluster, cleaned and bounded.
+
+    Texts that differ only in case and space are shown once, the records behind them added up; one
+    that is inside and outside is shown inside only.
+    """
+    first: dict[str, Excerpt] = {}
+    shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE], *findings.outside[:OUTSIDE]]
+    room = EXCERPTS_CHARACTERS // max(1, len(shown)) - LINE_CHARACTERS
+    for pick in shown:
+        text = clean_text(findings.texts[pick.point])
+        same = text.casefold()
+        if same in first:
+            if pick.role == "outside" and first[same].role != "outside":
+                continue  # a text on both sides tells nothing, and is no copy of the one inside
+            copies = first[same].copies + pick.records
+            first[same] = first[same].model_copy(update={"copies": copies})
+        elif text:
+            first[same] = Excerpt(
+                ref=f"r{len(first) + 1}",
+                record=findings.records[pick.point],
+                text=shorten(text, min(EXCERPT_CHARACTERS, room)),
+                role=pick.role,
+                copies=pick.records,
+                cluster=findings.homes.get(pick.point),
+            )
+    return Evidence(
+        dataset=shorten(clean_text(dataset), LABEL_CHARACTERS),
+        cluster=node.id,
+        size=node.size,
+        share=node.share,
+        keywords=[_clean_phrase(word) for word in findings.keywords][:MAX_KEYWORDS],
+        siblings=[_clean_sibling(one) for one in findings.siblings[:MAX_SIBLINGS]],
+        children=[_clean_sibling(one) for one in findings.children[:MAX_CHILDREN]],
+        traits=[shorten(clean_text(one), TRAIT_CHARACTERS) for one in findings.traits[:MAX_TRAITS]],
+        excerpts=[one for one in first.values() if one.role != "outside"],
+        outside=[one for one in first.values() if one.role == "outside"],
+    )
+
+
+def redacted_evidence(evidence: Evidence, redact: Redact) -> Evidence:
+    """Evidence that was kept, redacted: it may be older than the setting."""
+    if redact is as_it_is:
+        return evidence
+
+    def texts(excerpts: list[Excerpt]) -> list[Excerpt]:
+        return [one.model_copy(update={"text": _of_cut(one.text, redact)}) for one in excerpts]
+
+    def labels(others: list[Sibling]) -> list[Sibling]:
+        return [one.model_copy(update={"label": _of_cut(one.label, redact)}) for one in others]
+
+    return evidence.model_copy(
+        update={
+            "keywords": [
+                word.model_copy(update={"text": _of_cut(word.text, redact)})
+                for word in evidence.keywords
+            ],
+            "siblings": labels(evidence.siblings),
+            "children": labels(evidence.children),
+            "traits": [_of_cut(one, redact) for one in evidence.traits],
+            "excerpts": texts(evidence.excerpts),
+            "outside": texts(evidence.outside),
+        }
+    )
+
+
+def clean_text(text: str) -> str:
+    """The text on one line, without control, zero-width, bidi and other unseen characters."""
+    return " ".join(UNSEEN.sub("", text).split())
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text in at most `limit` characters, the middle cut: two thirds head, one third tail."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - len(CUT)) // 3
+    head = limit - len(CUT) - tail
+    return f"{text[:head].rstrip()}{CUT}{text[len(text) - tail :].lstrip()}"
+
+
+def _clean_phrase(word: Keyphrase) -> Keyphrase:
+    return word.model_copy(update={"text": shorten(clean_text(word.text), LABEL_CHARACTERS)})
+
+
+def _clean_sibling(one: Sibling) -> Sibling:
+    return one.model_copy(update={"label": shorten(clean_text(one.label), LABEL_CHARACTERS)})
+
+
+def _keyphrase_text(word: Keyphrase) -> str:
+    if word.share is None or word.beside is None:
+        return word.text
+    return f"{word.text} ({word.share:.0%}, {word.beside:.0%})"
+
+
+def _listed(others: Sequence[Sibling]) -> str:
+    return "; ".join(
+        f'{one.id} "{one.label}" ({one.size:,} records)'
+        if one.titled
+        else f"{one.id} ({one.label or 'no keywords'})"
+        for one in others
+    )
+
+
+def _excerpt_line(excerpt: Excerpt) -> str:
+    copies = f", {excerpt.copies:,} alike" if excerpt.copies > 1 else ""
+    place = f"in {excerpt.cluster}" if excerpt.role == "outside" else excerpt.role
+    if excerpt.role != "outside" and excerpt.cluster is not None:
+        place += f", part {excerpt.cluster}"
+    return f"{excerpt.ref} ({place}{copies}): {excerpt.text}"
+
+
+def _of_cut(text: str, redact: Redact) -> str:
+    """A text redacted that was cut before: half an address beside the cut would not be known."""
+    head, cut, tail = text.partition(CUT)
+    if not cut:
+        return redact(text)
+    before, after = _without_last(head.split()), _without_last(tail.split()[::-1])[::-1]
+    return f"{redact(' '.join(before))}{CUT}{redact(' '.join(after))}"
+
+
+def _without_last(words: list[str]) -> list[str]:
+    """The words but the last, and those with digits before it: numbers are written in groups."""
+    kept = words[:-1]
+    while kept and any(map(str.isdigit, kept[-1])):
+        kept = kept[:-1]
+    return kept

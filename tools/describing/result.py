@@ -1,0 +1,213 @@
+"""What `describe-cluster` answers."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from corpuscope.tools.clustering.stability import known_word, meanings
+from corpuscope.tools.clustering.stability import said as stability_said
+from corpuscope.tools.core.schema import (
+    Author,
+    Description,
+    Node,
+    Proof,
+    Result,
+    Sentence,
+    Stability,
+)
+from corpuscope.tools.describing.proof import MEANING, said, word_for
+from corpuscope.tools.llm.budget import Usage
+from corpuscope.tools.workspace.workspace import Writer
+
+CLUSTERS_NAMED = 30
+"""Of clusters that share a reason for having no description."""
+
+MILLION = 1_000_000
+
+Detail = Literal["concise", "detailed"]
+
+
+class DescribedCluster(Result):
+    """One cluster in words."""
+
+    cluster: str
+    title: str
+    summary: list[Sentence]
+    keywords: list[str]
+    misfits: str
+    """What does not fit, in the writer's words; empty where everything does."""
+    size: int
+    share: float
+    author: Author
+    note: str
+    """Why it is not what was asked for; mostly empty."""
+    alike: bool
+    """Whether its title is nearly another's, and no call was left to tell them apart."""
+    proof: Proof | None
+    proof_word: str
+    """strong, fair, weak, blurred (the cluster itself overlaps others), or not tried."""
+    stability: float | None = None
+    """0 to 1: how surely it comes back when a part of the texts is clustered again; None where
+    that was not checked."""
+    stability_word: str | None = None
+    """stable, shaky, unstable, or `not checked` where only others were; None where none was."""
+
+    def as_text(self) -> str:
+        """Title, summary, and how far they can be trusted."""
+        summary = " ".join(sentence.text for sentence in self.summary)
+        holds = f", {stability_said(self.stability)}" if self.stability_word else ""
+        misfits = f"\n  Does not fit: {self.misfits}" if self.misfits else ""
+        if self.note:
+            misfits += f"\n  {self.note} With refresh it is asked again."
+        if self.alike:
+            misfits += "\n  Its title is nearly another's: call again to have them told apart."
+        return (
+            f"{self.cluster}: {self.title} ({self.size:,} records, {self.share:.1%}, "
+            f"by {self.author}; {said(self.proof)}{holds})\n  {summary}{misfits}"
+        )
+
+
+class Failure(Result):
+    """A cluster that could not be described, or whose description was not verified, and why."""
+
+    cluster: str
+    reason: str
+    kind: Literal["not described", "not verified"] = "not described"
+
+    def as_text(self) -> str:
+        """One line."""
+        return f"{self.kind.capitalize()}: {self.cluster}. {self.reason}"
+
+
+class Cost(Result):
+    """What a model's descriptions use, or will use."""
+
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    cached: int
+    """Answers that were there already, and cost nothing."""
+    estimated: bool
+    """Whether the tokens are a rule of thumb."""
+    price: float | None
+    """In the currency of the prices that were set; None where none were."""
+    seconds: float | None
+    """None before the work."""
+
+    def as_text(self) -> str:
+        """Calls, tokens, price and time."""
+        about = "about " if self.estimated else ""
+        price = "" if self.price is None else f", price {self.price:.4f}"
+        cached = f", {self.cached} from the cache" if self.cached else ""
+        time = "" if self.seconds is None else f", {self.seconds:.1f} s"
+        return (
+            f"{self.calls:,} calls, {about}{self.tokens_in:,} tokens in and "
+            f"{self.tokens_out:,} out{price}{cached}{time}"
+        )
+
+
+class DescribeResult(Result):
+    """Descriptions, and the evidence for those that the assistant should write itself."""
+
+    dataset: str
+    run: str
+    focus: str
+    """What the person said about the corpus and how to look at it."""
+    descriptions: list[DescribedCluster]
+    failures: list[Failure]
+    to_write: list[str]
+    """Clusters whose evidence is below: answer with `label-cluster`."""
+    remaining: list[str]
+    """Clusters asked for whose evidence comes next: it did not fit, or they are headings, which are
+    named from their parts."""
+    refresh: bool
+    """Whether the rest is to be asked for with refresh, too."""
+    evidence: str | None
+    stability: dict[str, float]
+    """The scores of the clusters to write, 0 to 1, where they were checked."""
+    used: Cost | None
+    """What the model used; None where none was asked."""
+    estimate: Cost | None
+    """What it would use, where only that was asked for."""
+
+    def as_text(self) -> str:
+        """The descriptions, what went wrong, and what is left to write."""
+        lines = [f"Run {self.run} of '{self.dataset}'."]
+        lines += [described.as_text() for described in self.descriptions]
+        if any(described.proof for described in self.descriptions):
+            lines.append(MEANING)
+        lines += _together(self.failures)
+        if self.estimate is not None:
+            lines.append(
+                f"Nothing was sent. It takes {self.estimate.as_text()}; more where answers have to "
+                "be repaired, written again, or told apart. Call again without estimate; "
+                "max_calls sets a limit."
+            )
+        if self.used is not None:
+            lines.append(f"The model used {self.used.as_text()}.")
+        if self.remaining:
+            asked = len(self.to_write) + len(self.remaining)
+            lines.append(f"Evidence for {len(self.to_write)} of {asked} clusters; then the rest.")
+        if self.stability:
+            scores = [f"{id}: {stability_said(score)}" for id, score in self.stability.items()]
+            lines.append(f"Do they hold? {', '.join(scores)}.")
+        known = [*(d.stability for d in self.descriptions), *self.stability.values()]
+        if meaning := meanings(known):
+            lines.append(meaning)
+        if self.evidence is not None:
+            lines.append(self.evidence)
+        if self.remaining:
+            rest = f"Afterwards, call describe-cluster for: {', '.join(self.remaining)}"
+            lines.append(f"{rest}, with refresh=true." if self.refresh else f"{rest}.")
+        return "\n".join(lines)
+
+
+def described(node: Node, description: Description, held: Stability | None) -> DescribedCluster:
+    """A cluster with its description, proof and stability."""
+    return DescribedCluster(
+        cluster=node.id,
+        title=description.title,
+        summary=description.summary,
+        keywords=description.keywords,
+        misfits=description.misfits,
+        size=node.size,
+        share=node.share,
+        author=description.author,
+        note=description.note,
+        alike=description.alike,
+        proof=description.proof,
+        proof_word=word_for(description.proof),
+        stability=held.scores.get(node.id) if held else None,
+        stability_word=known_word(held, node.id),
+    )
+
+
+def cost_of(usage: Usage, writer: Writer, seconds: float | None = None) -> Cost:
+    """What a usage comes to at the prices that were set."""
+    price = None
+    if writer.price_in is not None or writer.price_out is not None:
+        price = usage.tokens_in * (writer.price_in or 0) + usage.tokens_out * (
+            writer.price_out or 0
+        )
+    return Cost(
+        calls=usage.calls,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        cached=usage.cached,
+        estimated=usage.estimated,
+        price=None if price is None else round(price / MILLION, 6),
+        seconds=None if seconds is None else round(seconds, 1),
+    )
+
+
+def _together(failures: Sequence[Failure]) -> list[str]:
+    """The failures in lines, those of one reason in one."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        by_reason.setdefault((failure.kind, failure.reason), []).append(failure.cluster)
+    lines = []
+    for (kind, reason), clusters in by_reason.items():
+        named = ", ".join(clusters[:CLUSTERS_NAMED])
+        rest = len(clusters) - CLUSTERS_NAMED
+        more = f" and {rest} more" if rest > 0 else ""
+        lines.append(f"{kind.capitalize()}: {named}{more}. {reason}")
+    return lines

@@ -1,0 +1,100 @@
+"""Titles that are equal or nearly so, by their words and by the dataset's embedder."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from corpuscope.tools.analysis.keywords import stems, stop_words
+from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.embedding.spec import LEXICAL, Embedder
+
+ALIKE = 0.88
+"""Cosine from which titles mean the same. With MiniLM, nine pairs that do reach 0.83 to 0.96, eight
+pairs of neighbouring subjects at most 0.76, BANKING77's label names at most 0.89."""
+
+ABOVE_USUAL = 0.6
+"""Of the way from the usual cosine of two titles to 1: some models find everything similar."""
+
+ENOUGH_TITLES = 6
+"""What is usual shows in 15 pairs; two titles alone would always be just as alike as usual."""
+
+SHARED_WORDS = 0.8
+"""Share of their words that titles have in common when they say the same."""
+
+NEGATIONS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"})
+"""Of the stop words those that turn a title into its contrary."""
+
+FEWEST_LETTERS = 3
+"""Shorter words in small letters, as of, or, in, say nothing; UK, C, R do, and scripts without
+small letters."""
+
+
+def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tuple[str, str]]:
+    """The pairs of clusters, by id, whose titles are equal or nearly so, in the order of the ids.
+
+    By their words, and by an embedder that knows meanings: `lexical` sees nothing of a word that
+    its texts do not have, so that "Refund of shoes" may be all "Refund" to it.
+    """
+    ids = list(titles)
+    words = [_words(titles[id]) for id in ids]
+    near = np.zeros((len(ids), len(ids)), np.bool_)
+    if embedder is not None and embedder.spec != LEXICAL and len(ids) > 1:
+        vectors = embedder.embed([titles[id] for id in ids])
+        similar = vectors @ vectors.T
+        threshold = ALIKE
+        if len(ids) >= ENOUGH_TITLES:
+            usual = float(np.median(similar[np.triu_indices(len(ids), 1)]))
+            threshold = max(ALIKE, usual + ABOVE_USUAL * (1 - usual))
+        near = similar >= threshold
+    return [
+        (ids[one], ids[other])
+        for one, other in combinations(range(len(ids)), 2)
+        if near[one, other] or _share_words(words[one], words[other])
+    ]
+
+
+def groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """The ids that pairs hold together, each group in the order in which they first occur."""
+    found: list[list[str]] = []
+    for pair in pairs:
+        touching = [group for group in found if set(group) & set(pair)]
+        merged = list(dict.fromkeys([one for group in touching for one in group] + list(pair)))
+        found = [group for group in found if group not in touching] + [merged]
+    return found
+
+
+def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -> str:
+    """The title with the first keyphrase that sets its cluster apart from others of like title.
+
+    Without such a phrase it gets the cluster's id, so that it is distinct in any case.
+    """
+    known = {word for other in others for phrase in other.keywords for word in _words(phrase.text)}
+    known |= _words(title)
+    own = [phrase.text for phrase in evidence.keywords if not _words(phrase.text) <= known]
+    room = TITLE_WORDS - len(title.split())
+    fitting = [word for word in own if len(word.split()) <= room]
+    added = (fitting or own or [evidence.cluster])[0]
+    kept = " ".join(title.split()[: max(1, TITLE_WORDS - len(added.split()))])
+    # Cut before the phrase: without it the titles would be equal again.
+    return f"{kept[: TITLE_CHARACTERS - len(f' ({added})')].rstrip()} ({added})"
+
+
+def _words(title: str) -> frozenset[str]:
+    """What two titles are compared by: their words, or all of it where there are none (emoji)."""
+    words = re.findall(r"\w+[+#]*", unicodedata.normalize("NFKC", title))
+    empty = stop_words() - NEGATIONS
+    # In capitals they are names: US, IT.
+    telling = [
+        word
+        for word in words
+        if word == word.upper() or (len(word) >= FEWEST_LETTERS and word.casefold() not in empty)
+    ]
+    return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
+
+
+def _share_words(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one) and len(one & other) >= SHARED_WORDS * len(one | other)

@@ -1,0 +1,120 @@
+"""Where the files of a model are: a given folder, the models folder, or fetched from the hub."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
+
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+CACHE_SECONDS = 20.0
+"""Limit for a look into the cache alone: to start Python and huggingface_hub on a busy machine."""
+
+
+class FetchFailed(Exception):
+    """A model could not be had in time; the message is the reason, as a clause."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Files of a model on the hub: one of `models`, the first that is there, and `also`.
+
+    The first of `also` is needed, the others are taken where there are any.
+    """
+
+    models: Sequence[str]
+    also: Sequence[str]
+
+
+def find_folder(spec: Spec, models_dir: Path, holds: Callable[[Path], bool]) -> Path | None:
+    """The local folder of a model, None if the name is a hub id and no such folder is there.
+
+    A name that is absolute or begins with `~` or `.` is that folder. Other names are looked for
+    in `models_dir`: as they are, by their last part, and that with `-onnx`; `holds` tells whether
+    a folder has what it takes.
+
+    Raises:
+        Unavailable: The named folder does not exist.
+        BadInput: The name is neither a folder nor a hub id.
+    """
+    path = Path(spec.name).expanduser()
+    if path.is_absolute() or spec.name.startswith("."):
+        if path.is_dir():
+            return path.resolve()
+        raise Unavailable(
+            f"{spec}: there is no folder {path.absolute()}. Name the folder that holds the model, "
+            f"or put the model below {models_dir} and name it as it is called there."
+        )
+    if not HUB_ID.fullmatch(spec.name):
+        raise BadInput(
+            f"'{spec.name[:80]}' is no hub id such as acme/small; write a folder as an absolute "
+            "path or with ./ in front."
+        )
+    tried = (models_dir / path, models_dir / path.name, models_dir / f"{path.name}-onnx")
+    return next((folder.resolve() for folder in tried if folder.is_dir() and holds(folder)), None)
+
+
+def resolved(spec: Spec, folder: Path | None) -> str:
+    """The spec to keep: a folder that was given as a path is kept as an absolute one."""
+    named = HUB_ID.fullmatch(spec.name) or not spec.name
+    return str(spec) if named or folder is None else f"{spec.kind}:{folder}"
+
+
+def fetch_model(repo: str, wanted: Wanted, options: EmbeddingOptions, seconds: float) -> Path:
+    """The folder of a model from the Hugging Face cache, or fetched into the models folder.
+
+    Takes no longer than `seconds`, and leaves nothing half done when it fails; with 0 `seconds`
+    it only looks in the cache. Raises FetchFailed.
+    """
+    request = {"repo": repo, "models": wanted.models, "also": wanted.also}
+    if seconds <= 0:
+        return _ask(request | {"folder": None, "seconds": CACHE_SECONDS})
+    target = options.models_dir / repo
+    if target.exists():
+        raise FetchFailed(f"{target} is in the way, which holds no {wanted.models[0]}")
+    try:
+        options.models_dir.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".fetch-", dir=options.models_dir) as temporary:
+            made = Path(temporary, "model")
+            found = _ask(request | {"folder": str(made), "seconds": seconds})
+            if found != made:
+                return found
+            shutil.rmtree(made / ".cache", ignore_errors=True)  # the hub's own notes
+            target.parent.mkdir(exist_ok=True)
+            if not target.exists():  # another process may have been faster
+                made.rename(target)
+    except OSError as error:
+        raise FetchFailed(f"{target} cannot be written ({error.strerror})") from error
+    return target.resolve()
+
+
+def _ask(request: dict[str, object]) -> Path:
+    script = str(Path(__file__).with_name("hub_fetch.py"))
+    try:
+        # -P: the modules beside the script must not stand in for packages of the same name.
+        done = subprocess.run(
+            [sys.executable, "-P", script, json.dumps(request)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=float(str(request["seconds"])),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FetchFailed(f"it did not come within {request['seconds']} s") from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["the download ended without a word"]
+        raise FetchFailed(lines[-1].rstrip(".")[:200])
+    folder = json.loads(done.stdout)
+    if folder is None:
+        raise FetchFailed("fetching is switched off")
+    return Path(folder)

@@ -1,0 +1,244 @@
+"""Which column of a file is what: text, id, vector, metadata, and of which type its values are."""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import ColumnType, Scalar
+from corpuscope.tools.ingestion.readers import BadRow, Row
+
+SAMPLE_ROWS = 2_000
+"""Rows that are enough to tell the types of the columns, and held in memory for that."""
+
+MAX_NAME_CHARS = 200
+"""Longer column names are nearly always a row of data taken for the header."""
+
+HEADS = ("title", "subject", "headline")
+BODIES = ("description", "body", "abstract")
+TEXT_NAMES = (
+    *("body", "content", "message", "question", "comment", "review", "abstract", "description"),
+    *("headline", "title", "subject", "summary", "sentence", "utterance", "query", "tweet"),
+    *("post", "document", "docstring"),
+)
+"""Names of text columns, the likeliest first; `text` and a head with its body go before them."""
+
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+_DATE = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d(:?\d\d)?))?)?", re.ASCII
+)
+_SCALARS = (str, int, float, Decimal, date, time, timedelta)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRequest:
+    """What the caller said about the columns; None where it is left to us."""
+
+    text_columns: list[str] | None = None
+    id_column: str | None = None
+    vector_column: str | None = None
+    metadata_columns: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column is what. `guessed` says which text columns were guessed and why, if so."""
+
+    text: tuple[str, ...]
+    id: str | None
+    vector: str | None
+    metadata: dict[str, ColumnType]
+    guessed: str | None
+
+
+def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Columns:
+    """Decide from the first rows (up to `SAMPLE_ROWS`) which column is what.
+
+    Metadata is, unless asked for, every other column of single values; a column of lists or
+    objects is left out. A column is boolean, number or date only if every value in it is.
+
+    Raises BadInput: no readable rows, a column that is not there, no column that looks like
+    text, lists or objects where single values are needed, a column name that is too long.
+    """
+    values: dict[str, list[object]] = {}
+    for row in sample:
+        for name, value in row.values.items() if isinstance(row, Row) else ():
+            values.setdefault(name, []).append(value)
+    if not values:
+        first = next((row for row in sample if isinstance(row, BadRow)), None)
+        why = f"all {len(sample)} read are bad, row {first.number}: {first.reason}" if first else ""
+        raise BadInput(f"no readable rows; {why or 'the file holds none'}")
+    single = [name for name in (request.id_column, request.vector_column) if name is not None]
+    asked = [*(request.text_columns or []), *(request.metadata_columns or []), *single]
+    types = {name: _column_type(cells) for name, cells in values.items()}
+    for name in asked:
+        _check_there(name, list(values))
+        if types[name] is None and name != request.vector_column:
+            raise BadInput(
+                f"column {name!r} holds lists or objects; texts, ids and metadata are single values"
+            )
+    guessed = None
+    text = tuple(dict.fromkeys(request.text_columns or ()))
+    if not text:
+        text, guessed = _guess_text({n: c for n, c in values.items() if n not in single}, types)
+    kept = request.metadata_columns
+    if kept is None:
+        kept = [name for name in values if name not in (*text, *single)]
+    metadata = {name: kind for name in kept if (kind := types[name]) is not None}
+    for name in (*text, *single, *metadata):
+        if not name or len(name) > MAX_NAME_CHARS or _ODD.search(name):
+            raise BadInput(
+                f"column name {name[:40]!r} has {len(name):,} characters; it needs 1 to "
+                f"{MAX_NAME_CHARS}, none of them a control character; is the first row a header?"
+            )
+    return Columns(text, request.id_column, request.vector_column, metadata, guessed)
+
+
+def _check_there(name: str, names: list[str]) -> None:
+    if name in names:
+        return
+    near = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
+    meant = next((known for known in names if near and known.casefold() == near[0]), None)
+    hint = f" (did you mean {meant!r}?)" if meant else ""
+    raise BadInput(
+        f"There is no column {name!r}{hint}. Columns: {_listed(names)}. Name one of them."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    all_names = list(names)
+    more = f" and {len(all_names) - 30} more" if len(all_names) > 30 else ""
+    return ", ".join(repr(name[:60]) for name in all_names[:30]) + more
+
+
+def _guess_text(
+    values: dict[str, list[object]], types: dict[str, ColumnType | None]
+) -> tuple[tuple[str, ...], str]:
+    present = {
+        name: [str(cell).strip() for cell in cells if not is_missing(cell)]
+        for name, cells in values.items()
+        if types[name] == "string"
+    }
+    by_name = {name.strip().casefold(): name for name, cells in present.items() if cells}
+    pairs = [(head, body) for head in HEADS for body in BODIES]
+    for wanted in [("text",), *pairs, *((name,) for name in TEXT_NAMES)]:
+        if all(name in by_name for name in wanted):
+            text = tuple(by_name[name] for name in wanted)
+            named = " and ".join(map(repr, text))
+            return text, f"Took {named} as the text, by name; pass text_columns to choose."
+    lengths = {
+        name: sum(map(len, cells)) / len(cells)
+        for name, cells in present.items()
+        if cells and not _identifies(name, cells)
+    }
+    if not lengths:
+        raise BadInput(
+            f"no column looks like text; name one in text_columns; the columns are {_listed(types)}"
+        )
+    best = max(lengths, key=lambda name: lengths[name])
+    return (best,), (
+        f"Took {best!r} as the text, the column with the longest strings (mean "
+        f"{lengths[best]:,.0f} characters); pass text_columns to choose."
+    )
+
+
+def _identifies(name: str, cells: list[str]) -> bool:
+    """Whether a column of strings holds ids, hashes or addresses of something, by name or form."""
+    if re.search(r"(^|[_\W])(id|guid|uuid|url|uri|link|hash|path)$", name, re.I):
+        return True
+    links = sum(bool(re.match(r"(https?|ftp)://|www\.", cell)) for cell in cells)
+    tokens = all(re.fullmatch(r"[!-~]*\d[!-~]*", cell) for cell in cells)
+    return tokens or 2 * links > len(cells)
+
+
+def _column_type(values: list[object]) -> ColumnType | None:
+    present = [value for value in values if not is_missing(value)]
+    if not all(isinstance(value, _SCALARS) for value in present):
+        return None
+    kinds: tuple[ColumnType, ...] = ("boolean", "number", "date")
+    for kind in kinds if present else ():
+        try:
+            for value in present:
+                PARSERS[kind](value)
+        except (ValueError, OverflowError):
+            continue
+        return kind
+    return "string"
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell says nothing: None, a blank string, a number that is not finite."""
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().casefold() in ("true", "false"):
+        return value.strip().casefold() == "true"
+    raise ValueError("not a boolean")
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = int(value) if value.removeprefix("-").isdigit() else float(value)
+    elif isinstance(value, Decimal):
+        value = float(value)
+    # Milvus keeps integers of 64 bits; longer ones are ids and stay strings.
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError("not a finite number")
+
+
+def _date(value: object) -> str:
+    """ISO 8601, in UTC where a zone is given, so that the order of strings is that of time."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        return value.isoformat()
+    else:
+        written = value.strip() if isinstance(value, str) else ""
+        if not _DATE.fullmatch(written):
+            raise ValueError("not an ISO date")
+        clock = written[11:].replace(" ", "").replace("UTC", "Z")
+        moment = datetime.fromisoformat(written[:11] + clock)
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC).isoformat()
+    # Spreadsheets have no other way to say a day than its midnight.
+    return moment.date().isoformat() if moment.time() == time(0) else moment.isoformat()
+
+
+def _string(value: object) -> str:
+    if isinstance(value, str):
+        return clean(value)
+    if not isinstance(value, _SCALARS):
+        raise ValueError("not a single value")
+    return str(value)
+
+
+PARSERS: dict[ColumnType, Callable[[object], Scalar]] = {
+    "boolean": _boolean,
+    "number": _number,
+    "date": _date,
+    "string": _string,
+}
+"""Each raises ValueError or OverflowError where the value is not of its type."""
+
+
+def clean(text: str) -> str:
+    """The text without control characters except newline and tab (Milvus ends a string at NUL),
+    and without halves of characters that UTF-8 cannot write."""
+    # isprintable is the quicker of the two and settles most texts.
+    if text.isprintable() or not _ODD.search(text):
+        return text
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _ODD.sub("", whole.replace("\r\n", "\n").replace("\r", "\n"))

@@ -1,0 +1,156 @@
+"""Asking a model within limits, and never twice the same: what it answered is kept in files."""
+
+import hashlib
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from corpuscope.tools.llm.budget import Budget, Limits, Usage
+from corpuscope.tools.llm.completion import Session, accept, expected_usage, open_session
+from corpuscope.tools.llm.endpoint import EndpointOptions
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is told: its part, and what it is asked."""
+
+    system: str
+    user: str
+
+
+class Asker:
+    """One model, for one piece of work and all its threads. Made by `asking`."""
+
+    def __init__(
+        self,
+        source: tuple[str, str],
+        answers: "_Answers",
+        connect: Callable[[Budget], Session],
+        budget: Budget,
+    ) -> None:
+        self._source, self._answers, self._budget = source, answers, budget
+        self._connect = connect
+        self._session: Session | None = None
+        self._connecting = threading.Lock()
+
+    @property
+    def usage(self) -> Usage:
+        """What was used so far."""
+        return self._budget.usage
+
+    def ask(self, prompt: Prompt, answer: type[T], check: Callable[[T], None] = accept) -> T:
+        """The model's answer as the pydantic model `answer`: from the cache, or asked now and kept.
+
+        `check` raises ValueError with what is wrong with an answer that fits the schema but not
+        the facts: such an answer is sent back once with the reason, and one from the cache is
+        asked anew. What the model had to repair is kept as the answer to the prompt.
+
+        Raises:
+            EndpointDown: Every other request would fail like this one.
+            InvalidAnswer: The answer does not fit `answer` or `check`, asked twice.
+            LimitReached: The limits leave no room for the request.
+            Unavailable: Anything else that goes wrong with an endpoint.
+        """
+        key = self._key(prompt, answer)
+        known = self._answers.find(key, answer, check)
+        if known is not None:
+            self._budget.add(Usage(cached=1))
+            return known
+        made = self._open().complete(prompt.system, prompt.user, answer, check)
+        self._answers.keep(key, made)
+        return made
+
+    def known(self, prompt: Prompt, answer: type[BaseModel]) -> bool:
+        """Whether the cache has the answer; sends nothing."""
+        return self._answers.find(self._key(prompt, answer), answer, accept) is not None
+
+    def expected(self, prompt: Prompt, answer: type[BaseModel]) -> Usage:
+        """About what `ask` will use, the schema in the prompt included; sends nothing."""
+        if self.known(prompt, answer):
+            return Usage(cached=1)
+        return expected_usage(prompt.system, prompt.user, answer)
+
+    def _open(self) -> Session:
+        with self._connecting:
+            if self._session is None:
+                self._session = self._connect(self._budget)
+            return self._session
+
+    def _key(self, prompt: Prompt, answer: type[BaseModel]) -> str:
+        """What decides the answer, as 64 hex digits."""
+        parts = [*self._source, prompt.system, prompt.user, answer.model_json_schema()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@contextmanager
+def asking(
+    endpoint: EndpointOptions,
+    model: str,
+    limits: Limits,
+    cache: Path | None,
+    *,
+    fresh: bool = False,
+) -> Iterator[Asker]:
+    """Ask a model for the time of one piece of work.
+
+    Nothing is sent, and no endpoint is needed, before the first question that is not in the cache.
+
+    Args:
+        endpoint: Where the model is.
+        model: Its name.
+        limits: What the work may use.
+        cache: The folder of the answers, made when the first is kept; None keeps none. It holds
+            what models said about texts, and may be deleted at any time.
+        fresh: Ask anew what the cache has, and keep the new answers.
+    """
+    with ExitStack() as until_done:
+        yield Asker(
+            (endpoint.url, model),
+            _Answers(cache, fresh),
+            lambda budget: until_done.enter_context(open_session(endpoint, model, budget)),
+            Budget(limits),
+        )
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Answers on disk: `<key>.json` for each. Without a folder, or `fresh`, it finds none."""
+
+    folder: Path | None
+    fresh: bool
+
+    def find(self, key: str, answer: type[T], check: Callable[[T], None]) -> T | None:
+        """The answer, if it is there, still fits `answer` and passes `check`."""
+        if self.folder is None or self.fresh:
+            return None
+        try:
+            found = answer.model_validate_json((self.folder / f"{key}.json").read_bytes())
+            check(found)
+        # Not there, not as it was written, or no longer right.
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def keep(self, key: str, made: BaseModel) -> None:
+        """Write an answer under another name and rename it; a full disk is only logged."""
+        if self.folder is None:
+            return
+        draft = self.folder / f"draft-{uuid.uuid4().hex[:8]}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            draft.write_text(made.model_dump_json(), encoding="utf-8")
+            draft.replace(self.folder / f"{key}.json")
+        except OSError as error:
+            logging.getLogger(__name__).warning("an answer was not cached: %s", error)
+            with suppress(OSError):
+                draft.unlink()

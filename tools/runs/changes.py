@@ -1,0 +1,276 @@
+"""What became of the clusters of one run in a later one: kept, split, merged, born, died.
+
+The kinds are those of MONIC (Spiliopoulou et al., KDD 2006), over the records that both runs know,
+between the recommended layers: what people read. Other layers count only as kept or not.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from corpuscope.tools.clustering.tree import is_within, layer_paths, lineage, order
+from corpuscope.tools.core.schema import NOISE, Frozen, Node, Result, Run
+from corpuscope.tools.runs.matching import Overlaps
+from corpuscope.tools.workspace.selection import Selection
+
+LARGE_PART = 0.25
+"""Of a cluster that goes elsewhere makes it a split; less is the usual wavering of the edges."""
+
+MOSTLY = 0.5
+"""A part is made of what was split, and what was merged lies in what came of it, to this share."""
+
+LINES = 8
+"""Changes told in a text; the others are in the structured result, up to `MOST_CHANGES`."""
+
+MOST_CHANGES = 60
+
+Kind: TypeAlias = Literal["split", "merged", "died", "born", "kept"]
+KINDS: tuple[Kind, ...] = ("split", "merged", "died", "born", "kept")
+
+
+class Piece(Frozen):
+    """A cluster before or after."""
+
+    id: str
+    title: str
+    """Its title, or its first keywords."""
+    records: int
+
+
+class Change(Result):
+    """What became of one cluster, or of several."""
+
+    kind: Kind
+    before: list[Piece]
+    after: list[Piece]
+    mostly: str | None = None
+    """Where most records of a cluster that died are now, or where those of a new one were: a
+    cluster or `noise`; None for records that the other run does not know."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether a kept cluster has another id now."""
+        return self.kind == "kept" and self.before[0].id != self.after[0].id
+
+    @property
+    def growth(self) -> int:
+        """Records more (or less) than before."""
+        return sum(one.records for one in self.after) - sum(one.records for one in self.before)
+
+    def as_text(self) -> str:
+        """The change in a line."""
+        if self.kind == "born":
+            (new,) = self.after
+            were = f"were in {self.mostly}" if self.mostly else "are new too"
+            return f"new: {new.id} ({new.title}), {new.records:,} records; most {were}"
+        if self.kind == "died":
+            (old,) = self.before
+            now = f"are in {self.mostly} now" if self.mostly else "are gone too"
+            return f"gone: {old.id} ({old.title}), {old.records:,} records; most {now}"
+        if self.kind == "kept":
+            old, new = self.before[0], self.after[0]
+            moved = f", now {new.id}" if self.moved else ""
+            return f"kept: {old.id} ({new.title}){moved}, {old.records:,} → {new.records:,} records"
+        return f"{self.kind}: {_listed(self.before)} → {_listed(self.after)}"
+
+
+class Comparison(Result):
+    """What became of the clusters of an earlier run."""
+
+    earlier: str
+    kept: int
+    """Clusters of the recommended layer that are the same thing, wherever they stand now."""
+    moved: int
+    """Kept ones that have another id, because what they are a part of is another cluster now."""
+    split: int
+    merged: int
+    died: int
+    born: int
+    other_layers: int
+    """Clusters of the earlier run in other layers, sub-clusters and headings."""
+    other_layers_kept: int
+    noise_before: int
+    noise_after: int
+    changes: list[Change]
+    """Splits, mergers, deaths, births and then what was kept, each by size."""
+
+    def as_text(self) -> str:
+        """The counts, and the largest changes a line each."""
+        return "\n".join(self.lines(LINES, "`compare-runs`"))
+
+    def lines(self, most: int, rest: str) -> list[str]:
+        """The counts, up to `most` changes, and where the rest of them is found."""
+        moved = f" ({self.moved} under another id)" if self.moved else ""
+        lines = [
+            f"Against {self.earlier}: {self.kept} clusters kept{moved}, {self.born} new, "
+            f"{self.died} gone, {self.split} split, {self.merged} merged; in other layers "
+            f"{self.other_layers_kept} of {self.other_layers} kept."
+        ]
+        told = [change for change in self.changes if change.kind != "kept"]
+        lines += [f"  {change.as_text()}" for change in told[:most]]
+        left = self.born + self.died + self.split + self.merged - most
+        return [*lines, f"  … {left} more changes: {rest}."] if left > 0 else lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """Records both runs know, by their clusters in the recommended layers, `noise` included."""
+
+    between: Counter[tuple[str, str]]
+    out: Counter[str]
+    into: Counter[str]
+
+
+def compare(
+    before: Selection, after: Selection, same: Mapping[str, str], shared: Overlaps
+) -> Comparison:
+    """What became of the clusters of `before` in `after`.
+
+    `same` gives the earlier id of a later cluster that is the same thing, all layers; `shared`
+    the overlaps; both under the ids that the two runs have.
+    """
+    flow = _flow(before.run, after.run, shared)
+    old = [node.id for node in before.standing_in(before.run.recommended)]
+    new = [node.id for node in after.standing_in(after.run.recommended)]
+    later = {earlier: id for id, earlier in same.items()}
+    shown = ({*old}, {*new})
+    pairs = [(one, id) for id, one in same.items() if one in shown[0] or id in shown[1]]
+    splits = {one: found for one in old if (found := _parts(one, new, later.get(one), flow))}
+    mergers = {id: merged for id in new if (merged := _sources(id, old, same, flow))}
+    parts = {part for found in splits.values() for part in found}
+    joined = {one for found in mergers.values() for one in found}
+    changes = [_change("split", before, [one], after, found) for one, found in splits.items()]
+    changes += [_change("merged", before, found, after, [id]) for id, found in mergers.items()]
+    for one in old:
+        if one not in later and one not in splits and one not in joined:
+            gone = _change("died", before, [one], after, [])
+            changes.append(gone.model_copy(update={"mostly": _mostly(flow.between, one, 0)}))
+    for id in new:
+        if id not in same and id not in parts and id not in mergers:
+            born = _change("born", before, [], after, [id])
+            known = 2 * flow.into[id] >= after.node(id).size
+            mostly = _mostly(flow.between, id, 1) if known else None
+            changes.append(born.model_copy(update={"mostly": mostly}))
+    changes += [_change("kept", before, [one], after, [id]) for one, id in pairs]
+    counts = Counter(change.kind for change in changes)
+    others = {node.id for node in before.run.nodes} - set(old)
+    return Comparison(
+        earlier=before.run.id,
+        kept=sum(one in later for one in old),
+        moved=sum(one in later and later[one] != one for one in old),
+        split=counts["split"],
+        merged=counts["merged"],
+        died=counts["died"],
+        born=counts["born"],
+        other_layers=len(others),
+        other_layers_kept=len(others & later.keys()),
+        noise_before=before.run.noise,
+        noise_after=after.run.noise,
+        changes=sorted(changes, key=_rank)[:MOST_CHANGES],
+    )
+
+
+def records_staying(before: Run, after: Run, same: Mapping[str, str], shared: Overlaps) -> int:
+    """Records both runs know that are where they were: in the same cluster, or in noise still."""
+    later = {earlier: id for id, earlier in same.items()}
+    old, new = places_of(before, shared, 0), places_of(after, shared, 1)
+    staying = 0
+    for (earlier, now), count in shared.pairs.items():
+        was, is_in = old[earlier], new[now]
+        # The same cluster may stand above or below the layer that the other run recommends.
+        if was == NOISE or is_in == NOISE:
+            stays = was == is_in
+        else:
+            stays = later.get(was) in lineage(now) or same.get(is_in) in lineage(earlier)
+        staying += count * stays
+    return staying
+
+
+def _flow(before: Run, after: Run, shared: Overlaps) -> _Flow:
+    old, new = places_of(before, shared, 0), places_of(after, shared, 1)
+    flow = _Flow(Counter(), Counter(), Counter())
+    for (earlier, later), count in shared.pairs.items():
+        flow.between[old[earlier], new[later]] += count
+        flow.out[old[earlier]] += count
+        flow.into[new[later]] += count
+    return flow
+
+
+def places_of(run: Run, shared: Overlaps, side: int) -> dict[str, str]:
+    """The cluster of the recommended layer, or `noise`, for each path of one side."""
+    paths = np.array(sorted({pair[side] for pair in shared.pairs}), dtype=object)
+    return dict(zip(paths, layer_paths(paths, run.nodes, run.recommended), strict=True))
+
+
+def _parts(one: str, new: Iterable[str], whole: str | None, flow: _Flow) -> list[str]:
+    """The clusters that one was split into, the largest part first; none if it was not.
+
+    `whole` is the same cluster now: where it stands above its parts, it was not split.
+    """
+    large = [
+        id
+        for id in new
+        if flow.between[one, id] >= LARGE_PART * max(1, flow.out[one])
+        and flow.between[one, id] >= MOSTLY * flow.into[id]
+    ]
+    if len(large) < 2 or _holds(whole, large):
+        return []
+    return sorted(large, key=lambda id: -flow.between[one, id])
+
+
+def _sources(id: str, old: Iterable[str], same: Mapping[str, str], flow: _Flow) -> list[str]:
+    """The clusters that were merged into one, the largest first; none if it is no merger.
+
+    Those that ended and lie mostly in it, however small, and the one that it is the same as.
+    """
+    going_on = set(same.values())
+    whole = same.get(id)
+    joined = [
+        one
+        for one in old
+        if one == whole
+        or (one not in going_on and flow.between[one, id] >= MOSTLY * max(1, flow.out[one]))
+    ]
+    if len(joined) < 2 or _holds(whole, joined):
+        return []
+    return sorted(joined, key=lambda one: -flow.between[one, id])
+
+
+def _holds(whole: str | None, parts: list[str]) -> bool:
+    """Whether a cluster stands above all the parts, itself none of them."""
+    return whole is not None and whole not in parts and all(is_within(id, whole) for id in parts)
+
+
+def _mostly(between: Counter[tuple[str, str]], id: str, side: int) -> str | None:
+    """Where on the other side most of its records are."""
+    found: Counter[str] = Counter()
+    for pair, count in between.items():
+        if pair[side] == id:
+            found[pair[1 - side]] += count
+    return min(found, key=lambda other: (-found[other], order(other)), default=None)
+
+
+def _change(
+    kind: Kind, before: Selection, old: list[str], after: Selection, new: list[str]
+) -> Change:
+    return Change(
+        kind=kind,
+        before=[_piece(before, before.node(id)) for id in old],
+        after=[_piece(after, after.node(id)) for id in new],
+    )
+
+
+def _piece(selection: Selection, node: Node) -> Piece:
+    return Piece(id=node.id, title=selection.label(node), records=node.size)
+
+
+def _rank(change: Change) -> tuple[int, int]:
+    largest = max(piece.records for piece in change.before + change.after)
+    return KINDS.index(change.kind), -largest
+
+
+def _listed(pieces: list[Piece]) -> str:
+    return " + ".join(f"{piece.id} ({piece.title}, {piece.records:,})" for piece in pieces)

@@ -1,0 +1,68 @@
+"""The collections: one per dataset, and the catalogue that says which is whose."""
+
+from typing import TYPE_CHECKING
+
+from corpuscope.tools.core.schema import DatasetCard
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+CATALOGUE = "corpuscope_datasets"
+PREFIX = "corpuscope_"
+
+# Milvus counts the bytes of a VARCHAR.
+TEXT_BYTES = 65_535
+
+FLAT = "FLAT"
+"""The index type in Milvus Lite: exact, and no slower there than the others."""
+
+AUTOINDEX = "AUTOINDEX"
+"""The index type on a server: an HNSW graph that Milvus builds for each part of 1,024 records and
+more, smaller parts being searched exactly. Not chosen by size, because a collection is made before
+its records come, and grows; and Zilliz Cloud has no other."""
+
+
+def create_catalogue(client: "MilvusClient", index_type: str) -> None:
+    """Make the catalogue: a row per dataset."""
+    from pymilvus import DataType
+
+    schema = client.create_schema(description="The datasets of corpuscope")
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("card", DataType.VARCHAR, max_length=TEXT_BYTES)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # Milvus wants one in each collection
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type=index_type, metric_type="COSINE")
+    client.create_collection(
+        CATALOGUE, schema=schema, index_params=index, consistency_level="Strong"
+    )
+
+
+def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str) -> None:
+    """Make the collection of a dataset's records."""
+    from pymilvus import DataType, Function, FunctionType
+
+    schema = client.create_schema(description=f"corpuscope: {card.embedding}")
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("digest", DataType.VARCHAR, max_length=64)
+    schema.add_field(
+        "text", DataType.VARCHAR, max_length=TEXT_BYTES, enable_analyzer=card.full_text
+    )
+    schema.add_field("metadata", DataType.JSON)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=card.dim)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type=index_type, metric_type="COSINE")
+    if card.full_text:
+        schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+        schema.add_function(
+            Function(
+                name="bm25",
+                function_type=FunctionType.BM25,
+                input_field_names=["text"],
+                output_field_names=["words"],
+            )
+        )
+        words = "SPARSE_INVERTED_INDEX" if index_type == FLAT else index_type
+        index.add_index("words", index_type=words, metric_type="BM25")
+    client.create_collection(
+        card.collection, schema=schema, index_params=index, consistency_level="Strong"
+    )

@@ -1,0 +1,106 @@
+"""Metadata filters: from what a client says to a Milvus expression, with nothing pasted.
+
+A filter is an object from column to condition: a value (equals), a list of values (one of), or an
+object of comparisons: `{"venue": "BBC", "score": {"gte": 3, "lt": 5}, "kind": ["a", "b"]}`.
+All conditions hold together. Dates are ISO 8601 strings and compare as such.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import ColumnType, Scalar
+from corpuscope.tools.ingestion.columns import PARSERS
+
+Condition: TypeAlias = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
+Where: TypeAlias = dict[str, Condition]
+
+IN = "in"
+COMPARISONS = {"eq": "==", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+VALID = (*COMPARISONS, IN)
+
+ESCAPES = str.maketrans(
+    {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": None}
+)
+
+# A longer list makes an expression that Milvus parses slowly; nobody types one.
+LONGEST_LIST = 200
+
+
+def expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
+    """The Milvus expression of a filter; "" where there is nothing to filter.
+
+    Args:
+        where: Column to condition, or None.
+        columns: The metadata columns of the dataset (name to type): the only ones allowed.
+
+    Raises:
+        BadInput: An unknown column or comparison, or a value of a kind that cannot be compared.
+    """
+    parts = []
+    for column, condition in (where or {}).items():
+        if column not in columns:
+            known = ", ".join(columns) or "none: this dataset has no metadata"
+            raise BadInput(f"No metadata column '{column}' to filter by. Columns: {known}.")
+        field = f"metadata[{_literal(column)}]"
+        if condition == {}:
+            raise BadInput(f"The condition for '{column}' is empty. Valid: {', '.join(VALID)}.")
+        if not isinstance(condition, dict):
+            condition = {IN if isinstance(condition, list) else "eq": condition}
+        for name, value in condition.items():
+            if name not in VALID:
+                raise BadInput(
+                    f"Unknown comparison '{name}' for column '{column}'. Valid: {', '.join(VALID)}."
+                )
+            if isinstance(value, list) != (name == IN):
+                raise BadInput(f"'{name}' for column '{column}' takes {_taken(name)}.")
+            values = value if isinstance(value, list) else [value]
+            fitting = [_fitting(column, columns[column], one) for one in values]
+            if name == IN:
+                parts.append(_one_of(field, column, fitting))
+            else:
+                parts.append(f"{field} {COMPARISONS[name]} {_literal(fitting[0])}")
+    return " and ".join(parts)
+
+
+def _taken(name: str) -> str:
+    return "a list of values" if name == IN else f"one value; '{IN}' takes a list"
+
+
+def _fitting(column: str, kind: ColumnType, value: Scalar) -> Scalar:
+    """The value as the column holds its values: "3" is 3 in a column of numbers."""
+    if value is None:
+        raise BadInput(f"Cannot filter '{column}' by null. Give a {kind}.")
+    try:
+        return PARSERS[kind](value)
+    except ValueError as error:
+        raise BadInput(f"'{column}' holds {kind}s; {value!r} is none.") from error
+
+
+def _one_of(field: str, column: str, values: list[Scalar]) -> str:
+    if not 0 < len(values) <= LONGEST_LIST:
+        raise BadInput(
+            f"The list for column '{column}' has {len(values)} values; give 1 to {LONGEST_LIST}."
+        )
+    # Milvus Lite knows `in` for plain fields only, not for a key of a JSON field.
+    return "(" + " or ".join(f"{field} == {_literal(value)}" for value in values) + ")"
+
+
+def _literal(value: Scalar) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            return repr(value)
+        case str():
+            return '"' + value.encode(errors="replace").decode().translate(ESCAPES) + '"'
+    raise BadInput(f"Cannot filter by {value!r}. Give a string, a finite number or true/false.")
+
+
+def ids_expression(ids: list[str]) -> str:
+    """The Milvus expression for records with one of these ids (our own hexadecimal ids)."""
+    return "id in [" + ", ".join(_literal(i) for i in ids) + "]"

@@ -1,0 +1,181 @@
+"""Milvus Lite for several processes at once.
+
+Milvus Lite lets one process own a folder. Here a child process owns it and serves it, and every
+corpuscope process on the same home connects to that child. It lives as long as the process that
+started it (it watches its standard input), so that nothing is left behind after a kill; whoever
+calls next starts a new one. The address is a Unix socket in a folder that only this user can
+enter, because Milvus Lite's port has no authentication; where there are no Unix sockets, it is a
+loopback port.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from corpuscope.tools.core.errors import Unavailable
+
+FOLDER = "milvus.db"
+ADDRESS_FILE = "milvus.json"
+
+# A predecessor that was just told to stop flushes its tables before it lets go of the folder.
+TAKEOVER_SECONDS = 30.0
+POLL_SECONDS = 0.05
+STOP_GRACE_SECONDS = 2
+# The system's limit on the path of a Unix socket; TMPDIR may be long.
+LONGEST_SOCKET = 100
+# Milvus Lite reads in Python threads: more of them than this only wait for one another.
+SERVER_THREADS = 10
+MESSAGE_BYTES = 256 * 1024 * 1024
+
+
+class LiteServer:
+    """A connection to the home's Milvus Lite; `child` is set where this process started it."""
+
+    def __init__(self, address: str, child: subprocess.Popen[str] | None) -> None:
+        self.address = address
+        self.child = child
+
+    def close(self) -> None:
+        """Stop the server if this process started it, and wait until the folder is free."""
+        if self.child is None:
+            return
+        if self.child.stdin is not None:
+            self.child.stdin.close()
+        self.child.wait()
+        if self.child.stdout is not None:
+            self.child.stdout.close()
+
+
+def connect(home: Path) -> LiteServer:
+    """Reach the Milvus Lite of a home, and start it where nobody serves it.
+
+    Args:
+        home: The folder that holds (or will hold) `milvus.db`.
+
+    Raises:
+        Unavailable: The folder cannot be opened.
+    """
+    known = _known_address(home)
+    if known is not None and _answers(known):
+        return LiteServer(known, None)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"{home} cannot be used: {error.strerror}. Set CORPUSCOPE_HOME to a folder of yours."
+        ) from error
+    # Its own session: Ctrl-C in a terminal must not stop it before its owner has finished.
+    child = subprocess.Popen(
+        [sys.executable, "-m", "corpuscope.tools.store.lite_server", str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    said = child.stdout.readline().split(maxsplit=1)
+    match said:
+        case ["serving", address]:
+            return LiteServer(address.strip(), child)
+        case ["taken", address]:
+            LiteServer("", child).close()
+            return LiteServer(address.strip(), None)
+    LiteServer("", child).close()
+    raise Unavailable(
+        f"Milvus Lite did not start on {home / FOLDER}: {' '.join(said) or 'it ended at once'}. "
+        "Look into the server's log; `corpuscope doctor` tries it alone."
+    )
+
+
+def _known_address(home: Path) -> str | None:
+    try:
+        return str(json.loads((home / ADDRESS_FILE).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _answers(address: str) -> bool:
+    """Whether somebody listens there. A socket path is never reused, so it is the right one."""
+    try:
+        if address.startswith("unix:"):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(address.removeprefix("unix:"))
+        else:
+            host, _, port = address.removeprefix("http://").partition(":")
+            socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _serve(home: Path) -> int:
+    """The child: own the folder, say where, and stop when standard input ends."""
+    import grpc
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.exceptions import DataDirLockedError
+
+    from corpuscope.tools.store.lite_scan import add_servicer
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    deadline = time.monotonic() + TAKEOVER_SECONDS
+    while True:
+        try:
+            database = MilvusLite(str(home / FOLDER))
+            break
+        except DataDirLockedError:
+            known = _known_address(home)
+            if known is not None and _answers(known):
+                print("taken", known, file=wire, flush=True)
+                return 0
+            if time.monotonic() > deadline:
+                print(f"locked for {TAKEOVER_SECONDS:.0f} s", file=wire, flush=True)
+                return 1
+            time.sleep(POLL_SECONDS)
+
+    from concurrent.futures import ThreadPoolExecutor
+
+    options = [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
+        # pymilvus pings an idle connection every 10 s, which gRPC takes for an attack.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_ping_strikes", 0),
+    ]
+    server = grpc.server(ThreadPoolExecutor(SERVER_THREADS), options=options)
+    add_servicer(server, database)
+    private = Path(tempfile.mkdtemp(prefix="corpuscope-"))
+    address = _listen(server, private)
+    server.start()
+    file = home / ADDRESS_FILE
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps({"address": address, "pid": os.getpid()}), encoding="utf-8")
+    draft.replace(file)
+    print("serving", address, file=wire, flush=True)
+
+    sys.stdin.read()
+    server.stop(STOP_GRACE_SECONDS).wait()
+    database.close()
+    shutil.rmtree(private, ignore_errors=True)
+    return 0
+
+
+def _listen(server: "object", private: Path) -> str:
+    add_port = server.add_insecure_port  # type: ignore[attr-defined]  # grpc has no types
+    address = f"unix:{private / 'milvus'}"
+    if hasattr(socket, "AF_UNIX") and os.name == "posix" and len(address) < LONGEST_SOCKET:
+        add_port(address)
+        return address
+    return f"http://127.0.0.1:{add_port('127.0.0.1:0')}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(_serve(Path(sys.argv[1])))

@@ -1,0 +1,54 @@
+"""Locks across processes: one writer per dataset, one maker per map."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from corpuscope.tools.core.errors import NotReady
+
+# Long enough for a short ingest before ours, short enough for a chat.
+WAIT_SECONDS = 10.0
+
+
+@contextmanager
+def dataset_lock(home: Path, dataset: str) -> Iterator[None]:
+    """Be the only one, across processes, who writes to a dataset.
+
+    Raises:
+        NotReady: Somebody else is still writing after a short wait.
+    """
+    with _lock(home / "locks" / f"{dataset}.lock", WAIT_SECONDS, f"Dataset '{dataset}'"):
+        yield
+
+
+@contextmanager
+def map_lock(home: Path, dataset: str, run: str, seconds: float) -> Iterator[None]:
+    """Be the only one who computes a run's map; waits for another one that does."""
+    with _lock(home / "locks" / f"{dataset}.{run}.map", seconds, f"The map of {run}"):
+        yield
+
+
+@contextmanager
+def catalogue_lock(home: Path) -> Iterator[None]:
+    """Be the only one who makes the catalogue of all datasets."""
+    with _lock(home / "locks" / "catalogue", WAIT_SECONDS, "The catalogue of datasets"):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, seconds: float, what: str) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        raise NotReady(
+            f"{what} is being written by another call or server. Wait for it (`get-job`), "
+            "or cancel it (`cancel-job`), then call again."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,306 @@
+"""Runs on disk: `runs/<dataset>/<run>/`, each file written under another name and renamed."""
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.ids import RUN, check_dataset_name, check_run_id
+from corpuscope.tools.core.schema import Description, Floats, Run, Stability
+from corpuscope.tools.describing.evidence import Evidence
+
+Kept = TypeVar("Kept", bound=BaseModel)
+
+RUN_FILE = "run.json"
+MEMBERS_FILE = "members.parquet"
+MAP_FILE = "map.npy"
+STABILITY_FILE = "stability.json"
+DESCRIPTIONS = "descriptions"
+EVIDENCE = "evidence"
+FOCUS_FILE = "focus.txt"
+REFRESH_FILE = "refresh.json"
+
+
+@dataclass(frozen=True)
+class Members:
+    """Which record is where, row for row: `ids`; `paths`, the finest cluster id or `noise`;
+    `strengths` (n,) of the membership, 0 to 1; `centrality` (n,), the cosine to the mean of that
+    cluster; `copies_of` (n,), equal for equal texts; `noise_reasons` (n,) str, empty in a cluster,
+    None where a run was made before they were kept."""
+
+    ids: list[str]
+    paths: NDArray[np.object_]
+    strengths: Floats
+    centrality: Floats
+    copies_of: NDArray[np.int32]
+    noise_reasons: NDArray[np.object_] | None = None
+
+
+def _nothing(folder: Path) -> None:
+    """What most runs inherit."""
+
+
+class Runs:
+    """The runs of all datasets below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def ids(self, dataset: str) -> list[str]:
+        """The ids of the dataset's runs, the oldest first."""
+        folder = self.root / check_dataset_name(dataset)
+        if not folder.is_dir():
+            return []
+        names = (
+            entry.name
+            for entry in os.scandir(folder)
+            if RUN.fullmatch(entry.name) and (folder / entry.name / RUN_FILE).is_file()
+        )
+        return sorted(names, key=lambda name: int(name[1:]))
+
+    def folder(self, dataset: str, run: str) -> Path:
+        """Where a run is kept."""
+        return self.root / dataset / run
+
+    def save(self, run: Run, members: Members, inherit: Callable[[Path], None] = _nothing) -> Run:
+        """Keep a new run; it gets the next free id, and appears whole or not at all.
+
+        `inherit` may put more into the run's folder before it appears.
+        """
+        parent = self.root / run.dataset
+        parent.mkdir(parents=True, exist_ok=True)
+        self._drop_strays(parent)
+        draft = parent / f"draft-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        draft.mkdir()
+        _write_members(draft / MEMBERS_FILE, members)
+        inherit(draft)
+        number = int((self.ids(run.dataset) or ["r0"])[-1][1:]) + 1
+        while True:
+            named = run.model_copy(update={"id": f"r{number}"})
+            (draft / RUN_FILE).write_text(named.model_dump_json(indent=1), encoding="utf-8")
+            try:
+                draft.rename(parent / named.id)
+            except OSError:
+                if not (parent / named.id).exists():
+                    raise
+                number += 1  # another process took it in the meantime
+            else:
+                return named
+
+    def load(self, dataset: str, run: str | None = None) -> Run:
+        """A run by id, or the dataset's newest (of the whole of it, if there is one).
+
+        Raises:
+            NotFound: No such run; the message lists those there are.
+        """
+        known = self.ids(dataset)
+        if not known:
+            raise NotFound(f"Dataset '{dataset}' has no run yet. Make one with `cluster`.")
+        if run is None:
+            return self._newest(dataset, known)
+        if check_run_id(run) not in known:
+            raise NotFound(f"No run '{run}' of '{dataset}'. Runs: {', '.join(known)}.")
+        return self._read(dataset, run)
+
+    def _newest(self, dataset: str, known: list[str]) -> Run:
+        """The newest run of the whole dataset; one of a part (`where`) has to be asked for."""
+        newest = self._read(dataset, known[-1])
+        runs = (self._read(dataset, run) for run in reversed(known))
+        return next((run for run in runs if run.parameters.get("where") is None), newest)
+
+    def _read(self, dataset: str, run: str) -> Run:
+        text = (self.folder(dataset, run) / RUN_FILE).read_text(encoding="utf-8")
+        return Run.model_validate_json(text)
+
+    def members(self, run: Run) -> Members:
+        """Which record is in which cluster of the run."""
+        import pyarrow.parquet as parquet
+
+        table = parquet.read_table(self.folder(run.dataset, run.id) / MEMBERS_FILE)
+        known = "noise_reason" in table.column_names
+        return Members(
+            ids=table["id"].to_pylist(),
+            paths=np.array(table["path"].to_pylist(), dtype=object),
+            strengths=table["strength"].to_numpy(),
+            centrality=table["centrality"].to_numpy(),
+            copies_of=table["copies_of"].to_numpy(),
+            noise_reasons=(
+                np.array(table["noise_reason"].to_pylist(), dtype=object) if known else None
+            ),
+        )
+
+    def save_map(self, run: Run, points: Floats) -> None:
+        """Keep the run's map, (n, 2), row for row with its members."""
+        with (
+            _renamed(self.folder(run.dataset, run.id) / MAP_FILE) as draft,
+            draft.open("wb") as out,
+        ):
+            np.save(out, points)
+
+    def map(self, run: Run) -> Floats | None:
+        """The run's map, (n, 2) float32, or None while there is none."""
+        file = self.folder(run.dataset, run.id) / MAP_FILE
+        if not file.exists():
+            return None
+        points: Floats = np.load(file, allow_pickle=False)
+        return points
+
+    def save_stability(self, run: Run, stability: Stability) -> None:
+        """Keep how surely the run's clusters come back."""
+        keep_stability(self.folder(run.dataset, run.id), stability)
+
+    def stability(self, run: Run) -> Stability | None:
+        """How surely the run's clusters come back, or None while nobody looked."""
+        return _read(self.folder(run.dataset, run.id) / STABILITY_FILE, Stability)
+
+    def save_description(self, run: Run, description: Description) -> None:
+        """Keep the words for one cluster; each has a file of its own, so none disturbs another."""
+        folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
+        folder.mkdir(exist_ok=True)
+        _write(folder / f"{description.cluster}.json", description)
+
+    def description(self, run: Run, cluster: str) -> Description | None:
+        """The words for one cluster as they are now; None where there are none."""
+        folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
+        return _read(folder / f"{cluster}.json", Description)
+
+    def descriptions(self, run: Run) -> dict[str, Description]:
+        """The run's descriptions by cluster id."""
+        folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
+        if not folder.is_dir():
+            return {}
+        found = (
+            Description.model_validate_json(file.read_text(encoding="utf-8"))
+            for file in sorted(folder.glob("*.json"))
+        )
+        return {description.cluster: description for description in found}
+
+    def save_evidence(self, run: Run, evidence: Evidence) -> None:
+        """Keep the evidence for one cluster as it was shown, so that its references hold."""
+        folder = self.folder(run.dataset, run.id) / EVIDENCE
+        folder.mkdir(exist_ok=True)
+        _write(folder / f"{evidence.cluster}.json", evidence)
+
+    def evidence(self, run: Run, cluster: str) -> Evidence | None:
+        """The evidence for a cluster as it was shown last; None where it never was."""
+        return _read(self.folder(run.dataset, run.id) / EVIDENCE / f"{cluster}.json", Evidence)
+
+    def save_focus(self, run: Run, focus: str) -> None:
+        """Keep what the person said about the corpus and how to look at it; "" forgets it."""
+        keep_focus(self.folder(run.dataset, run.id), focus)
+
+    def focus(self, run: Run) -> str:
+        """What the person said about the corpus, "" where nothing."""
+        file = self.folder(run.dataset, run.id) / FOCUS_FILE
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def begin_refresh(self, run: Run, key: str, now: str) -> None:
+        """Keep when the writing anew of what `key` stands for began, unless an earlier call began
+        it and did not come to its end."""
+        if self.refresh_begun(run, key) is None:
+            with _renamed(self.folder(run.dataset, run.id) / REFRESH_FILE) as draft:
+                draft.write_text(json.dumps({key: now}), encoding="utf-8")
+
+    def refresh_begun(self, run: Run, key: str) -> str | None:
+        """When a writing anew began that has not come to its end, ISO 8601; None if there is none
+        of this key."""
+        file = self.folder(run.dataset, run.id) / REFRESH_FILE
+        if not file.exists():
+            return None
+        known: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        return known.get(key)
+
+    def end_refresh(self, run: Run) -> None:
+        """All that was to be written anew is."""
+        (self.folder(run.dataset, run.id) / REFRESH_FILE).unlink(missing_ok=True)
+
+    def remove(self, dataset: str) -> None:
+        """Forget all runs of a dataset."""
+        shutil.rmtree(self.root / dataset, ignore_errors=True)
+
+    def _drop_strays(self, parent: Path) -> None:
+        for draft in parent.glob("draft-*"):
+            owner = int(draft.name.split("-")[1])
+            if owner != os.getpid() and not _alive(owner):
+                shutil.rmtree(draft, ignore_errors=True)
+
+
+def keep_stability(folder: Path, stability: Stability) -> None:
+    """Write how surely clusters come back into the folder of a run, or of one about to appear."""
+    _write(folder / STABILITY_FILE, stability)
+
+
+def keep_focus(folder: Path, focus: str) -> None:
+    """Write what the person said into the folder of a run, or of one about to appear."""
+    with _renamed(folder / FOCUS_FILE) as draft:
+        draft.write_text(focus, encoding="utf-8")
+
+
+def original(runs: Runs, run: Run) -> Run:
+    """The run whose parameters found the layers of this one, which may be a later one of the same
+    records: with one cluster split, or new records assigned."""
+    while earlier := run.parent_run or run.assigned_from:
+        parent = runs.load(run.dataset, earlier)
+        if parent.parameters.get("where") != run.parameters.get("where"):
+            break  # the run of a part, clustered by itself
+        run = parent
+    return run
+
+
+def _read(file: Path, kind: type[Kept]) -> Kept | None:
+    """What is kept in a file; None where there is none."""
+    if not file.exists():
+        return None
+    return kind.model_validate_json(file.read_text(encoding="utf-8"))
+
+
+def _write(file: Path, kept: BaseModel) -> None:
+    """Keep something in a file, which is there whole or as it was before."""
+    with _renamed(file) as draft:
+        draft.write_text(kept.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_members(path: Path, members: Members) -> None:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    columns = {
+        "id": members.ids,
+        "path": list(members.paths),
+        "strength": members.strengths,
+        "centrality": members.centrality,
+        "copies_of": members.copies_of,
+    }
+    if members.noise_reasons is not None:
+        columns["noise_reason"] = list(members.noise_reasons)
+    parquet.write_table(arrow.table(columns), path)

@@ -1,0 +1,94 @@
+"""Which files the tools may read and write: only those in the allowed folders."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpuscope.tools.core.errors import BadInput, NotAllowed, NotFound
+
+
+@dataclass(frozen=True)
+class FileAccess:
+    """The folders that the tools may enter, and how large a file may be.
+
+    `allowed` are resolved folders; `home` is corpuscope's own, where results are written.
+    """
+
+    home: Path
+    allowed: tuple[Path, ...]
+    max_bytes: int
+
+    def readable(self, name: str) -> Path:
+        """The resolved path of a regular file that may be read.
+
+        Args:
+            name: As the client says it; relative names are tried in each allowed folder.
+
+        Raises:
+            NotAllowed: It lies outside (whether it exists is not told).
+            NotFound: Nothing there.
+            BadInput: No regular file, or larger than the limit.
+        """
+        path = self._inside(name)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise NotFound(f"No file {path}.{self._files_near(path)}") from None
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput(f"{path} is no regular file. Give the path of a file.")
+        if status.st_size > self.max_bytes:
+            raise BadInput(
+                f"{path} has {status.st_size:,} bytes; the limit is {self.max_bytes:,}. "
+                "Raise CORPUSCOPE_MAX_FILE_MB, or split the file."
+            )
+        return path
+
+    def writable(self, name: str) -> Path:
+        """The resolved path of a file that may be written; its folder is made.
+
+        Raises:
+            NotAllowed: It lies outside the allowed folders.
+            BadInput: It is a folder.
+        """
+        path = self._inside(name)
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder. Give the name of a file in it.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"{path.parent} cannot be made: {error.strerror}.") from error
+        return path
+
+    def _inside(self, name: str) -> Path:
+        if "\0" in name or not name.strip():
+            raise BadInput("The path is empty or has a NUL character. Give the path of a file.")
+        try:
+            given = Path(name).expanduser()
+            candidates = [given] if given.is_absolute() else [base / given for base in self.allowed]
+            resolved = [Path(os.path.realpath(candidate)) for candidate in candidates]
+            there = [path for path in resolved if self._allows(path) and path.exists()]
+        except (OSError, RuntimeError, UnicodeError) as error:
+            raise BadInput(f"{name[:200]!a} is no usable path: {error}. Give another.") from error
+        inside = there or [path for path in resolved if self._allows(path)]
+        if not inside:
+            folders = ", ".join(str(folder) for folder in self.allowed)
+            raise NotAllowed(
+                f"'{name[:200]}' is outside the allowed folders. Allowed: {folders}. Copy the file "
+                f"into {self.home / 'inbox'}, or add its folder to CORPUSCOPE_ALLOWED_DIRS."
+            )
+        return inside[0]
+
+    def _allows(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self.allowed)
+
+    def _files_near(self, path: Path) -> str:
+        folder = path.parent
+        if not self._allows(folder):
+            return ""
+        if not folder.is_dir():
+            return f" There is no folder {folder} either."
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())[:10]
+        return f" In that folder: {', '.join(names) or 'no files'}."

@@ -1,0 +1,206 @@
+"""What a client means by `dataset`, `run` and `cluster`, found and checked once for every tool."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from corpuscope.tools.clustering.tree import (
+    children_of,
+    is_within,
+    layer_paths,
+    order,
+    parent_of,
+    stands,
+)
+from corpuscope.tools.core.errors import NotFound, NotReady
+from corpuscope.tools.core.ids import check_cluster_id
+from corpuscope.tools.core.redaction import Redact
+from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Node, Run
+from corpuscope.tools.store.filters import Where
+from corpuscope.tools.store.runs import Members
+from corpuscope.tools.workspace.workspace import Workspace
+
+
+def as_id(value: object) -> object:
+    """Models say 3 or 3.1 as a number where an id is meant."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return [as_id(one) for one in value] if isinstance(value, list) else value
+
+
+DatasetName: TypeAlias = Annotated[
+    str | None, Field(description="The dataset; may be left out where there is only one.")
+]
+WhereFilter: TypeAlias = Annotated[
+    Where | None,
+    Field(
+        description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
+        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte, in); all must hold.'
+    ),
+]
+RunId: TypeAlias = Annotated[
+    str | None, Field(description="The run (r1, r2, …); left out: the newest of the whole dataset.")
+]
+ClusterId: TypeAlias = Annotated[
+    str,
+    BeforeValidator(as_id),
+    Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise."),
+]
+
+FOCUS_CHARACTERS = 500
+"""The most of what a person says about the corpus: it goes into every prompt."""
+Focus: TypeAlias = Annotated[
+    str | None,
+    Field(
+        max_length=FOCUS_CHARACTERS,
+        description="A sentence for who writes descriptions, on the texts and how to look at them: "
+        "'Tickets of a bank; by root cause, not by product'. Kept with the run; '' forgets it.",
+    ),
+]
+
+# An unknown id is answered with the ids there are; nobody reads more than this.
+IDS_IN_A_MESSAGE = 15
+WORDS_IN_A_LABEL = 3
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A dataset with one of its runs."""
+
+    card: DatasetCard
+    run: Run
+    descriptions: dict[str, Description]
+
+    def node(self, cluster: str) -> Node:
+        """The cluster of this id.
+
+        Raises:
+            NotFound: There is none in the run; the message lists ids there are.
+        """
+        if node := self._nodes.get(check_cluster_id(cluster)):
+            return node
+        known = sorted((node.id for node in self.run.nodes), key=order)
+        listed = ", ".join(known[:IDS_IN_A_MESSAGE]) or "none"
+        more = ", …" if len(known) > IDS_IN_A_MESSAGE else ""
+        raise NotFound(
+            f"No cluster '{cluster}' in run {self.run.id} of '{self.card.name}'. "
+            f"Clusters: {listed}{more}, and {NOISE}. `list-clusters` shows them all."
+        )
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node]:
+        return {node.id: node for node in self.run.nodes}
+
+    def check_current(self) -> None:
+        """Make sure that the run is of the records that the dataset has now.
+
+        Raises:
+            NotReady: The dataset was replaced after it.
+        """
+        if self.run.collection != self.card.collection:
+            raise NotReady(
+                f"'{self.card.name}' was replaced after run {self.run.id}: its clusters are of "
+                "other records. Call cluster() to find those of the new ones."
+            )
+
+    def check(self, cluster: str) -> None:
+        """Make sure that there is such a cluster; `noise` always is.
+
+        Raises:
+            NotFound: There is none; the message lists those there are.
+        """
+        if cluster != NOISE:
+            self.node(cluster)
+
+    def label(self, node: Node) -> str:
+        """The cluster's title, or its first keywords while nobody has described it."""
+        description = self.descriptions.get(node.id)
+        return description.title if description else ", ".join(node.keywords[:WORDS_IN_A_LABEL])
+
+    def children(self, parent: str) -> list[Node]:
+        """The clusters directly below one, in the order of their ids."""
+        return [self._nodes[id] for id in children_of(parent, self._nodes)]
+
+    def siblings(self, node: Node) -> list[Node]:
+        """The clusters beside one, the largest first: below the same parent, or on top as it is."""
+        parent = parent_of(node.id)
+        if parent is not None:
+            beside = self.children(parent)
+        else:
+            beside = self.standing_in(node.layers[1]) if node.layers else []
+        others = [other for other in beside if other.id != node.id]
+        return sorted(others, key=lambda other: -other.size)
+
+    def standing_in(self, layer: int) -> list[Node]:
+        """The clusters of a layer, in the order of their ids."""
+        there = [node for node in self.run.nodes if stands(node, layer)]
+        return sorted(there, key=lambda node: order(node.id))
+
+
+def select(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+    """The dataset and run that a client means, with words as they may be shown.
+
+    Raises:
+        NotFound: No such dataset or run.
+        BadInput: No dataset named although there are several.
+    """
+    return as_shown(stored(workspace, dataset, run), workspace.redact)
+
+
+def stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+    """The dataset and run that a client means, with words as they are kept: to make a run of.
+
+    Raises:
+        NotFound: No such dataset or run.
+        BadInput: No dataset named although there are several.
+    """
+    card = workspace.store.card(dataset)
+    chosen = workspace.runs.load(card.name, run)
+    return Selection(card, chosen, workspace.runs.descriptions(chosen))
+
+
+def as_shown(selection: Selection, redact: Redact) -> Selection:
+    """The selection with keywords and descriptions redacted: they may be older than the setting,
+    and a person may have written what no model is to read."""
+    nodes = [
+        node.model_copy(update={"keywords": [redact(word) for word in node.keywords]})
+        for node in selection.run.nodes
+    ]
+    return Selection(
+        selection.card,
+        selection.run.model_copy(update={"nodes": nodes}),
+        {id: shown_words(words, redact) for id, words in selection.descriptions.items()},
+    )
+
+
+def shown_words(description: Description, redact: Redact) -> Description:
+    """A description as it may be shown; what is kept stays as it was written."""
+    summary = [
+        sentence.model_copy(update={"text": redact(sentence.text)})
+        for sentence in description.summary
+    ]
+    return description.model_copy(
+        update={
+            "title": redact(description.title),
+            "summary": summary,
+            "keywords": [redact(word) for word in description.keywords],
+            "misfits": redact(description.misfits),
+            "note": redact(description.note),
+        }
+    )
+
+
+def rows_of(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
+    """The rows of `members` that are in a cluster, its children included.
+
+    `noise` are the records in no cluster of the recommended layer, as they are counted everywhere:
+    also those which a coarser layer takes in, and those which a finer one groups as `noise.1` ….
+    """
+    if cluster != NOISE:
+        return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
+    places = layer_paths(members.paths, run.nodes, run.recommended)
+    return np.flatnonzero([place == NOISE for place in places])

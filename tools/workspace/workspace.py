@@ -1,0 +1,79 @@
+"""What every tool is given: store, runs, files and models, passed in and never reached for."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpuscope.prompts import Templates
+from corpuscope.tools.core.redaction import Redact
+from corpuscope.tools.core.schema import DatasetCard
+from corpuscope.tools.embedding.factory import open_embedder
+from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
+from corpuscope.tools.llm.endpoint import EndpointOptions
+from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.file_access import FileAccess
+
+# Datasets that a chat goes back and forth between; a model may take some 100 MB.
+MOST_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The model that writes descriptions, where it is, and what it may use.
+
+    `max_tokens` is for one call of a tool; the prices are for a million tokens, None where the
+    person did not say.
+    """
+
+    endpoint: EndpointOptions
+    model: str
+    max_tokens: int | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+
+
+class Embedders:
+    """The embedders that were opened lately: loading a model for every query would take longer
+    than the search."""
+
+    def __init__(self, options: EmbeddingOptions) -> None:
+        self.options = options
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], Embedder] = {}
+
+    def of(self, card: DatasetCard, saved: Path) -> Embedder:
+        """The embedder that made the dataset's vectors; `saved` is the dataset's folder.
+
+        Raises:
+            Unavailable: Its package, model, endpoint or fit is missing.
+        """
+        key = (card.collection, card.embedding)
+        with self._lock:
+            if key not in self._kept:
+                if len(self._kept) >= MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = open_embedder(card.embedding, self.options, saved)
+            return self._kept[key]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything outside a tool that it may use."""
+
+    home: Path
+    store: Store
+    runs: Runs
+    files: FileAccess
+    embedders: Embedders
+    default_embedding: str
+    writer: Writer | None
+    templates: Templates
+    language: str | None
+    """ISO 639-1 code of the language of descriptions; None: that of the texts."""
+    redact: Redact
+    """What is done to every text before a model sees it."""
+
+    def dataset_folder(self, card: DatasetCard) -> Path:
+        """Where a dataset keeps what is no record: the fit of its embedder."""
+        return self.home / "datasets" / card.collection
