@@ -26,7 +26,7 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	# numba compiles here, once, and not while somebody waits for the first clusters.
-	$(BIN)/python -c 'from corpuscope.tools.clustering.warm_up import warm; warm()'
+	$(BIN)/python -c 'from corpuscope.tools.clustering.warm_up import warm_up; warm_up()'
 	touch $@
 
 # The embedders that need torch, on tiny models that the tests make. torch goes in first and by
@@ -70,7 +70,7 @@ $(BENCHING)/ready: pyproject.toml
 	$(BENCHING)/bin/python -m pip install --quiet $(TORCH)
 	$(BENCHING)/bin/python -m pip install --quiet --editable ".[bench]"
 	# Not while it measures: the compiler leaves a gigabyte behind.
-	$(BENCHING)/bin/python -c 'from corpuscope.tools.clustering.warm_up import warm; warm()'
+	$(BENCHING)/bin/python -c 'from corpuscope.tools.clustering.warm_up import warm_up; warm_up()'
 	touch $@
 
 # What the words about clusters are worth, on the sets with labels, into the same document. It needs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import compare, descriptions, sets, store
 from bench.describing import labelled
-from bench.methods import METHODS, SEEDED, warm_up
+from bench.methods import METHODS, SEEDED, warm_methods
 from bench.table import write
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ def main() -> None:
     if chosen.million:
         keys = ["ours", "evoc"]
     if chosen.steps or chosen.million or not special:
-        warm_up([METHODS[key] for key in keys])
+        warm_methods([METHODS[key] for key in keys])
     if chosen.steps:
         for name in wanted:
             found = compare.in_steps(sets.read(chosen.data, name), chosen.rounds)

@@ -11,26 +11,26 @@ from bench.measures import Cost, measured
 from bench.sets import VECTORS, names
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.core.schema import Description, Watch, no_report
-from corpuscope.tools.describing.batch import wording_of
+from corpuscope.tools.describing.batch import prompt_context
 from corpuscope.tools.describing.describe import (
     Writing,
     describe_many,
     describe_with_keywords,
     describe_with_model,
-    proved,
-    verified,
+    prove_description,
+    verify_description,
 )
-from corpuscope.tools.describing.disambiguation import Titles, tell_apart
-from corpuscope.tools.describing.gathering import Pack, gather
+from corpuscope.tools.describing.disambiguation import KnownTitles, tell_apart
+from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import Judge, open_judge
 from corpuscope.tools.embedding.spec import AUTO
 from corpuscope.tools.ingest import ingest
-from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits, Usage
 from corpuscope.tools.llm.endpoint import EndpointOptions
-from corpuscope.tools.workspace.reading import read
-from corpuscope.tools.workspace.selection import Selection, rows_of, select
-from corpuscope.tools.workspace.workspace import Workspace, Writer
+from corpuscope.tools.workspace.reading import load_dataset
+from corpuscope.tools.workspace.selection import Selection, cluster_rows, select
+from corpuscope.tools.workspace.workspace import LlmOptions, Workspace
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Ground:
 
     workspace: Workspace
     selection: Selection
-    packs: dict[str, Pack]
+    packs: dict[str, DescriptionTask]
     judge: Judge | None
     labels: dict[str, str]
     gathering: Cost
@@ -89,7 +89,7 @@ def prepare(workspace: Workspace, folder: Path, name: str, model: Path) -> Groun
     cluster(workspace, Watch(), name)
     selection = select(workspace, name, None)
     nodes = selection.standing_in(selection.run.recommended)
-    packs, cost = measured(lambda: gather(workspace, selection, nodes))
+    packs, cost = measured(lambda: gather_tasks(workspace, selection, nodes))
     print(f"{name}: evidence of {len(packs)} clusters: {cost}", flush=True)
     return Ground(
         workspace,
@@ -104,23 +104,23 @@ def prepare(workspace: Workspace, folder: Path, name: str, model: Path) -> Groun
 def by_keywords(ground: Ground) -> Account:
     """The descriptions that need no model; where their titles are alike, keyphrases are added."""
     first = {
-        id: proved(ground.judge, describe_with_keywords(pack.evidence), pack)
+        id: prove_description(ground.judge, describe_with_keywords(pack.evidence), pack)
         for id, pack in ground.packs.items()
     }
     final = dict(first)
     nowhere = EndpointOptions(base_url=None, api_key="")
     # Nothing is sent: a model is asked about the titles of models only.
-    with _writing(ground, Writer(nowhere, model="")) as writing:
+    with _writing(ground, LlmOptions(nowhere, model="")) as writing:
         tell_apart(writing, list(ground.packs.values()), _titles(first, final))
     return Account("keywords", first, final)
 
 
-def _titles(first: dict[str, Description], final: dict[str, Description]) -> Titles:
+def _titles(first: dict[str, Description], final: dict[str, Description]) -> KnownTitles:
     """The titles as they were written, and where those that change are put."""
-    return Titles(dict(first), lambda id: None, _keeping(final))
+    return KnownTitles(dict(first), lambda id: None, _keeping(final))
 
 
-def by_model(ground: Ground, writer: Writer) -> Account:
+def by_model(ground: Ground, writer: LlmOptions) -> Account:
     """The descriptions of a model, told apart and then verified, as `describe-cluster` does it."""
     first: dict[str, Description] = {}
     begun = time.perf_counter()
@@ -142,7 +142,7 @@ def by_model(ground: Ground, writer: Writer) -> Account:
     with _writing(ground, writer) as sorter:
         told = dict(final)
         outcome = describe_many(
-            lambda pack: verified(sorter, told[pack.evidence.cluster], pack),
+            lambda pack: verify_description(sorter, told[pack.evidence.cluster], pack),
             named,
             writer.endpoint.concurrency,
             no_report,
@@ -169,24 +169,24 @@ def _true_labels(
     """The label of most records of each cluster of the recommended layer."""
     if not label_of:
         return {}
-    corpus = read(workspace, selection.card).corpus
+    corpus = load_dataset(workspace, selection.card).corpus
     text_of = {id: corpus.texts[at] for id, at in zip(corpus.ids, corpus.copies_of, strict=True)}
     members = workspace.runs.members(selection.run)
     labels = [label_of[text_of[id].strip()] for id in members.ids]
     found = {}
     for node in selection.standing_in(selection.run.recommended):
-        rows = rows_of(selection.run, members, node.id)
+        rows = cluster_rows(selection.run, members, node.id)
         [(label, _count)] = Counter(labels[row] for row in rows).most_common(1)
         found[node.id] = label
     return found
 
 
 @contextmanager
-def _writing(ground: Ground, writer: Writer) -> Iterator[Writing]:
+def _writing(ground: Ground, writer: LlmOptions) -> Iterator[Writing]:
     """A model at work with nothing used yet, and no answers kept from before."""
     limits = Limits(max_tokens=writer.max_tokens)
-    wording = wording_of(ground.workspace, ground.selection)
-    with asking(writer.endpoint, writer.model, limits, None) as asker:
+    wording = prompt_context(ground.workspace, ground.selection)
+    with open_asker(writer.endpoint, writer.model, limits, None) as asker:
         yield Writing(asker, writer.model, wording, ground.judge)
 
 

@@ -16,11 +16,11 @@ from bench.table import NOT_THERE, markdown, section
 from corpuscope.server.settings import open_workspace, read_settings
 from corpuscope.tools.analysis.keywords import CONTENT, stems
 from corpuscope.tools.core.schema import Description, Proof
-from corpuscope.tools.describing.describe import proved
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.describe import prove_description
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
-from corpuscope.tools.describing.proof import word_for
-from corpuscope.tools.describing.result import cost_of
+from corpuscope.tools.describing.proof import proof_word
+from corpuscope.tools.describing.result import usage_cost
 from corpuscope.tools.describing.titles import alike_pairs
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.llm.budget import estimated_tokens
@@ -128,7 +128,7 @@ def model_table(ground: Ground, accounts: Sequence[Account]) -> str:
     for account in accounts:
         if not account.used.calls or ground.workspace.writer is None:
             continue
-        cost = cost_of(account.used, ground.workspace.writer)
+        cost = usage_cost(account.used, ground.workspace.writer)
         found = [one.proof for one in account.final.values() if one.proof]
         rows.append(
             [
@@ -153,13 +153,13 @@ def proofs(
     """The proof of each cluster's texts with its description, or with that of the cluster that
     `of` names for it."""
     return [
-        proved(ground.judge, written[of.get(id, id)], pack).proof
+        prove_description(ground.judge, written[of.get(id, id)], pack).proof
         for id, pack in ground.packs.items()
         if of.get(id, id) in written
     ]
 
 
-def nearest_others(packs: Mapping[str, Pack]) -> dict[str, str]:
+def nearest_others(packs: Mapping[str, DescriptionTask]) -> dict[str, str]:
     """For each cluster the one whose mean is nearest to its own; none for an only one."""
     if len(packs) < 2:
         return {}
@@ -198,7 +198,7 @@ def _proof_column(ground: Ground, account: Account, of: Mapping[str, str]) -> li
     """A writer's column; every cluster with its own description where `of` is empty."""
     found = proofs(ground, account.final, of)
     aucs = [proof.auc for proof in found if proof]
-    counted = Counter(word_for(proof) for proof in found)
+    counted = Counter(proof_word(proof) for proof in found)
     named = NOT_THERE
     if are_names(ground.labels):
         hits = [

@@ -10,7 +10,7 @@ from bench.measures import Cost, Meter
 from corpuscope.tools.clustering.corpus import Corpus, collapse
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, find_clusters
 from corpuscope.tools.clustering.projection import map_points
-from corpuscope.tools.clustering.warm_up import warm
+from corpuscope.tools.clustering.warm_up import warm_up
 from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
 from corpuscope.tools.runs.assembly import described_nodes
 
@@ -165,10 +165,10 @@ SEEDED: dict[str, Method] = {
 }
 
 
-def warm_up(methods: Sequence[Method]) -> None:
+def warm_methods(methods: Sequence[Method]) -> None:
     """Let numba compile, and processes start, before anything is measured."""
     print("warming", flush=True)
-    warm()  # both ways of searching neighbours: the rows below take only one
+    warm_up()  # both ways of searching neighbours: the rows below take only one
     made = mixture(WARM_ROWS)
     for method in methods:
         print(f"warming {method.name}", flush=True)

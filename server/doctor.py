@@ -9,7 +9,7 @@ import corpuscope
 from corpuscope.prompts import template_names
 from corpuscope.server.settings import Settings, open_workspace, shown
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
-from corpuscope.tools.store.location import without_login
+from corpuscope.tools.store.connection import without_login
 from corpuscope.tools.workspace.workspace import Workspace
 
 PACKAGES = (

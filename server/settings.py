@@ -15,11 +15,11 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import as_it_is, redact
 from corpuscope.tools.embedding.spec import EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
-from corpuscope.tools.store.location import MilvusLocation, without_login
+from corpuscope.tools.store.connection import MilvusLocation, without_login
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
-from corpuscope.tools.workspace.workspace import Embedders, Workspace, Writer
+from corpuscope.tools.workspace.workspace import Embedders, LlmOptions, Workspace
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"
@@ -225,10 +225,10 @@ def open_workspace(settings: Settings) -> Workspace:
     )
 
 
-def _writer(settings: Settings, endpoint: EndpointOptions) -> Writer | None:
+def _writer(settings: Settings, endpoint: EndpointOptions) -> LlmOptions | None:
     if not settings.llm_model:
         return None
-    return Writer(
+    return LlmOptions(
         endpoint,
         settings.llm_model,
         max_tokens=settings.llm_max_tokens_total,

@@ -52,9 +52,9 @@ def _listen(jobs: "queue.Queue[dict[str, Any]]") -> None:
 
 
 def _warm() -> None:
-    from corpuscope.tools.clustering.warm_up import warm
+    from corpuscope.tools.clustering.warm_up import warm_up
 
-    warm()
+    warm_up()
 
 
 def _run(wire: TextIO, workspace: Workspace, job: dict[str, Any]) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from corpuscope.prompts import Templates
 from corpuscope.tools.core.schema import Node
 from corpuscope.tools.describing.describe import Writing
 from corpuscope.tools.describing.evidence import Findings, Keyphrase, Sibling, build_evidence
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
-from corpuscope.tools.describing.prompting import Wording
+from corpuscope.tools.describing.prompting import PromptContext
 from corpuscope.tools.describing.proof import Trial
 from corpuscope.tools.describing.sampling import Pick, Role
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import EmbeddingOptions
-from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits
 
 TEXTS = (
@@ -50,7 +50,7 @@ def made_pack(
     inside: Sequence[str] = (),
     outside: Sequence[str] = (),
     beside: Sequence[str] = ("3.1", "3.2"),
-) -> Pack:
+) -> DescriptionTask:
     """A cluster about refunds: r1 to r4 are in it (two of five texts say the same), then `extra`
     ones, and the last reference is of an outsider. `inside` and `outside` are kept aside."""
     texts = dict(enumerate([*TEXTS, *extra, NEIGHBOUR]))
@@ -72,7 +72,7 @@ def made_pack(
             ],
         ),
     )
-    return Pack(evidence, _trial(inside, outside), tuple(beside))
+    return DescriptionTask(evidence, _trial(inside, outside), tuple(beside))
 
 
 def _trial(inside: Sequence[str], outside: Sequence[str]) -> Trial:
@@ -91,14 +91,14 @@ def writing_at(
     server: EndpointServer,
     limits: Limits = Limits(),  # noqa: B008
     cache: Path | None = None,
-    wording: Wording | None = None,
+    wording: PromptContext | None = None,
 ) -> Iterator[Writing]:
     """A model behind a server; descriptions are tried by their words."""
     with (
         TemporaryDirectory() as folder,
-        asking(server.options(), "tiny", limits, cache) as asker,
+        open_asker(server.options(), "tiny", limits, cache) as asker,
     ):
         options = EmbeddingOptions(models_dir=Path(folder))
         fitted = fit_embedder("lexical", [*TEXTS, *INSIDE, *OUTSIDE], options, Path(folder))
         judge = Judge(fitted.embedder, own=False)
-        yield Writing(asker, "tiny", wording or Wording(Templates()), judge)
+        yield Writing(asker, "tiny", wording or PromptContext(Templates()), judge)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpuscope.tools.clustering.tree import children_of, lineage, order
-from corpuscope.tools.core.schema import DatasetCard, Description, Layer, Node, Run
-from corpuscope.tools.store.runs import Members
+from corpuscope.tools.core.ids import children_of, id_sort_key, lineage
+from corpuscope.tools.core.schema import DatasetCard, Description, Layer, Members, Node, Run
 from corpuscope.tools.workspace.selection import Selection
 
 CARD = DatasetCard(
@@ -47,7 +46,7 @@ def made(paths: str, id: str = "r1", first: int = 0, titles: dict[str, str] | No
             keywords=[f"word{one}"],
             exemplars=[next(r for r, p in zip(records, every, strict=True) if one in lineage(p))],
         )
-        for one in sorted(sizes, key=order)
+        for one in sorted(sizes, key=id_sort_key)
     ]
     covered = sum(node.size for node in nodes if node.layers and node.layers[1] == 1)
     run = Run(

@@ -3,9 +3,8 @@
 import numpy as np
 from texts import tickets
 
-from corpuscope.tools.core.schema import Layer, Node, Run, Watch
+from corpuscope.tools.core.schema import Layer, Members, Node, Run, Watch
 from corpuscope.tools.ingest import ingest
-from corpuscope.tools.store.runs import Members
 from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
 

@@ -18,22 +18,22 @@ from corpuscope.tools.describing.answers import (
     SortAnswer,
     TitleAnswer,
     WholeAnswer,
-    checking,
-    cited,
-    cleaned_title,
-    faults,
+    answer_checker,
+    answer_faults,
+    cite_sentence,
+    clean_title,
 )
 from corpuscope.tools.describing.evidence import Evidence
-from corpuscope.tools.describing.prompting import Wording, instructions, yourself_text
+from corpuscope.tools.describing.prompting import PromptContext, assistant_prompt, system_prompt
 
-WORDING = Wording(Templates())
+WORDING = PromptContext(Templates())
 
 FIRST = "Customers see one purchase booked two times."
 SECOND = "They ask when one of the sums comes back."
 
 
 def rules_for(evidence: Evidence, **changes: Any) -> Rules:
-    return Rules(**{"evidence": evidence, "language": None, "instructions": instructions(WORDING),
+    return Rules(**{"evidence": evidence, "language": None, "instructions": system_prompt(WORDING),
                     **changes})  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def test_a_summary_in_one_piece_may_be_a_single_sentence_but_not_none() -> None:
     ],
 )  # fmt: skip
 def test_a_title_loses_the_quotes_around_it_its_stop_and_what_cannot_be_seen(title: str) -> None:
-    assert cleaned_title(title) == "Charged twice"
+    assert clean_title(title) == "Charged twice"
 
 
 @pytest.mark.parametrize(
@@ -191,29 +191,29 @@ def test_a_title_loses_the_quotes_around_it_its_stop_and_what_cannot_be_seen(tit
     ],
 )  # fmt: skip
 def test_a_title_keeps_what_belongs_to_it(title: str) -> None:
-    assert cleaned_title(title) == title
+    assert clean_title(title) == title
 
 
 def test_quotes_around_a_title_that_has_an_apostrophe_are_taken_off() -> None:
-    assert cleaned_title('"Don\'t show again"') == "Don't show again"
+    assert clean_title('"Don\'t show again"') == "Don't show again"
 
 
 @pytest.mark.parametrize("title", ["", " ", "\u200b\u202e", '""', "...", '"."', "—", "* * *"])
 def test_a_title_without_a_word_is_empty(title: str) -> None:
     with pytest.raises(ValueError, match="the title is empty"):
-        cleaned_title(title)
+        clean_title(title)
 
 
 def test_a_title_has_eight_words_at_most_and_a_dash_is_none() -> None:
-    cleaned_title("one two three four \u2013 five six & seven eight")
+    clean_title("one two three four \u2013 five six & seven eight")
     with pytest.raises(ValueError, match="the title has 9 words, at most 8"):
-        cleaned_title("one two three four five six seven eight nine")
+        clean_title("one two three four five six seven eight nine")
 
 
 def test_a_title_has_120_characters_at_most_whatever_a_word_is_in_its_language() -> None:
-    assert cleaned_title("退" * 120)
+    assert clean_title("退" * 120)
     with pytest.raises(ValueError, match="the title has 121 characters, at most 120"):
-        cleaned_title("退" * 121)
+        clean_title("退" * 121)
 
 
 @pytest.mark.parametrize("form", [DescriptionAnswer, TitleAnswer])
@@ -231,12 +231,14 @@ def test_titles_of_all_answers_are_held_to_the_same(form: type[BaseModel]) -> No
 
 @pytest.mark.parametrize("cluster", ["3.1", " 3.1 "])
 def test_the_id_of_the_cluster_is_the_one_that_was_asked_for(cluster: str) -> None:
-    assert faults(answer(cluster=cluster), RULES) == []
+    assert answer_faults(answer(cluster=cluster), RULES) == []
 
 
 @pytest.mark.parametrize("cluster", ["3", "3.2", "3.1.1", "", "Cluster 3.1"])
 def test_an_answer_for_another_cluster_is_at_fault(cluster: str) -> None:
-    assert faults(answer(cluster=cluster), RULES) == [f"cluster: '{cluster}', expected '3.1'"]
+    assert answer_faults(answer(cluster=cluster), RULES) == [
+        f"cluster: '{cluster}', expected '3.1'"
+    ]
 
 
 # References.
@@ -257,9 +259,11 @@ def test_an_answer_for_another_cluster_is_at_fault(cluster: str) -> None:
 )
 def test_loose_spellings_of_references_are_understood(refs: list[str], records: list[int]) -> None:
     found = answer(summary=cites(*refs))
-    assert faults(found, RULES) == []
-    assert cited(found.summary[0], rich_evidence()).records == [record(one) for one in records]
-    assert cited(found.summary[0], rich_evidence()).text == FIRST
+    assert answer_faults(found, RULES) == []
+    assert cite_sentence(found.summary[0], rich_evidence()).records == [
+        record(one) for one in records
+    ]
+    assert cite_sentence(found.summary[0], rich_evidence()).text == FIRST
 
 
 @pytest.mark.parametrize(
@@ -276,12 +280,12 @@ def test_loose_spellings_of_references_are_understood(refs: list[str], records: 
     ],
 )
 def test_references_that_support_nothing_are_at_fault(refs: list[str], fault: str) -> None:
-    assert faults(answer(summary=cites(*refs)), RULES) == [f"summary sentence 1 {fault}"]
+    assert answer_faults(answer(summary=cites(*refs)), RULES) == [f"summary sentence 1 {fault}"]
 
 
 def test_a_fault_names_a_few_false_references_cut_and_clean() -> None:
     false = [f"no such\u202e reference, number {number}" for number in range(9)]
-    (fault,) = faults(answer(summary=cites(*false)), RULES)
+    (fault,) = answer_faults(answer(summary=cites(*false)), RULES)
     assert fault.count("'no such reference, n'") == 5
     assert "\u202e" not in fault
 
@@ -293,15 +297,15 @@ def test_ids_of_other_records_of_the_cluster_may_be_cited_where_that_is_allowed(
     other = "ab12" * (digits // 4)
     found = answer(summary=cites(other.upper(), "r1"))
     rules = rules_for(rich_evidence(), members={other})
-    assert faults(found, rules) == []
-    assert cited(found.summary[0], rich_evidence()).records == [other, record(1)]
-    (fault,) = faults(found, RULES)
+    assert answer_faults(found, rules) == []
+    assert cite_sentence(found.summary[0], rich_evidence()).records == [other, record(1)]
+    (fault,) = answer_faults(found, RULES)
     assert fault.startswith(f"summary sentence 1 cites '{other[:20]}', which is not in cluster 3.1")
 
 
 def test_the_record_of_an_outsider_supports_nothing_and_the_fault_says_what_does() -> None:
     rules = rules_for(rich_evidence(), members={"ab" * 8})
-    (fault,) = faults(answer(summary=cites(record(7))), rules)
+    (fault,) = answer_faults(answer(summary=cites(record(7))), rules)
     assert fault.startswith(f"summary sentence 1 cites '{record(7)}', which is not in cluster 3.1")
     assert fault.endswith("valid: r1 to r6, or ids of its records")
 
@@ -322,7 +326,7 @@ def test_the_record_of_an_outsider_supports_nothing_and_the_fault_says_what_does
     ],
 )
 def test_a_title_that_only_repeats_what_was_shown_is_at_fault(title: str, fault: str) -> None:
-    (found,) = faults(answer(title=title), RULES)
+    (found,) = answer_faults(answer(title=title), RULES)
     assert fault in found
 
 
@@ -339,13 +343,13 @@ def test_a_title_that_only_repeats_what_was_shown_is_at_fault(title: str, fault:
     ],
 )
 def test_a_sentence_that_only_repeats_what_was_shown_is_at_fault(text: str, fault: str) -> None:
-    assert faults(answer(summary=says(text)), RULES) == [f"summary sentence 2 {fault}"]
+    assert answer_faults(answer(summary=says(text)), RULES) == [f"summary sentence 2 {fault}"]
 
 
 def test_the_instructions_for_the_assistant_are_no_answer_either() -> None:
-    rules = rules_for(rich_evidence(), instructions=yourself_text(WORDING, []))
+    rules = rules_for(rich_evidence(), instructions=assistant_prompt(WORDING, []))
     text = "Keywords are hints, counted by a program"
-    (fault,) = faults(answer(summary=says(text)), rules)
+    (fault,) = answer_faults(answer(summary=says(text)), rules)
     assert fault == "summary sentence 2 is taken from the instructions"
 
 
@@ -356,7 +360,7 @@ def test_every_fault_is_named_at_once() -> None:
         summary=sentences((FIRST, []), (SECOND, ["r7"])),
     )
     with pytest.raises(ValueError) as caught:
-        checking(RULES)(bad)
+        answer_checker(RULES)(bad)
     assert str(caught.value) == (
         "cluster: '4', expected '3.1'; summary sentence 1 cites nothing; give its references; "
         "summary sentence 2 cites r7, which is not in the cluster; "
@@ -365,14 +369,14 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 def test_a_good_answer_passes_the_check() -> None:
-    checking(RULES)(answer())
+    answer_checker(RULES)(answer())
 
 
 def test_a_person_needs_no_references_and_may_repeat_but_may_not_cite_what_is_not_there() -> None:
     rules = rules_for(rich_evidence(), free=True)
     summary = sentences(("Where is the refund for the second charge?", []), (SECOND, []))
-    assert faults(answer(title="Lost and stolen cards", summary=summary), rules) == []
-    (fault,) = faults(answer(summary=cites("r99")), rules)
+    assert answer_faults(answer(title="Lost and stolen cards", summary=summary), rules) == []
+    (fault,) = answer_faults(answer(summary=cites("r99")), rules)
     assert fault.startswith("summary sentence 1 cites 'r99'")
 
 
@@ -389,18 +393,18 @@ GERMAN = {
 
 def test_an_answer_in_another_language_than_was_asked_for_is_at_fault() -> None:
     rules = rules_for(rich_evidence(), language="de")
-    assert faults(answer(), rules) == ["it is in English, expected German"]
-    assert faults(answer(**GERMAN), rules) == []
+    assert answer_faults(answer(), rules) == ["it is in English, expected German"]
+    assert answer_faults(answer(**GERMAN), rules) == []
 
 
 def test_where_none_was_asked_for_the_language_is_that_of_the_excerpts() -> None:
-    assert faults(answer(**GERMAN), RULES) == ["it is in German, expected English"]
+    assert answer_faults(answer(**GERMAN), RULES) == ["it is in German, expected English"]
 
 
 @pytest.mark.parametrize("language", ["de", None])
 def test_a_person_may_write_in_any_language(language: str | None) -> None:
     rules = rules_for(rich_evidence(), language=language, free=True)
-    assert faults(answer(), rules) == faults(answer(**GERMAN), rules) == []
+    assert answer_faults(answer(), rules) == answer_faults(answer(**GERMAN), rules) == []
 
 
 def test_the_language_of_most_excerpts_is_right_though_others_are_longer() -> None:
@@ -414,8 +418,10 @@ def test_the_language_of_most_excerpts_is_right_though_others_are_longer() -> No
         "de ses employés ne peut me répondre ni me rendre mon argent.",
         cluster="3.1",
     )
-    assert faults(answer(), rules_for(evidence)) == []
-    assert faults(answer(**GERMAN), rules_for(evidence)) == ["it is in German, expected French"]
+    assert answer_faults(answer(), rules_for(evidence)) == []
+    assert answer_faults(answer(**GERMAN), rules_for(evidence)) == [
+        "it is in German, expected French"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -424,13 +430,13 @@ def test_the_language_of_most_excerpts_is_right_though_others_are_longer() -> No
 )
 def test_where_the_texts_are_in_no_language_an_answer_may_be_in_any(texts: tuple[str, ...]) -> None:
     rules = rules_for(evidence_of(*texts, cluster="3.1"))
-    assert faults(answer(), rules) == faults(answer(**GERMAN), rules) == []
+    assert answer_faults(answer(), rules) == answer_faults(answer(**GERMAN), rules) == []
 
 
 def test_names_and_loan_words_in_a_title_do_not_make_another_language() -> None:
     title = "Champions League: FC Bayern, Real Madrid"
     rules = rules_for(rich_evidence(), language="de")
-    assert faults(answer(**{**GERMAN, "title": title}), rules) == []
+    assert answer_faults(answer(**{**GERMAN, "title": title}), rules) == []
 
 
 # What is good must pass.
@@ -452,7 +458,7 @@ def test_names_and_loan_words_in_a_title_do_not_make_another_language() -> None:
     ],
 )
 def test_a_short_title_or_one_with_keywords_is_no_echo(title: str) -> None:
-    assert faults(answer(title=title), RULES) == []
+    assert answer_faults(answer(title=title), RULES) == []
 
 
 @pytest.mark.parametrize(
@@ -465,25 +471,28 @@ def test_a_short_title_or_one_with_keywords_is_no_echo(title: str) -> None:
     ],
 )
 def test_a_sentence_that_quotes_a_few_words_is_no_echo(text: str) -> None:
-    assert faults(answer(summary=says(text)), RULES) == []
+    assert answer_faults(answer(summary=says(text)), RULES) == []
 
 
 @pytest.mark.parametrize(("title", "sibling"), [("C++", "C#"), ("Errors in C", "Errors in C++")])
 def test_titles_that_differ_in_a_sign_are_not_the_same(title: str, sibling: str) -> None:
     evidence = evidence_of("undefined reference to main", cluster="3.1", siblings=(sibling,))
     summary = sentences((FIRST, ["r1"]), (SECOND, ["r1"]))
-    assert faults(answer(title=title, summary=summary), rules_for(evidence)) == []
+    assert answer_faults(answer(title=title, summary=summary), rules_for(evidence)) == []
 
 
 def test_three_keywords_in_a_row_may_be_a_title() -> None:
     words = ("machine", "learning", "jobs", "salary")
     evidence = evidence_of("ML engineer wanted", cluster="3.1", keywords=words)
     summary = sentences((FIRST, ["r1"]), (SECOND, ["r1"]))
-    assert faults(answer(title="Machine learning jobs", summary=summary), rules_for(evidence)) == []
+    assert (
+        answer_faults(answer(title="Machine learning jobs", summary=summary), rules_for(evidence))
+        == []
+    )
 
 
 def test_the_keywords_of_a_sibling_without_title_are_no_title_of_it() -> None:
-    assert faults(answer(title="Pin, forgot pin, new pin"), RULES) == []
+    assert answer_faults(answer(title="Pin, forgot pin, new pin"), RULES) == []
 
 
 @pytest.mark.parametrize("sent", ["model", "assistant"])
@@ -491,7 +500,7 @@ def test_the_keywords_of_a_sibling_without_title_are_no_title_of_it() -> None:
 def test_a_good_answer_in_any_language_and_domain_is_without_fault(
     evidence: Evidence, title: str, said: list[str], sent: str
 ) -> None:
-    told = instructions(WORDING) if sent == "model" else yourself_text(WORDING, [])
+    told = system_prompt(WORDING) if sent == "model" else assistant_prompt(WORDING, [])
     found = DescriptionAnswer.model_validate(
         {
             "cluster": "1",
@@ -502,7 +511,7 @@ def test_a_good_answer_in_any_language_and_domain_is_without_fault(
             "misfits": "r2, a little.",
         }
     )
-    assert faults(found, rules_for(evidence, instructions=told)) == []
+    assert answer_faults(found, rules_for(evidence, instructions=told)) == []
     assert (found.title, [one.text for one in found.summary]) == (title, said)
 
 
@@ -514,4 +523,4 @@ def test_a_good_answer_in_the_language_that_was_asked_for_is_without_fault(
     assert language is not None
     summary = sentences(*((text, ["r1", "r2"]) for text in said))
     found = answer(cluster="1", title=title, summary=summary)
-    assert faults(found, rules_for(evidence, language=language)) == []
+    assert answer_faults(found, rules_for(evidence, language=language)) == []

@@ -9,9 +9,9 @@ from made_packs import made_pack, writing_at
 
 from corpuscope.tools.core.schema import Author, Description
 from corpuscope.tools.describing.describe import describe_with_keywords
-from corpuscope.tools.describing.disambiguation import Titles, tell_apart
+from corpuscope.tools.describing.disambiguation import KnownTitles, tell_apart
 from corpuscope.tools.describing.evidence import Evidence
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.llm.budget import Limits
 
 BESIDE = ("1", "2", "3", "4", "5", "6")
@@ -25,7 +25,7 @@ WORDS = {
 }
 
 
-def packs(*ids: str) -> list[Pack]:
+def packs(*ids: str) -> list[DescriptionTask]:
     return [made_pack(id, words=WORDS[id], beside=BESIDE) for id in ids]
 
 
@@ -50,7 +50,7 @@ def titles_by(name: str, *only: str) -> Behaviour:
 
 
 def told_apart(
-    server: EndpointServer, new: list[Pack], found: dict[str, Description]
+    server: EndpointServer, new: list[DescriptionTask], found: dict[str, Description]
 ) -> dict[str, str]:
     """The titles that were changed."""
     return {id: one.title for id, one in changed(server, new, found, {}).items()}
@@ -58,7 +58,7 @@ def told_apart(
 
 def changed(
     server: EndpointServer,
-    new: list[Pack],
+    new: list[DescriptionTask],
     found: dict[str, Description],
     older: dict[str, Evidence],
     limits: Limits | None = None,
@@ -70,7 +70,7 @@ def changed(
         kept[description.cluster] = description
 
     with writing_at(server, limits or Limits()) as writing:
-        tell_apart(writing, new, Titles(found, older.get, keep))
+        tell_apart(writing, new, KnownTitles(found, older.get, keep))
     return kept
 
 

@@ -24,7 +24,7 @@ from endpoint_server import (
 
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Frozen
-from corpuscope.tools.llm.asker import Asker, Prompt, asking
+from corpuscope.tools.llm.asker import Asker, Prompt, open_asker
 from corpuscope.tools.llm.budget import EXPECTED_ANSWER_TOKENS, Limits, Usage, estimated_tokens
 from corpuscope.tools.llm.endpoint import EndpointOptions, InvalidAnswer, LimitReached
 
@@ -70,10 +70,10 @@ def name_of_number(request: Request) -> Reply:
 def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
     with endpoint_server(says(BLUE)) as server:
         options = server.options()
-        with asking(options, "tiny", NO_LIMITS, tmp_path / "a" / "b") as asker:
+        with open_asker(options, "tiny", NO_LIMITS, tmp_path / "a" / "b") as asker:
             first = asker.ask(PROMPT, Colour)
             assert asker.usage == ONE_CALL
-        with asking(options, "tiny", NO_LIMITS, tmp_path / "a" / "b") as asker:
+        with open_asker(options, "tiny", NO_LIMITS, tmp_path / "a" / "b") as asker:
             assert asker.ask(PROMPT, Colour) == first
             assert asker.usage == Usage(cached=1)
     assert len(server.requests) == 1
@@ -84,10 +84,10 @@ def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
 
 def test_work_that_is_all_in_the_cache_needs_no_endpoint(tmp_path: Path) -> None:
     with endpoint_server(says(BLUE)) as server:
-        with asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker:
+        with open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker:
             asker.ask(PROMPT, Colour)
         options = server.options()
-    with asking(options, "tiny", Limits(max_calls=0), tmp_path) as asker:
+    with open_asker(options, "tiny", Limits(max_calls=0), tmp_path) as asker:
         assert asker.ask(PROMPT, Colour).name == "blue"
         with pytest.raises(LimitReached):
             asker.ask(Prompt("You name colours.", "Another?"), Colour)
@@ -96,7 +96,7 @@ def test_work_that_is_all_in_the_cache_needs_no_endpoint(tmp_path: Path) -> None
 def test_nothing_is_kept_where_no_folder_is_given() -> None:
     with (
         endpoint_server(says(BLUE)) as server,
-        asking(server.options(), "tiny", NO_LIMITS, None) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, None) as asker,
     ):
         asker.ask(PROMPT, Colour)
         asker.ask(PROMPT, Colour)
@@ -106,25 +106,25 @@ def test_nothing_is_kept_where_no_folder_is_given() -> None:
 
 def test_another_prompt_model_schema_or_endpoint_is_another_question(tmp_path: Path) -> None:
     with endpoint_server(says(BLUE)) as server, endpoint_server(says(BLUE)) as other:
-        with asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker:
+        with open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker:
             asker.ask(PROMPT, Colour)
             assert asker.known(PROMPT, Colour)
             assert not asker.known(Prompt("You name colours", ".Which one?"), Colour)
             assert not asker.known(Prompt("Which one?", "You name colours."), Colour)
             assert not asker.known(PROMPT, Shade)
         for options, model in ((server.options(), "small"), (other.options(), "tiny")):
-            with asking(options, model, NO_LIMITS, tmp_path) as asker:
+            with open_asker(options, model, NO_LIMITS, tmp_path) as asker:
                 assert not asker.known(PROMPT, Colour)
         # Neither the key nor how patiently it is asked changes what a model says.
         patient = server.options(api_key="sk-other", retries=9, timeout=1.0)
-        with asking(patient, "tiny", NO_LIMITS, tmp_path) as asker:
+        with open_asker(patient, "tiny", NO_LIMITS, tmp_path) as asker:
             assert asker.known(PROMPT, Colour)
 
 
 def test_fresh_asks_anew_and_keeps_the_new_answer(tmp_path: Path) -> None:
     with endpoint_server(in_turn(says(BLUE), says(GREEN))) as server:
         for fresh, name in ((False, "blue"), (False, "blue"), (True, "green"), (False, "green")):
-            with asking(server.options(), "tiny", NO_LIMITS, tmp_path, fresh=fresh) as asker:
+            with open_asker(server.options(), "tiny", NO_LIMITS, tmp_path, fresh=fresh) as asker:
                 assert asker.known(PROMPT, Colour) is (not fresh and len(server.requests) > 0)
                 assert asker.ask(PROMPT, Colour).name == name
     assert len(server.requests) == 2
@@ -138,7 +138,7 @@ def test_a_file_that_is_not_as_it_was_written_counts_as_not_there(
 ) -> None:
     with (
         endpoint_server(says(BLUE)) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
     ):
         asker.ask(PROMPT, Colour)
         (kept,) = tmp_path.iterdir()
@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_answer(
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with (
         endpoint_server(says(BLUE)) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path / "file" / "cache") as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path / "file" / "cache") as asker,
         caplog.at_level(logging.WARNING),
     ):
         assert asker.ask(PROMPT, Colour).name == "blue"
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_answer(
 def test_an_answer_against_the_facts_is_sent_back_once_with_the_reason(tmp_path: Path) -> None:
     with (
         endpoint_server(in_turn(says(GREEN), says(BLUE))) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
     ):
         assert asker.ask(PROMPT, Colour, is_blue).name == "blue"
         assert asker.usage == ONE_CALL + ONE_CALL
@@ -184,7 +184,7 @@ def test_an_answer_against_the_facts_is_sent_back_once_with_the_reason(tmp_path:
 def test_an_answer_against_the_facts_twice_is_refused_and_not_kept(tmp_path: Path) -> None:
     with (
         endpoint_server(says(GREEN)) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
         pytest.raises(InvalidAnswer, match="twice: green is no colour of the sea. Try again"),
     ):
         asker.ask(PROMPT, Colour, is_blue)
@@ -195,7 +195,7 @@ def test_an_answer_against_the_facts_twice_is_refused_and_not_kept(tmp_path: Pat
 def test_a_kept_answer_that_the_facts_have_left_behind_is_asked_anew(tmp_path: Path) -> None:
     with (
         endpoint_server(in_turn(says(GREEN), says(BLUE))) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
     ):
         assert asker.ask(PROMPT, Colour).name == "green"
         assert asker.ask(PROMPT, Colour, is_blue).name == "blue"
@@ -217,7 +217,7 @@ def test_a_kept_answer_that_the_facts_have_left_behind_is_asked_anew(tmp_path: P
 def test_tokens_that_the_endpoint_does_not_count_are_estimated_and_marked(usage: object) -> None:
     with (
         endpoint_server(with_usage(usage, says(BLUE))) as server,
-        asking(server.options(), "tiny", NO_LIMITS, None) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, None) as asker,
     ):
         asker.ask(PROMPT, Colour)
         used = asker.usage
@@ -229,7 +229,7 @@ def test_tokens_that_the_endpoint_does_not_count_are_estimated_and_marked(usage:
 def test_what_will_be_used_is_known_beforehand_without_asking(tmp_path: Path) -> None:
     with (
         endpoint_server(with_usage(None, says(BLUE))) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
     ):
         expected = asker.expected(PROMPT, Colour)
         assert asker.usage == Usage()
@@ -244,7 +244,7 @@ def test_an_answer_of_no_use_counts_as_it_was_paid_for() -> None:
     paid = with_usage(USAGE, in_turn(says(None), without_choices, says("", refusal="no")))
     with (
         endpoint_server(paid) as server,
-        asking(server.options(), "tiny", NO_LIMITS, None) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, None) as asker,
     ):
         for _ in range(3):
             with pytest.raises(Unavailable):
@@ -255,7 +255,7 @@ def test_an_answer_of_no_use_counts_as_it_was_paid_for() -> None:
 def test_requests_that_failed_are_not_counted() -> None:
     with (
         endpoint_server(in_turn(fails(500), fails(401), stalls, says(BLUE))) as server,
-        asking(server.options(timeout=0.2), "tiny", Limits(max_calls=1), None) as asker,
+        open_asker(server.options(timeout=0.2), "tiny", Limits(max_calls=1), None) as asker,
     ):
         for _ in range(3):
             with pytest.raises(Unavailable):
@@ -272,7 +272,7 @@ def test_a_refused_format_is_paid_once_for_the_whole_work_and_counts_as_no_call(
 
     with (
         endpoint_server(behaviour) as server,
-        asking(server.options(), "tiny", Limits(max_calls=3), None) as asker,
+        open_asker(server.options(), "tiny", Limits(max_calls=3), None) as asker,
     ):
         for _ in range(3):
             asker.ask(PROMPT, Colour)
@@ -283,7 +283,7 @@ def test_a_refused_format_is_paid_once_for_the_whole_work_and_counts_as_no_call(
 def test_a_repair_needs_room_too() -> None:
     with (
         endpoint_server(in_turn(says("no"), says(BLUE))) as server,
-        asking(server.options(), "tiny", Limits(max_calls=1), None) as asker,
+        open_asker(server.options(), "tiny", Limits(max_calls=1), None) as asker,
     ):
         with pytest.raises(LimitReached, match=r"max_calls \(1\).*1 calls and 120 tokens"):
             asker.ask(PROMPT, Colour)
@@ -306,13 +306,13 @@ def ask_all(asker: Asker, prompts: int, threads: int) -> list[str | None]:
 
 def test_a_limit_stops_many_threads_and_the_next_call_goes_on_with_the_rest(tmp_path: Path) -> None:
     with endpoint_server(slow(0.01, name_of_number)) as server:
-        with asking(server.options(), "tiny", Limits(max_calls=7), tmp_path) as asker:
+        with open_asker(server.options(), "tiny", Limits(max_calls=7), tmp_path) as asker:
             said = ask_all(asker, 20, 4)
             assert asker.usage.calls == 7
         assert sum(name is not None for name in said) == len(server.requests) == 7
         assert 1 < server.busiest <= 4
         assert len(list(tmp_path.iterdir())) == 7
-        with asking(server.options(), "tiny", Limits(max_calls=13), tmp_path) as asker:
+        with open_asker(server.options(), "tiny", Limits(max_calls=13), tmp_path) as asker:
             assert ask_all(asker, 20, 4) == [str(number) for number in range(20)]
             assert (asker.usage.calls, asker.usage.cached) == (13, 7)
     assert len(server.requests) == 20
@@ -321,7 +321,7 @@ def test_a_limit_stops_many_threads_and_the_next_call_goes_on_with_the_rest(tmp_
 def test_a_limit_of_tokens_counts_what_the_endpoint_counted() -> None:
     with (
         endpoint_server(with_usage({**USAGE, "completion_tokens": 900}, name_of_number)) as server,
-        asking(server.options(), "tiny", Limits(max_tokens=2_600), None) as asker,
+        open_asker(server.options(), "tiny", Limits(max_tokens=2_600), None) as asker,
     ):
         said = ask_all(asker, 6, 1)
         # After two answers 2,000 are used: about 500 more fit, and that request uses 1,000.
@@ -332,7 +332,7 @@ def test_a_limit_of_tokens_counts_what_the_endpoint_counted() -> None:
 def test_texts_with_half_a_surrogate_pair_are_asked_all_the_same(tmp_path: Path) -> None:
     with (
         endpoint_server(says(BLUE)) as server,
-        asking(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
+        open_asker(server.options(), "tiny", NO_LIMITS, tmp_path) as asker,
     ):
         prompt = Prompt("You name colours.", "lone \ud800 surrogate")
         assert asker.ask(prompt, Colour) == asker.ask(prompt, Colour)
@@ -340,12 +340,12 @@ def test_texts_with_half_a_surrogate_pair_are_asked_all_the_same(tmp_path: Path)
 
 
 def test_an_endpoint_that_is_not_there_is_met_at_the_first_question_only() -> None:
-    with asking(nowhere(), "tiny", NO_LIMITS, None) as asker:
+    with open_asker(nowhere(), "tiny", NO_LIMITS, None) as asker:
         assert asker.usage == Usage()
         with pytest.raises(Unavailable, match="Cannot connect"):
             asker.ask(PROMPT, Colour)
     with (
-        asking(EndpointOptions(None, ""), "tiny", NO_LIMITS, None) as asker,
+        open_asker(EndpointOptions(None, ""), "tiny", NO_LIMITS, None) as asker,
         pytest.raises(Unavailable, match="OpenAI wants an API key"),
     ):
         asker.ask(PROMPT, Colour)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, kron
 
-from corpuscope.tools.clustering.node_embedding import DIMENSIONS, settled
+from corpuscope.tools.clustering.node_embedding import DIMENSIONS, optimise_embedding
 from corpuscope.tools.core.schema import Floats
 
 GROUPS, EACH = 4, 30
@@ -36,7 +36,10 @@ def distances(points: Floats) -> tuple[float, float]:
 
 
 def test_linked_nodes_come_together_and_groups_move_apart(graph: csr_array, start: Floats) -> None:
-    before, after = distances(start), distances(settled(graph, start, noise_level=0.3, seed=0))
+    before, after = (
+        distances(start),
+        distances(optimise_embedding(graph, start, noise_level=0.3, seed=0)),
+    )
     assert before[0] > before[1]
     assert 3 * after[0] < after[1]
 
@@ -45,12 +48,12 @@ def test_the_same_seed_gives_the_same_points_and_the_start_is_left_alone(
     graph: csr_array, start: Floats
 ) -> None:
     kept = start.copy()
-    first = settled(graph, start, noise_level=0.3, seed=5)
-    np.testing.assert_array_equal(first, settled(graph, start, noise_level=0.3, seed=5))
-    assert not np.array_equal(first, settled(graph, start, noise_level=0.3, seed=6))
+    first = optimise_embedding(graph, start, noise_level=0.3, seed=5)
+    np.testing.assert_array_equal(first, optimise_embedding(graph, start, noise_level=0.3, seed=5))
+    assert not np.array_equal(first, optimise_embedding(graph, start, noise_level=0.3, seed=6))
     np.testing.assert_array_equal(start, kept)
 
 
 def test_nodes_that_begin_in_one_place_stay_finite(graph: csr_array, start: Floats) -> None:
-    points = settled(graph, np.zeros_like(start), noise_level=0.3, seed=0)
+    points = optimise_embedding(graph, np.zeros_like(start), noise_level=0.3, seed=0)
     assert np.isfinite(points).all()

@@ -21,7 +21,7 @@ from bench.measures import Cost, measured
 from bench.methods import METHODS, Step
 from corpuscope.server.settings import open_workspace, read_settings
 from corpuscope.tools.llm.endpoint import EndpointOptions
-from corpuscope.tools.workspace.workspace import Writer
+from corpuscope.tools.workspace.workspace import LlmOptions
 
 # Memory and machine are read from /proc.
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
@@ -231,8 +231,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield prepare(workspace, folder, "shop", folder / "no model")
 
 
-def with_endpoint(ground: Ground, endpoint: EndpointOptions) -> tuple[Ground, Writer]:
-    writer = Writer(endpoint, "tiny", price_in=1.0, price_out=2.0)
+def with_endpoint(ground: Ground, endpoint: EndpointOptions) -> tuple[Ground, LlmOptions]:
+    writer = LlmOptions(endpoint, "tiny", price_in=1.0, price_out=2.0)
     return replace(ground, workspace=replace(ground.workspace, writer=writer)), writer
 
 

@@ -11,12 +11,13 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.clustering.corpus import Corpus, collapse, part_of
+from corpuscope.tools.clustering.corpus import Corpus, collapse, sub_corpus
 from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
+from corpuscope.tools.clustering.memory import PartIntermediates
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
-from corpuscope.tools.workspace.cache import FORMAT, Cache, PartMemory
+from corpuscope.tools.workspace.cache import FORMAT, Cache
 
 pytestmark = pytest.mark.anyio
 
@@ -82,14 +83,14 @@ def test_a_cache_that_cannot_be_used_costs_only_time(broken: Cache, corpus: Corp
 
 def test_a_part_takes_its_neighbours_from_the_whole(corpus: Corpus) -> None:
     chosen = set(corpus.ids[::2])
-    part, rows = part_of(corpus, chosen)
+    part, rows = sub_corpus(corpus, chosen)
     assert part.ids == corpus.ids[::2]
     assert [part.texts[at] for at in part.copies_of] == [
         corpus.texts[at] for at in corpus.copies_of[::2]
     ]
     assert part.weights.sum() == 30
     assert [part.copies_of[at] for at in part.first] == list(range(len(part.texts)))
-    memory = PartMemory(neighbour_graph(corpus.vectors, k=10), rows, part.vectors)
+    memory = PartIntermediates(neighbour_graph(corpus.vectors, k=10), rows, part.vectors)
     here = neighbour_graph(part.vectors, k=5)
     np.testing.assert_array_equal(memory.graph(5, unknown).indices, here.indices)
     wider: NeighbourGraph = memory.graph(12, lambda: here)

@@ -7,7 +7,8 @@ import pytest
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Scalar
-from corpuscope.tools.ingestion.columns import PARSERS, ColumnRequest, Columns, clean, plan_columns
+from corpuscope.tools.core.values import PARSERS, without_controls
+from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
 from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows
 
 
@@ -188,6 +189,6 @@ def test_moments_in_one_zone_sort_as_strings() -> None:
 
 
 def test_control_characters_and_half_characters_are_cleaned() -> None:
-    assert clean("a\x00b\r\nc\rd\te\x85\x9f\x1b") == "ab\nc\nd\te"
-    assert clean("\ud83d\ude00 \ud800x") == "😀 \ufffdx"
-    assert clean("naïve\u00a0文字 😀") == "naïve\u00a0文字 😀"
+    assert without_controls("a\x00b\r\nc\rd\te\x85\x9f\x1b") == "ab\nc\nd\te"
+    assert without_controls("\ud83d\ude00 \ud800x") == "😀 \ufffdx"
+    assert without_controls("naïve\u00a0文字 😀") == "naïve\u00a0文字 😀"

@@ -11,7 +11,7 @@ from mcp.client import Client
 from texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.runs.inheritance import carried
+from corpuscope.tools.runs.inheritance import inherit
 from corpuscope.tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
@@ -149,13 +149,13 @@ def test_clusters_whose_records_are_gone_are_known_by_their_centroids(tmp_path: 
     runs = Runs(tmp_path)
     axes = np.eye(4, dtype=np.float32)
     before = made("1:30 2:20", titles={"2": "Parcels"})
-    first = carried(runs, CARD, before.run, before.members, {"1": axes[0], "2": axes[1]})
+    first = inherit(runs, CARD, before.run, before.members, {"1": axes[0], "2": axes[1]})
     saved = runs.save(first.run, first.members, first.keep)
     for description in before.selection.descriptions.values():
         runs.save_description(saved, description)
     after = made("1:40 2:9", first=1_000)
     draft = after.run.model_copy(update={"id": ""})
-    second = carried(runs, CARD, draft, after.members, {"1": axes[1], "2": axes[2]})
+    second = inherit(runs, CARD, draft, after.members, {"1": axes[1], "2": axes[2]})
     assert [node.id for node in second.run.nodes] == ["2", "3"]
     assert second.descriptions["2"].title == "Parcels"
     assert second.descriptions["2"].carried_from == "r1:2"

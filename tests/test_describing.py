@@ -30,11 +30,11 @@ from corpuscope.tools.describing.describe import (
     describe_many,
     describe_with_keywords,
     describe_with_model,
-    verified,
+    verify_description,
 )
-from corpuscope.tools.describing.gathering import Pack
-from corpuscope.tools.describing.prompting import Wording
-from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.describing.gathering import DescriptionTask
+from corpuscope.tools.describing.prompting import PromptContext
+from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits
 from corpuscope.tools.llm.endpoint import EndpointDown, EndpointOptions, LimitReached
 
@@ -56,7 +56,7 @@ def says(**changes: object) -> Behaviour:
     return lambda request: chat(json.dumps({**GOOD, **changes}))
 
 
-def describe(behaviour: Behaviour, pack: Pack | None = None) -> Description:
+def describe(behaviour: Behaviour, pack: DescriptionTask | None = None) -> Description:
     with endpoint_server(behaviour) as server, writing_at(server) as writing:
         return describe_with_model(writing, pack or made_pack())
 
@@ -214,7 +214,7 @@ def test_a_model_sorts_unseen_texts_by_the_description_alone() -> None:
     pack = made_pack(inside=INSIDE, outside=OUTSIDE)
     with endpoint_server(describes) as server, writing_at(server) as writing:
         description = describe_with_model(writing, pack)
-        proof = verified(writing, description, pack).proof
+        proof = verify_description(writing, description, pack).proof
     prompt = next(
         request.prompt
         for request in server.requests
@@ -236,7 +236,7 @@ def test_numbers_of_texts_that_are_not_there_are_sent_back() -> None:
 
     pack = made_pack(inside=INSIDE, outside=OUTSIDE)
     with endpoint_server(behaviour) as server, writing_at(server) as writing:
-        proof = verified(writing, describe_with_keywords(pack.evidence), pack).proof
+        proof = verify_description(writing, describe_with_keywords(pack.evidence), pack).proof
     assert proof is not None
     assert (proof.precision, proof.recall) == (0.0, 0.0)
 
@@ -291,13 +291,13 @@ def test_a_model_that_only_echoes_what_it_was_told_is_not_believed(part: str) ->
 # Many at once
 
 
-def clusters(count: int) -> list[Pack]:
+def clusters(count: int) -> list[DescriptionTask]:
     return [made_pack(str(number)) for number in range(1, count + 1)]
 
 
 def describe_all(
     server: EndpointServer,
-    packs: list[Pack],
+    packs: list[DescriptionTask],
     done: list[Description],
     concurrency: int = 4,
     limits: Limits | None = None,
@@ -381,8 +381,8 @@ def test_an_endpoint_that_is_not_running_stops_the_rest() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    with asking(EndpointOptions(url, "", retries=0), "tiny", Limits(), None) as asker:
-        writing = Writing(asker, "tiny", Wording(Templates()), None)
+    with open_asker(EndpointOptions(url, "", retries=0), "tiny", Limits(), None) as asker:
+        writing = Writing(asker, "tiny", PromptContext(Templates()), None)
         outcome = describe_many(
             lambda pack: describe_with_model(writing, pack),
             clusters(30),

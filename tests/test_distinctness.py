@@ -9,9 +9,9 @@ import pytest
 from texts import tickets
 
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS, cleaned_title
+from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS, clean_title
 from corpuscope.tools.describing.evidence import Evidence, Keyphrase
-from corpuscope.tools.describing.titles import alike_pairs, groups, with_keyphrase
+from corpuscope.tools.describing.titles import alike_pairs, title_groups, with_keyphrase
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
@@ -183,10 +183,10 @@ def test_titles_in_which_the_embedder_knows_nothing_are_not_alike(lexical: Embed
 
 def test_pairs_that_touch_make_one_group() -> None:
     pairs = [("1", "2"), ("3", "4"), ("5", "6"), ("2", "4"), ("2", "7")]
-    found = groups(pairs)
+    found = title_groups(pairs)
     assert sorted(map(sorted, found)) == [["1", "2", "3", "4", "7"], ["5", "6"]]
-    assert groups([]) == []
-    assert groups([("1", "2"), ("1", "2")]) == [["1", "2"]]
+    assert title_groups([]) == []
+    assert title_groups([("1", "2"), ("1", "2")]) == [["1", "2"]]
 
 
 def test_a_keyphrase_that_the_others_do_not_have_is_added_to_the_title() -> None:
@@ -225,7 +225,7 @@ def test_a_title_of_many_characters_is_cut_before_the_phrase(title: str) -> None
     added = with_keyphrase(title, evidence("1", "lost purse"), [])
     assert added.endswith(" (lost purse)")
     assert added.startswith(title[:40])
-    assert cleaned_title(added) == added
+    assert clean_title(added) == added
 
 
 def test_even_a_phrase_as_long_as_a_title_leaves_a_word_of_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from corpuscope.tools.core.schema import Node
+from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.describing.evidence import (
     EVIDENCE_CHARACTERS,
     EXCERPT_CHARACTERS,
@@ -17,8 +18,6 @@ from corpuscope.tools.describing.evidence import (
     Keyphrase,
     Sibling,
     build_evidence,
-    clean_text,
-    shorten,
 )
 from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
 
@@ -182,8 +181,8 @@ def test_long_texts_are_cut_in_the_middle() -> None:
 
 @pytest.mark.parametrize("limit", [10, 11, 12, 50])
 def test_a_shortened_text_keeps_to_its_limit(limit: int) -> None:
-    assert len(shorten("a" * 1000, limit)) == limit
-    assert shorten("a" * limit, limit) == "a" * limit
+    assert len(shorten_middle("a" * 1000, limit)) == limit
+    assert shorten_middle("a" * limit, limit) == "a" * limit
 
 
 LONG = "word " * 13_000

@@ -13,7 +13,7 @@ from corpuscope.tools.cluster_page import cluster_page
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.redaction import redact
 from corpuscope.tools.core.schema import Description, Sentence
-from corpuscope.tools.describing.gathering import beside, gather
+from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -32,9 +32,9 @@ def selection(workspace: Workspace) -> Selection:
 
 
 def test_clusters_are_held_against_those_of_their_own_layer(selection: Selection) -> None:
-    assert beside(selection, selection.node("1")) == ("1", "2", "3")
-    assert beside(selection, selection.node("1.2")) == ("1.1", "1.2", "2.1", "3")
-    assert beside(selection, selection.node("3")) == ("1.1", "1.2", "2.1", "3")
+    assert clusters_beside(selection, selection.node("1")) == ("1", "2", "3")
+    assert clusters_beside(selection, selection.node("1.2")) == ("1.1", "1.2", "2.1", "3")
+    assert clusters_beside(selection, selection.node("3")) == ("1.1", "1.2", "2.1", "3")
 
 
 def test_a_part_found_by_drilling_down_is_held_against_its_fellows_and_all_around(
@@ -48,13 +48,13 @@ def test_a_part_found_by_drilling_down_is_held_against_its_fellows_and_all_aroun
     ]
     run = selection.run.model_copy(update={"nodes": drilled})
     again = replace(selection, run=run)
-    assert beside(again, again.node("1.1")) == ("1.1", "1.2", "2.1", "3")
+    assert clusters_beside(again, again.node("1.1")) == ("1.1", "1.2", "2.1", "3")
 
 
 def test_evidence_of_a_cluster_has_its_own_texts_and_outsiders_by_name(
     workspace: Workspace, selection: Selection
 ) -> None:
-    pack = gather(workspace, selection, [selection.node("3")])[0]
+    pack = gather_tasks(workspace, selection, [selection.node("3")])[0]
     words = ("espresso", "coffee", "milk", "water")
     texts = [excerpt.text for excerpt in pack.evidence.excerpts]
     assert texts
@@ -69,9 +69,9 @@ def test_evidence_of_a_cluster_has_its_own_texts_and_outsiders_by_name(
 def test_the_evidence_of_a_cluster_does_not_depend_on_what_else_is_asked(
     workspace: Workspace, selection: Selection
 ) -> None:
-    alone = gather(workspace, selection, [selection.node("3")])[0]
+    alone = gather_tasks(workspace, selection, [selection.node("3")])[0]
     nodes = [selection.node(id) for id in ("1", "2.1", "3")]
-    together = gather(workspace, selection, nodes)[2]
+    together = gather_tasks(workspace, selection, nodes)[2]
     assert together.evidence == alone.evidence
     assert together.trial.inside_texts == alone.trial.inside_texts
     assert np.array_equal(together.trial.outside, alone.trial.outside)
@@ -80,7 +80,7 @@ def test_the_evidence_of_a_cluster_does_not_depend_on_what_else_is_asked(
 def test_metadata_and_children_are_in_the_evidence(
     workspace: Workspace, selection: Selection
 ) -> None:
-    evidence = gather(workspace, selection, [selection.node("1")])[0].evidence
+    evidence = gather_tasks(workspace, selection, [selection.node("1")])[0].evidence
     assert [child.id for child in evidence.children] == ["1.1", "1.2"]
     assert any(re.match(r"theme = (delivery|refund): 36 of 72", line) for line in evidence.traits)
 
@@ -88,7 +88,7 @@ def test_metadata_and_children_are_in_the_evidence(
 def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
     workspace: Workspace, selection: Selection
 ) -> None:
-    pack = gather(workspace, selection, [selection.node("1")])[0]
+    pack = gather_tasks(workspace, selection, [selection.node("1")])[0]
     spread = {one.cluster for one in pack.evidence.excerpts if one.role == "spread"}
     assert spread == {"1.1", "1.2"}
     assert re.search(r"^r\d+ \(spread, part 1\.2\): ", pack.evidence.as_text(), re.MULTILINE)
@@ -97,7 +97,7 @@ def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
 
 def test_no_clusters_need_no_reading(workspace: Workspace, selection: Selection) -> None:
     gone = replace(selection, run=selection.run.model_copy(update={"collection": "gone"}))
-    assert gather(workspace, gone, []) == []
+    assert gather_tasks(workspace, gone, []) == []
 
 
 def test_a_run_of_records_that_were_replaced_is_refused(
@@ -105,14 +105,14 @@ def test_a_run_of_records_that_were_replaced_is_refused(
 ) -> None:
     gone = replace(selection, run=selection.run.model_copy(update={"collection": "gone"}))
     with pytest.raises(NotReady, match="was replaced after run"):
-        gather(workspace, gone, [gone.node("3")])
+        gather_tasks(workspace, gone, [gone.node("3")])
 
 
 def test_texts_are_redacted_before_they_are_cut(workspace: Workspace, selection: Selection) -> None:
     def spoken(text: str) -> str:
         return redact(f"ann@example.org {text}")
 
-    pack = gather(replace(workspace, redact=spoken), selection, [selection.node("3")])[0]
+    pack = gather_tasks(replace(workspace, redact=spoken), selection, [selection.node("3")])[0]
     shown = [one.text for one in [*pack.evidence.excerpts, *pack.evidence.outside]]
     for text in [*shown, *pack.trial.inside_texts, *pack.trial.outside_texts]:
         assert text.startswith("[email] ")
@@ -128,7 +128,7 @@ def test_the_page_of_a_cluster_shows_examples_then_its_words_with_their_evidence
     page = cluster_page(workspace, "shop", selection.run.id, "3")
     assert page.startswith("# 3: word3, phrase3, text\n")
     assert "Keywords: word3, phrase3, text" in page
-    evidence = gather(workspace, selection, [selection.node("3")])[0].evidence
+    evidence = gather_tasks(workspace, selection, [selection.node("3")])[0].evidence
     workspace.runs.save_evidence(selection.run, evidence)
     words = Description(
         cluster="3",

@@ -7,10 +7,10 @@ from corpuscope.tools.clustering.graph import (
     NO_NEIGHBOUR,
     distance_matrix,
     distances,
+    embed_nodes,
     neighbour_graph,
-    node_embedding,
     principal_axes,
-    restricted,
+    subgraph,
 )
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Floats
@@ -93,7 +93,7 @@ def test_only_zero_vectors_make_an_empty_graph() -> None:
     vectors = np.zeros((80, 8), np.float32)
     graph = neighbour_graph(vectors)
     assert (graph.indices[:, 1:] == NO_NEIGHBOUR).all()
-    assert np.isnan(node_embedding(graph, vectors)).all()
+    assert np.isnan(embed_nodes(graph, vectors)).all()
 
 
 def test_opposite_vectors_are_not_neighbours() -> None:
@@ -134,7 +134,7 @@ def test_the_distance_matrix_is_euclidean_and_stores_the_zeros_of_equal_vectors(
 def test_the_node_embedding_works_at_every_size(count: int) -> None:
     vectors = cloud(count)
     graph = neighbour_graph(vectors)
-    points = node_embedding(graph, vectors)
+    points = embed_nodes(graph, vectors)
     assert points.shape == (count, 5)
     linked = (graph.indices[:, 1:] != NO_NEIGHBOUR).any(axis=1)
     assert (np.isfinite(points).all(axis=1) == linked).all()
@@ -143,14 +143,14 @@ def test_the_node_embedding_works_at_every_size(count: int) -> None:
 @pytest.mark.parametrize("count", [40, 100])
 def test_equal_vectors_and_few_dimensions_do_not_break_the_node_embedding(count: int) -> None:
     for vectors in (np.tile(cloud(1), (count, 1)), cloud(count, dim=2)):
-        points = node_embedding(neighbour_graph(vectors), vectors)
+        points = embed_nodes(neighbour_graph(vectors), vectors)
         assert np.isfinite(points).all()
 
 
 @pytest.mark.parametrize("each", [20, 100])
 def test_blobs_without_a_link_between_them_lie_apart(each: int) -> None:
     vectors = blobs(2, each)
-    points = node_embedding(neighbour_graph(vectors, k=15), vectors)
+    points = embed_nodes(neighbour_graph(vectors, k=15), vectors)
     one, other = points[:each], points[each:]
     within = max(one.std(axis=0).max(), other.std(axis=0).max())
     assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 3 * within
@@ -159,9 +159,9 @@ def test_blobs_without_a_link_between_them_lie_apart(each: int) -> None:
 def test_the_same_seed_gives_the_same_points_and_another_seed_others() -> None:
     vectors = cloud(300)
     graph = neighbour_graph(vectors)
-    first = node_embedding(graph, vectors, seed=4)
-    assert np.array_equal(first, node_embedding(graph, vectors, seed=4))
-    assert not np.array_equal(first, node_embedding(graph, vectors, seed=5))
+    first = embed_nodes(graph, vectors, seed=4)
+    assert np.array_equal(first, embed_nodes(graph, vectors, seed=4))
+    assert not np.array_equal(first, embed_nodes(graph, vectors, seed=5))
 
 
 def test_principal_axes_put_the_longest_side_first() -> None:
@@ -179,7 +179,7 @@ def test_the_graph_of_a_part_is_that_of_its_vectors(share: float) -> None:
     whole = neighbour_graph(vectors, k=20)
     random = np.random.default_rng(1)
     rows = np.sort(random.choice(1000, int(1000 * share), replace=False)).astype(np.int32)
-    part = restricted(whole, rows, vectors[rows], 12)
+    part = subgraph(whole, rows, vectors[rows], 12)
     alone = neighbour_graph(vectors[rows], k=12)
     np.testing.assert_array_equal(part.indices, alone.indices)
     np.testing.assert_allclose(part.similarities, alone.similarities, atol=1e-6)

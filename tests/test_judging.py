@@ -11,7 +11,7 @@ from texts import THEMES, tickets
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Node, Sentence
 from corpuscope.tools.describing.evidence import Findings, build_evidence
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import MISTAKES_SHOWN, Judge, open_judge
 from corpuscope.tools.describing.proof import Trial
 from corpuscope.tools.describing.sampling import Pick
@@ -43,7 +43,9 @@ def card(embedding: str, dim: int = 8) -> DatasetCard:
     )
 
 
-def pack(inside: list[str], outside: list[str], shown: str = "The espresso machine leaks") -> Pack:
+def pack(
+    inside: list[str], outside: list[str], shown: str = "The espresso machine leaks"
+) -> DescriptionTask:
     """A cluster whose vectors, in 8 dimensions, say nothing; its words are in its texts."""
     picks = [Pick(0, "central", 1)]
     found = Findings(picks, [], texts={0: shown}, records={0: "a" * 32}, homes={})
@@ -56,7 +58,7 @@ def pack(inside: list[str], outside: list[str], shown: str = "The espresso machi
         inside,
         outside,
     )
-    return Pack(build_evidence("tickets", node, found), trial, ("1", "2"))
+    return DescriptionTask(build_evidence("tickets", node, found), trial, ("1", "2"))
 
 
 COFFEE = pack(OF_THEME["coffee"], OF_THEME["garden"])
@@ -213,7 +215,9 @@ def test_an_embedder_of_another_size_than_the_vectors_does_not_judge_them(
 
 
 @pytest.mark.parametrize("packs", [[], [pack([], [], shown="")], [pack([" "], ["\u3000"], "")]])
-def test_without_any_text_there_is_no_judge(workspace: Workspace, packs: list[Pack]) -> None:
+def test_without_any_text_there_is_no_judge(
+    workspace: Workspace, packs: list[DescriptionTask]
+) -> None:
     assert open_judge(workspace, card(COLUMN), packs) is None
 
 

@@ -13,20 +13,20 @@ from pydantic import TypeAdapter, ValidationError
 from corpuscope.prompts import Templates
 from corpuscope.tools.core.schema import Description
 from corpuscope.tools.describing.answers import Rules
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
-from corpuscope.tools.describing.prompting import Wording, yourself_text
+from corpuscope.tools.describing.prompting import PromptContext, assistant_prompt
 from corpuscope.tools.describing.submissions import (
     QUOTED_CHARACTERS,
     GivenAnswer,
-    checked,
+    check_submission,
     improvements,
-    in_one_piece,
+    single_submission,
 )
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import EmbeddingOptions
 
-TOLD = yourself_text(Wording(Templates()), [])
+TOLD = assistant_prompt(PromptContext(Templates()), [])
 
 RULES = Rules(rich_evidence(), None, TOLD, {record(40), record(41)})
 
@@ -45,7 +45,7 @@ def given(**changes: Any) -> GivenAnswer:
 
 def why_not(answer: GivenAnswer, rules: Rules = RULES, whole: bool = False) -> str:
     with pytest.raises(ValueError) as caught:
-        checked(answer, rules, "assistant", whole)
+        check_submission(answer, rules, "assistant", whole)
     assert not isinstance(caught.value, ValidationError)
     return str(caught.value)
 
@@ -56,7 +56,7 @@ def why_not(answer: GivenAnswer, rules: Rules = RULES, whole: bool = False) -> s
 def test_keywords_misfits_and_references_may_be_left_out() -> None:
     answer = given(summary=[{"text": FIRST}, {"text": SECOND, "refs": ["r1"]}])
     assert why_not(answer) == "summary sentence 1 cites nothing; give its references"
-    found = checked(answer, replace(RULES, free=True), "person", whole=False)
+    found = check_submission(answer, replace(RULES, free=True), "person", whole=False)
     assert [one.records for one in found.summary] == [[], [record(1)]]
     assert found.misfits == ""
 
@@ -92,13 +92,13 @@ def test_every_field_of_the_form_that_is_asked_for_is_told_to_the_assistant() ->
     ],
 )
 def test_a_summary_in_one_piece_is_cut_into_its_sentences(summary: str, parts: list[str]) -> None:
-    answer = in_one_piece("3.1", "Title", summary, ["r1", "r2"])
+    answer = single_submission("3.1", "Title", summary, ["r1", "r2"])
     assert [one["text"] for one in answer["summary"]] == parts
     assert all(one["refs"] == ["r1", "r2"] for one in answer["summary"])
 
 
 def test_what_follows_the_third_sentence_of_many_stays_together() -> None:
-    answer = in_one_piece("3.1", "Title", "One. Two. Three. Four. Five. Six.", [])
+    answer = single_submission("3.1", "Title", "One. Two. Three. Four. Five. Six.", [])
     assert [one["text"] for one in answer["summary"]] == [
         "One.",
         "Two.",
@@ -116,7 +116,7 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
         summary=[{"text": FIRST, "refs": ["R1, r3"]}, {"text": SECOND, "refs": [record(40)]}],
         misfits="r5 gives orders.",
     )
-    found = checked(answer, RULES, "assistant", whole=False)
+    found = check_submission(answer, RULES, "assistant", whole=False)
     assert (found.cluster, found.title, found.author) == (
         "3.1",
         "Payments charged twice",
@@ -130,8 +130,10 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
 
 def test_keywords_that_were_not_given_are_those_of_the_evidence() -> None:
     own = [word.text for word in rich_evidence().keywords]
-    assert checked(given(), RULES, "assistant", whole=False).keywords == own
-    kept = checked(given(keywords=["double charge"]), RULES, "assistant", whole=False).keywords
+    assert check_submission(given(), RULES, "assistant", whole=False).keywords == own
+    kept = check_submission(
+        given(keywords=["double charge"]), RULES, "assistant", whole=False
+    ).keywords
     assert kept == ["double charge"]
 
 
@@ -168,20 +170,20 @@ def test_every_fault_of_the_form_is_named() -> None:
 
 
 def test_one_sentence_is_enough_only_where_the_summary_came_in_one_piece() -> None:
-    answer = in_one_piece("3.1", "Payments charged twice", FIRST, ["r1", record(41)])
-    (sentence,) = checked(answer, RULES, "assistant", whole=True).summary
+    answer = single_submission("3.1", "Payments charged twice", FIRST, ["r1", record(41)])
+    (sentence,) = check_submission(answer, RULES, "assistant", whole=True).summary
     assert sentence.records == [record(1), record(41)]
     assert "1 sentences, expected 2 to 4" in why_not(answer)
     assert "the summary is empty" in why_not(given(summary=[]), whole=True)
 
 
 def test_an_assistant_has_to_cite_and_a_person_has_not() -> None:
-    answer = in_one_piece("3.1", "Payments charged twice", f"{FIRST} {SECOND}", [])
+    answer = single_submission("3.1", "Payments charged twice", f"{FIRST} {SECOND}", [])
     assert why_not(answer, whole=True) == (
         "summary sentence 1 cites nothing; give its references; "
         "summary sentence 2 cites nothing; give its references"
     )
-    found = checked(answer, replace(RULES, free=True), "person", whole=True)
+    found = check_submission(answer, replace(RULES, free=True), "person", whole=True)
     assert found.author == "person"
     assert [one.records for one in found.summary] == [[], []]
 
@@ -196,7 +198,7 @@ def judge(tmp_path: Path) -> Iterator[Judge]:
     yield Judge(fit_embedder("lexical", texts, options, tmp_path).embedder, own=False)
 
 
-def tried(judge: Judge | None, pack: Pack, title: str, said: str) -> Description:
+def tried(judge: Judge | None, pack: DescriptionTask, title: str, said: str) -> Description:
     """A description, and its proof on the half of the texts that scores."""
     summary = [{"text": said, "records": []}]
     found = Description.model_validate(
@@ -212,7 +214,7 @@ def tried(judge: Judge | None, pack: Pack, title: str, said: str) -> Description
     return found.model_copy(update={"proof": proof})
 
 
-def about(cluster: str, *beside: str, refunds: bool = True) -> Pack:
+def about(cluster: str, *beside: str, refunds: bool = True) -> DescriptionTask:
     inside, outside = (INSIDE, OUTSIDE) if refunds else (OUTSIDE, INSIDE)
     return made_pack(cluster, inside=inside, outside=outside, beside=(cluster, *beside))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.graph import neighbour_graph, node_embedding
+from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
 from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.core.schema import Floats
 
@@ -28,7 +28,7 @@ def check(places: Floats, count: int) -> None:
 def test_a_map_of_any_size_is_finite_centred_and_scaled(count: int) -> None:
     vectors = blobs(1, count)
     graph = neighbour_graph(vectors)
-    for init in (None, node_embedding(graph, vectors)):
+    for init in (None, embed_nodes(graph, vectors)):
         places = map_points(graph, vectors, init)
         check(places, count)
         assert count == 1 or np.abs(places).max() == pytest.approx(1, abs=1e-4)
@@ -38,7 +38,7 @@ def test_a_map_of_any_size_is_finite_centred_and_scaled(count: int) -> None:
 def test_neighbours_in_the_graph_are_near_on_the_map() -> None:
     vectors = blobs(4, 60)
     graph = neighbour_graph(vectors, k=20)
-    places = map_points(graph, vectors, node_embedding(graph, vectors))
+    places = map_points(graph, vectors, embed_nodes(graph, vectors))
     check(places, 240)
     gaps = np.linalg.norm(places[:, None] - places[None], axis=2)
     np.fill_diagonal(gaps, np.inf)
@@ -49,7 +49,7 @@ def test_points_without_neighbours_stand_around_the_map() -> None:
     vectors = blobs(2, 40)
     vectors[::10] = 0
     graph = neighbour_graph(vectors)
-    places = map_points(graph, vectors, node_embedding(graph, vectors))
+    places = map_points(graph, vectors, embed_nodes(graph, vectors))
     check(places, 80)
     alone = np.zeros(80, np.bool_)
     alone[::10] = True

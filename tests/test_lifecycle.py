@@ -13,7 +13,7 @@ from texts import odd_texts, tickets
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings
 from corpuscope.tools.core.schema import DatasetCard, Description
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 

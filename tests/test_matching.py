@@ -5,11 +5,11 @@ from made_runs import Made, made
 
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.runs.matching import (
+    inherited_ids,
     overlaps,
-    renamed,
+    rename_clusters,
     same_by_centroid,
     same_clusters,
-    settled_ids,
 )
 
 
@@ -59,7 +59,7 @@ def test_ids_stay_where_the_parent_stays_and_are_never_given_to_another() -> Non
     found = ["1", "1.1", "1.2", "2", "3", "noise.1", "noise.2"]
     used = ["1", "1.1", "1.2", "1.3", "2", "noise.1"]
     same = {"2": "1", "1": "2", "1.1": "1.2", "noise.2": "noise.1"}
-    assert settled_ids(found, same, used) == {
+    assert inherited_ids(found, same, used) == {
         "1": "2",  # the largest now; it was the second
         "1.1": "2.1",  # was 1.2, and is a part of another cluster now
         "1.2": "2.2",
@@ -68,22 +68,24 @@ def test_ids_stay_where_the_parent_stays_and_are_never_given_to_another() -> Non
         "noise.1": "noise.2",
         "noise.2": "noise.1",
     }
-    below = settled_ids(["1", "1.1", "1.2"], {"1": "1", "1.2": "1.1"}, used)
+    below = inherited_ids(["1", "1.1", "1.2"], {"1": "1", "1.2": "1.1"}, used)
     assert below == {"1": "1", "1.1": "1.4", "1.2": "1.1"}
 
 
 def test_without_an_earlier_run_ids_stay_as_they_were_found() -> None:
     found = ["1", "1.1", "1.10", "1.2", "2", "noise.1"]
-    assert settled_ids(found, {}, [])["2"] == "2"
+    assert inherited_ids(found, {}, [])["2"] == "2"
     numbered = [f"1.{number}" for number in range(1, 12)]
-    assert settled_ids(["1", *numbered], {}, []) == {id: id for id in ["1", *numbered]}
+    assert inherited_ids(["1", *numbered], {}, []) == {id: id for id in ["1", *numbered]}
 
 
 def test_nodes_members_and_reasons_are_renamed_together() -> None:
     one = made("1.1:3 1:1 2:2 noise:2 noise.1:2")
     reasons = np.array([""] * 6 + ["between 1.1 and 2", "isolated", "", ""], dtype=object)
     names = {"1": "2", "1.1": "2.4", "2": "1", "noise.1": "noise.3"}
-    nodes, members = renamed(one.run.nodes, replace(one.members, noise_reasons=reasons), names)
+    nodes, members = rename_clusters(
+        one.run.nodes, replace(one.members, noise_reasons=reasons), names
+    )
     assert [node.id for node in nodes] == ["1", "2", "2.4", "noise.3"]
     assert list(members.paths) == ["2.4"] * 3 + ["2", "1", "1", "noise", "noise"] + ["noise.3"] * 2
     assert members.noise_reasons is not None

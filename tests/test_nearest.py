@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.clustering.graph import neighbour_graph
-from corpuscope.tools.clustering.knn import LARGEST_CELL, RECALL, cells, nearest, sampled_recall
+from corpuscope.tools.clustering.knn import (
+    LARGEST_CELL,
+    RECALL,
+    cells,
+    nearest_neighbours,
+    sampled_recall,
+)
 from corpuscope.tools.core.schema import Floats, Ints
 
 COUNT, DIM, K = 9_000, 48, 20
@@ -23,7 +29,7 @@ def vectors() -> Floats:
 
 @pytest.fixture(scope="module")
 def found(vectors: Floats) -> tuple[Ints, Floats, float]:
-    return nearest(vectors, K, seed=1)
+    return nearest_neighbours(vectors, K, seed=1)
 
 
 def test_nearly_all_true_neighbours_are_found_and_the_recall_is_what_it_says(
@@ -50,13 +56,13 @@ def test_nobody_is_its_own_neighbour_or_met_twice_and_cosines_are_true_and_fall(
 def test_the_same_seed_gives_the_same_neighbours(
     vectors: Floats, found: tuple[Ints, Floats, float]
 ) -> None:
-    again = nearest(vectors, K, seed=1)
+    again = nearest_neighbours(vectors, K, seed=1)
     np.testing.assert_array_equal(again[0], found[0])
 
 
 def test_few_vectors_are_compared_whole_and_exactly(vectors: Floats) -> None:
     few = vectors[:500]
-    ids, cosines, recall = nearest(few, 10)
+    ids, cosines, recall = nearest_neighbours(few, 10)
     exact = neighbour_graph(few, k=11)
     assert recall == 1.0
     np.testing.assert_array_equal(ids, exact.indices[:, 1:])
@@ -67,7 +73,7 @@ def test_lists_shorter_than_the_links_of_a_round_are_no_trouble() -> None:
     # Without neighbourhoods no round is the last.
     spread = np.random.default_rng(0).normal(size=(4_000, 64)).astype(np.float32)
     spread /= np.linalg.norm(spread, axis=1, keepdims=True)
-    ids, cosines, recall = nearest(spread, 4)
+    ids, cosines, recall = nearest_neighbours(spread, 4)
     assert 0 < recall < RECALL
     true = np.einsum("nd,nkd->nk", spread, spread[ids])
     np.testing.assert_allclose(cosines, true, atol=1e-5)

@@ -5,13 +5,13 @@ import pytest
 
 from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
 from corpuscope.tools.clustering.noise import (
-    KINDS,
-    counted,
-    kind_of,
+    NOISE_KINDS,
+    count_reasons,
+    noise_kind,
     noise_reasons,
     noise_sentence,
-    renamed_reasons,
-    worded,
+    rename_reasons,
+    word_reasons,
 )
 from corpuscope.tools.core.schema import Floats, Ints
 
@@ -43,7 +43,7 @@ def two_themes() -> list[tuple[Floats, int]]:
 def reasons(*noise: Floats) -> list[str]:
     """What is said of the noise beside two themes, 3 and 7.1."""
     graph, labels = labelled(*two_themes(), *((points, -1) for points in noise))
-    words = worded(noise_reasons(graph, labels), ["3", "7.1"], len(labels))
+    words = word_reasons(noise_reasons(graph, labels), ["3", "7.1"], len(labels))
     assert not any(words[: 2 * EACH]), "what is in a cluster has no reason"
     return [str(word) for word in words[2 * EACH :]]
 
@@ -81,32 +81,32 @@ def test_each_noise_text_gets_one_reason_where_all_are_noise() -> None:
     found = noise_reasons(graph, labels)
     assert list(found.points) == list(range(60))
     assert (found.first == -1).all()
-    assert sum(counted(worded(found, [], 60)).values()) == 60
+    assert sum(count_reasons(word_reasons(found, [], 60)).values()) == 60
 
 
 def test_no_noise_and_a_single_text_are_no_trouble() -> None:
     graph, labels = labelled((around([1], 40, 0.1, 0), 0))
     assert len(noise_reasons(graph, labels).points) == 0
     alone, label = labelled((around([1], 1, 0.1, 0), -1))
-    assert [KINDS[kind] for kind in noise_reasons(alone, label).kinds] == ["isolated"]
+    assert [NOISE_KINDS[kind] for kind in noise_reasons(alone, label).kinds] == ["isolated"]
 
 
 def test_the_noise_is_counted_by_kind_and_told_with_the_most_frequent_first() -> None:
     words = np.array(["", "isolated", "between 1 and 2", "between 2.1 and 3", ""], dtype=object)
-    counts = counted(words)
+    counts = count_reasons(words)
     assert counts == {"between": 2, "isolated": 1}
     assert noise_sentence(counts) == (
         "noise: 2 between two themes, 1 isolated (little else is like them)"
     )
     assert noise_sentence({}) == ""
-    assert {kind_of(word) for word in words} == {"", "between", "isolated"}
+    assert {noise_kind(word) for word in words} == {"", "between", "isolated"}
 
 
 def test_reasons_follow_clusters_that_get_other_ids() -> None:
     words = np.array(["", "small", "between 3.1 and 3.2", "between 3.1 and 5", "edge of 5"], object)
     names = {"3.1": "4", "3.2": "2", "5": "5"}
-    assert list(renamed_reasons(words, lambda id: names[id])) == [
+    assert list(rename_reasons(words, lambda id: names[id])) == [
         *("", "small", "between 4 and 2", "between 4 and 5", "edge of 5")
     ]
-    merged = renamed_reasons(words, lambda id: id.partition(".")[0])
+    merged = rename_reasons(words, lambda id: id.partition(".")[0])
     assert list(merged) == ["", "small", "edge of 3", "between 3 and 5", "edge of 5"]

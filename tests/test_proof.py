@@ -9,15 +9,15 @@ from corpuscope.tools.core.schema import Floats, Proof
 from corpuscope.tools.describing.proof import (
     FAIR,
     FEWEST,
-    MEANING,
+    PROOF_MEANING,
     STRONG,
     Trial,
+    format_proof,
     is_weak,
     mistakes,
-    passed_over,
+    neglected_part,
+    proof_word,
     prove,
-    said,
-    word_for,
 )
 
 INSIDE: Floats = np.array([1, 0, 0], np.float32)
@@ -154,24 +154,24 @@ def test_with_nothing_on_a_side_there_are_no_mistakes(inside: int, outside: int)
     ],
 )
 def test_the_score_has_a_word(auc: float, best: float, word: str) -> None:
-    assert word_for(proof(auc, best)) == word
+    assert proof_word(proof(auc, best)) == word
     assert is_weak(proof(auc, best)) == (word == "weak")
 
 
 def test_what_was_not_tried_is_not_weak() -> None:
     assert not is_weak(None)
-    assert word_for(None) == "not tried"
-    assert said(None) == "proof: not tried"
+    assert proof_word(None) == "not tried"
+    assert format_proof(None) == "proof: not tried"
 
 
 def test_the_line_says_the_score_its_word_and_what_compared_only_words() -> None:
-    assert said(proof(0.94)) == "proof 0.94 strong"
-    assert said(proof(0.62, by="lexical")) == "proof 0.62 weak, by shared words only"
+    assert format_proof(proof(0.94)) == "proof 0.94 strong"
+    assert format_proof(proof(0.62, by="lexical")) == "proof 0.62 weak, by shared words only"
 
 
 def test_the_line_says_what_the_model_sorted() -> None:
     found = {"precision": 0.9, "recall": 0.75, "sorted_by": "small"}
-    assert said(proof(0.8).model_copy(update=found)) == (
+    assert format_proof(proof(0.8).model_copy(update=found)) == (
         "proof 0.80 fair, sorted with precision 0.90 and recall 0.75"
     )
 
@@ -182,25 +182,25 @@ def test_the_score_is_kept_as_it_is_shown_so_that_its_word_fits() -> None:
     found = prove(INSIDE, trial(vectors(*[0.5] * FEWEST), outside), "onnx:small")
     assert found is not None
     assert found.auc == 0.9
-    assert said(found) == "proof 0.90 strong"
+    assert format_proof(found) == "proof 0.90 strong"
 
 
 def test_the_meaning_names_every_word_and_its_threshold() -> None:
     for word in ("strong from 0.9", "fair from 0.75", "weak", "blurred"):
-        assert word in MEANING
+        assert word in PROOF_MEANING
 
 
 def test_the_part_that_the_words_pass_over_is_named() -> None:
     covered, missed = [0.9] * 6, [0.1] * 6
     found = trial(vectors(*covered, *missed), vectors(*[0.4] * 12))
     parted = replace(found, parts=["2.1"] * 6 + ["2.2"] * 6)
-    assert passed_over(INSIDE, parted) == "2.2"
-    assert passed_over(OUTSIDE, parted) == "2.1"
-    assert passed_over(INSIDE, found) is None, "without parts there is none to pass over"
+    assert neglected_part(INSIDE, parted) == "2.2"
+    assert neglected_part(OUTSIDE, parted) == "2.1"
+    assert neglected_part(INSIDE, found) is None, "without parts there is none to pass over"
     few = replace(found, parts=["2.1"] * 8 + ["2.2"] * 4)
-    assert passed_over(INSIDE, few) is None, "four texts cannot tell"
+    assert neglected_part(INSIDE, few) is None, "four texts cannot tell"
 
 
 def test_what_is_passed_over_is_said() -> None:
-    told = said(proof(0.9).model_copy(update={"passed_over": "2.2"}))
+    told = format_proof(proof(0.9).model_copy(update={"passed_over": "2.2"}))
     assert told == "proof 0.90 strong, says little of its part 2.2"

@@ -5,7 +5,7 @@ import phonenumbers
 import pytest
 
 from corpuscope.tools.core.redaction import as_it_is, redact
-from corpuscope.tools.describing.evidence import UNSEEN, clean_text
+from corpuscope.tools.core.text import UNSEEN, clean_text
 
 CARD = "4111 1111 1111 1111"
 IBAN = "DE89 3704 0044 0532 0130 00"

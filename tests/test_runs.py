@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.core.errors import NotFound
-from corpuscope.tools.core.schema import Description, Layer, Node, Run, Sentence, Stability
-from corpuscope.tools.store.runs import Members, Runs
+from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run, Sentence, Stability
+from corpuscope.tools.store.runs import Runs
 
 
 def run(**changes: object) -> Run:

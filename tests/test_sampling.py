@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.describing.sampling import (
     CENTRAL,
     EDGE,
@@ -20,7 +21,6 @@ from corpuscope.tools.describing.sampling import (
     make_stage,
     sample_cluster,
 )
-from corpuscope.tools.embedding.spec import unit_rows
 
 DIM = 64
 AWAY = [1.0, 0.6, 0.4, 0.2, 0.0]

@@ -9,12 +9,17 @@ from mcp.client import Client
 from texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.clustering.corpus import Corpus, read_corpus
+from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.graph import neighbour_graph
-from corpuscope.tools.clustering.searching import MOST_BY_LITE, by_milvus, chosen_search
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.reading import (
+    MOST_BY_LITE,
+    choose_search,
+    read_corpus,
+    search_by_milvus,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +44,7 @@ def corpus(store: Store) -> Corpus:
 
 
 def test_milvus_and_this_process_find_the_same_neighbours(store: Store, corpus: Corpus) -> None:
-    searched = by_milvus(store, store.card("news"), corpus)(20, lambda done, said: None)
+    searched = search_by_milvus(store, store.card("news"), corpus)(20, lambda done, said: None)
     here = neighbour_graph(corpus.vectors, k=20)
     assert searched.provider == "Milvus search, recall@15 1.000"
     np.testing.assert_allclose(searched.similarities, here.similarities, atol=1e-5)
@@ -53,7 +58,7 @@ def test_milvus_is_asked_only_for_clusters_among_raw_vectors(store: Store, corpu
     card = store.card("news")
     assert len(corpus.texts) <= MOST_BY_LITE
     for raw, provider in ((True, "Milvus search, recall@9 1.000"), (False, "exact (faiss)")):
-        graph = chosen_search(store, card, corpus, raw=raw)(10, lambda done, said: None)
+        graph = choose_search(store, card, corpus, raw=raw)(10, lambda done, said: None)
         assert graph.provider == provider
 
 

@@ -11,17 +11,17 @@ from corpuscope.tools.clustering.pipeline import Material, Parameters
 from corpuscope.tools.clustering.stability import (
     Clustered,
     best_overlap,
+    format_stability,
     known_word,
-    meanings,
     membership,
     points_of,
-    said,
     stability,
-    still_holding,
-    word_for,
+    stability_meanings,
+    stability_word,
+    unchanged_scores,
 )
-from corpuscope.tools.core.schema import Ints, Layer, Node, Run, Stability
-from corpuscope.tools.store.runs import Members, Runs, original
+from corpuscope.tools.core.schema import Ints, Layer, Members, Node, Run, Stability
+from corpuscope.tools.store.runs import Runs, original_run
 
 DIM = 16
 
@@ -50,14 +50,18 @@ def node(id: str, size: int, layers: tuple[int, int] | None = (0, 0)) -> Node:
 @pytest.mark.parametrize("size", [None, 20])
 def test_clear_groups_come_back_and_an_arbitrary_half_of_a_smear_does_not(size: int | None) -> None:
     scores = stability(*clustered(size))
-    assert word_for(scores["1"]) == word_for(scores["2"]) == "stable"
+    assert stability_word(scores["1"]) == stability_word(scores["2"]) == "stable"
     assert scores["3"] < min(scores["1"], scores["2"]) - 0.3
-    assert word_for(scores["3"]) != "stable"
+    assert stability_word(scores["3"]) != "stable"
 
 
 def test_the_same_input_gives_the_same_scores_and_each_round_is_told() -> None:
     told: list[str] = []
-    first = stability(*clustered(), 2, lambda done, said: told.append(f"{done:.1f} {said}"))
+    first = stability(
+        *clustered(),
+        2,
+        lambda done, format_stability: told.append(f"{done:.1f} {format_stability}"),
+    )
     assert first == stability(*clustered(), 2)
     assert [line.split(" ", 1)[0] for line in told] == ["0.0", "0.5"]
     assert told[1].endswith("round 2 of 2")
@@ -80,7 +84,7 @@ def test_overlap_is_the_jaccard_similarity_to_the_most_similar_group() -> None:
 
 
 def test_words_go_with_the_numbers() -> None:
-    assert [said(score) for score in (0.93, 0.75, 0.74, 0.5, 0.2, None)] == [
+    assert [format_stability(score) for score in (0.93, 0.75, 0.74, 0.5, 0.2, None)] == [
         *("stable 0.93", "stable 0.75", "shaky 0.74", "shaky 0.50", "unstable 0.20", "not checked")
     ]
     known = Stability(rounds=5, scores={"1": 0.6})
@@ -89,16 +93,16 @@ def test_words_go_with_the_numbers() -> None:
 
 
 def test_only_words_that_warn_are_explained() -> None:
-    assert meanings([0.9, None]) is None
-    assert str(meanings([0.9, 0.6])).startswith("Shaky (below 0.75): ")
-    assert "Unstable (below 0.5)" in str(meanings([0.6, 0.1]))
+    assert stability_meanings([0.9, None]) is None
+    assert str(stability_meanings([0.9, 0.6])).startswith("Shaky (below 0.75): ")
+    assert "Unstable (below 0.5)" in str(stability_meanings([0.6, 0.1]))
 
 
 def test_scores_hold_for_clusters_that_did_not_change() -> None:
     before = [node("1", 10), node("1.1", 6), node("1.2", 4), node("2", 5)]
     after = [node("1", 10), node("1.1", 7, None), node("1.2", 4), node("2", 4)]
     scores = {"1": 0.9, "1.1": 0.8, "1.2": 0.7, "2": 0.6}
-    assert still_holding(scores, before, after) == {"1": 0.9, "1.2": 0.7}
+    assert unchanged_scores(scores, before, after) == {"1": 0.9, "1.2": 0.7}
 
 
 def run(**changes: object) -> Run:
@@ -143,5 +147,7 @@ def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_pa
     )
     grown = runs.save(run(assigned_from="r2"), MEMBERS)
     part = runs.save(run(parent_run="r1", within="1, 2", parameters={"where": "{}"}), MEMBERS)
-    assert original(runs, split) == original(runs, grown) == original(runs, whole) == whole
-    assert original(runs, part) == part
+    assert (
+        original_run(runs, split) == original_run(runs, grown) == original_run(runs, whole) == whole
+    )
+    assert original_run(runs, part) == part

@@ -14,9 +14,9 @@ from mcp import MCPError, StdioServerParameters
 from mcp.client import Client
 from texts import tickets
 
-from corpuscope.tools.clustering.corpus import read_corpus
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.reading import read_corpus
 
 pytestmark = pytest.mark.anyio
 

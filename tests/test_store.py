@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.corpus import read_corpus
 from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.errors import BadInput, NotFound, Unavailable
 from corpuscope.tools.core.ids import check_dataset_name
 from corpuscope.tools.core.schema import DatasetCard, Record
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.scan import FIRST_ROWS, PAGE_BYTES
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.reading import read_corpus
 
 DIM = 8
 

@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.clustering.layers import ClusterLayer
-from corpuscope.tools.clustering.tree import (
-    ClusterTree,
-    build_tree,
-    children_of,
-    depth,
-    is_within,
-    layer_paths,
-    lineage,
-    order,
-    parent_of,
-)
+from corpuscope.tools.clustering.tree import ClusterTree, build_tree, layer_paths
+from corpuscope.tools.core.ids import children_of, depth, id_sort_key, is_within, lineage, parent_of
 from corpuscope.tools.core.schema import NOISE
 
 
@@ -98,7 +89,7 @@ def test_membership_is_nested_whatever_the_layers_are(seed: int) -> None:
     weights = random.integers(1, 9, count).astype(np.int32)
     tree = build_tree(layers, weights)
     members = {node.id: set(node.members.tolist()) for node in tree.nodes}
-    assert [node.id for node in tree.nodes] == sorted(members, key=order)
+    assert [node.id for node in tree.nodes] == sorted(members, key=id_sort_key)
     for node in tree.nodes:
         assert members[node.id], "no node is empty"
         assert node.size == weights[node.members].sum()
@@ -126,7 +117,7 @@ def test_paths_are_read_as_people_read_them() -> None:
     assert lineage("3.1.2") == ["3", "3.1", "3.1.2"]
     assert is_within("3.1", "3") and is_within("3", "3")
     assert not is_within("31", "3") and not is_within("3", "3.1")
-    assert sorted(["10", NOISE, "2", "1.10", "1.9", "1"], key=order) == [
+    assert sorted(["10", NOISE, "2", "1.10", "1.9", "1"], key=id_sort_key) == [
         "1",
         "1.9",
         "1.10",

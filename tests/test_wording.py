@@ -16,21 +16,21 @@ from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.answers import ApartAnswer, DescriptionAnswer, SortAnswer
 from corpuscope.tools.describing.prompting import (
     TEMPLATES,
-    Wording,
+    PromptContext,
     again_prompt,
     apart_prompt,
+    assistant_prompt,
     describe_prompt,
-    instructions,
     sort_prompt,
-    yourself_text,
+    system_prompt,
 )
 from corpuscope.tools.describing.proof import Mistakes
 from corpuscope.tools.llm.asker import Prompt
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
-PLAIN = Wording(Templates())
-GERMAN = Wording(
+PLAIN = PromptContext(Templates())
+GERMAN = PromptContext(
     Templates(), "de", "Letters to a bank's support; by what went wrong, not by the product."
 )
 
@@ -48,7 +48,7 @@ def described(cluster: str, title: str) -> Description:
     return Description(cluster=cluster, title=title, summary=summary, keywords=[], author="llm")
 
 
-def all_prompts(wording: Wording) -> dict[str, Prompt]:
+def all_prompts(wording: PromptContext) -> dict[str, Prompt]:
     rich, near = rich_evidence(), nearby_evidence()
     titles = {"3.1": "Charged twice", "3.4": "Charged two times"}
     texts = ["Where is my money?", "I was charged twice.", "How do I change my address?"]
@@ -89,7 +89,7 @@ def is_reviewed(name: str, parts: Sequence[tuple[str, str]]) -> None:
     ],
 )
 def test_a_prompt_is_the_one_that_was_reviewed(
-    name: str, wording: Wording, answer: type[BaseModel]
+    name: str, wording: PromptContext, answer: type[BaseModel]
 ) -> None:
     prompt = all_prompts(wording)[name]
     form = json.dumps(answer.model_json_schema(), indent=1)
@@ -97,16 +97,16 @@ def test_a_prompt_is_the_one_that_was_reviewed(
 
 
 def test_the_text_for_the_assistant_is_the_one_that_was_reviewed() -> None:
-    text = yourself_text(GERMAN, [rich_evidence(), nearby_evidence()])
+    text = assistant_prompt(GERMAN, [rich_evidence(), nearby_evidence()])
     is_reviewed("yourself", [("tool result", text)])
 
 
 @pytest.mark.parametrize("wording", [PLAIN, GERMAN])
-def test_with_and_without_language_and_focus_there_are_no_gaps(wording: Wording) -> None:
+def test_with_and_without_language_and_focus_there_are_no_gaps(wording: PromptContext) -> None:
     texts = [
         text for prompt in all_prompts(wording).values() for text in (prompt.system, prompt.user)
     ]
-    for text in [*texts, yourself_text(wording, [rich_evidence()])]:
+    for text in [*texts, assistant_prompt(wording, [rich_evidence()])]:
         assert "\n\n\n" not in text
         assert "  " not in text
         assert all(line == line.strip() for line in text.splitlines())
@@ -114,10 +114,10 @@ def test_with_and_without_language_and_focus_there_are_no_gaps(wording: Wording)
 
 
 def test_a_language_is_named_and_without_one_it_is_that_of_the_texts() -> None:
-    for text in (instructions(GERMAN), yourself_text(GERMAN, [])):
+    for text in (system_prompt(GERMAN), assistant_prompt(GERMAN, [])):
         assert "Write in German." in text
         assert "language of" not in text
-    for text in (instructions(PLAIN), yourself_text(PLAIN, [])):
+    for text in (system_prompt(PLAIN), assistant_prompt(PLAIN, [])):
         assert "Write in the language of most excerpts." in text
 
 
@@ -129,7 +129,7 @@ def test_the_focus_stands_in_every_prompt_that_asks_for_words_and_not_where_text
     for prompt in prompts.values():
         assert prompt.user.count(GERMAN.focus) == 1
         assert GERMAN.focus not in fenced(prompt.user)
-    assert GERMAN.focus in yourself_text(GERMAN, [rich_evidence()])
+    assert GERMAN.focus in assistant_prompt(GERMAN, [rich_evidence()])
     assert GERMAN.focus not in sorting.user + sorting.system
 
 
@@ -201,14 +201,14 @@ def test_texts_to_sort_are_numbered_cut_and_without_a_sign_of_where_they_come_fr
 
 
 def test_several_clusters_for_the_assistant_are_in_one_fence_in_their_order() -> None:
-    shown = fenced(yourself_text(PLAIN, [nearby_evidence(), rich_evidence()]))
+    shown = fenced(assistant_prompt(PLAIN, [nearby_evidence(), rich_evidence()]))
     assert shown == f"{nearby_evidence().as_text()}\n\n{rich_evidence().as_text()}"
 
 
 def test_only_templates_that_decide_what_is_written_are_in_the_key(tmp_path: Path) -> None:
     for name in template_names():
         (tmp_path / f"{name}.md").write_text("other", encoding="utf-8")
-        same = Wording(Templates(tmp_path)).key("tiny") == PLAIN.key("tiny")
+        same = PromptContext(Templates(tmp_path)).key("tiny") == PLAIN.key("tiny")
         assert same == (name not in TEMPLATES), name
         (tmp_path / f"{name}.md").unlink()
 
@@ -218,17 +218,17 @@ def test_the_key_changes_with_model_language_focus_and_templates(tmp_path: Path)
     keys = [
         PLAIN.key("tiny"),
         PLAIN.key("large"),
-        Wording(Templates(), "de").key("tiny"),
-        Wording(Templates(), None, "de").key("tiny"),
-        Wording(Templates(tmp_path)).key("tiny"),
+        PromptContext(Templates(), "de").key("tiny"),
+        PromptContext(Templates(), None, "de").key("tiny"),
+        PromptContext(Templates(tmp_path)).key("tiny"),
     ]
     assert all(one != other for one, other in pairwise(sorted(keys)))
-    assert Wording(Templates()).key("tiny") == keys[0]
+    assert PromptContext(Templates()).key("tiny") == keys[0]
 
 
 def test_a_template_of_the_users_is_used(tmp_path: Path) -> None:
     (tmp_path / "describe-user.md").write_text("ID $cluster\n$focus\n$evidence", encoding="utf-8")
-    user = describe_prompt(Wording(Templates(tmp_path)), rich_evidence()).user
+    user = describe_prompt(PromptContext(Templates(tmp_path)), rich_evidence()).user
     assert user.startswith("ID 3.1\n\n<<<DATA ")
 
 
@@ -239,7 +239,7 @@ def test_a_template_of_the_users_that_does_not_fit_is_told_with_the_next_step(
     own = tmp_path / "describe-user.md"
     own.write_bytes(content)
     with pytest.raises(BadInput) as caught:
-        describe_prompt(Wording(Templates(tmp_path)), rich_evidence())
+        describe_prompt(PromptContext(Templates(tmp_path)), rich_evidence())
     assert str(caught.value).startswith(str(own))
     assert str(caught.value).endswith(". Mend it, or unset CORPUSCOPE_PROMPTS_DIR.")
 
@@ -247,4 +247,4 @@ def test_a_template_of_the_users_that_does_not_fit_is_told_with_the_next_step(
 def test_a_template_that_cannot_be_read_is_told_the_same_way_by_the_key(tmp_path: Path) -> None:
     (tmp_path / "describe-user.md").write_bytes(b"\xff\xfe")
     with pytest.raises(BadInput, match="describe-user.md cannot be read .*Mend it, or unset"):
-        Wording(Templates(tmp_path)).key("tiny")
+        PromptContext(Templates(tmp_path)).key("tiny")

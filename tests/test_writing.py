@@ -10,9 +10,9 @@ from made_shop import SIZE, fill, made_run
 
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import Description, no_report
-from corpuscope.tools.describing.batch import Order, in_waves, write_all
+from corpuscope.tools.describing.batch import DescriptionOrder, describe_batch, waves
 from corpuscope.tools.workspace.selection import Selection, select
-from corpuscope.tools.workspace.workspace import Workspace, Writer
+from corpuscope.tools.workspace.workspace import LlmOptions, Workspace
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def endpoint() -> Iterator[EndpointServer]:
 def workspace(settings: Settings, endpoint: EndpointServer) -> Iterator[Workspace]:
     """A workspace with a run that was made by hand: nobody has to cluster for its tree."""
     opened = open_workspace(settings)
-    found = replace(opened, writer=Writer(endpoint.options(), "tiny"))
+    found = replace(opened, writer=LlmOptions(endpoint.options(), "tiny"))
     fill(found)
     yield found
     found.store.close()
@@ -37,19 +37,21 @@ def selection(workspace: Workspace) -> Selection:
     return made_run(workspace)
 
 
-def order(workspace: Workspace, selection: Selection, *ids: str, refresh: bool = False) -> Order:
+def order(
+    workspace: Workspace, selection: Selection, *ids: str, refresh: bool = False
+) -> DescriptionOrder:
     assert workspace.writer is not None
     nodes = [selection.node(id) for id in ids]
-    return Order(workspace.writer, nodes, refresh)
+    return DescriptionOrder(workspace.writer, nodes, refresh)
 
 
 def written(workspace: Workspace, selection: Selection, *ids: str) -> dict[str, Description]:
-    write_all(workspace, selection, order(workspace, selection, *ids), no_report)
+    describe_batch(workspace, selection, order(workspace, selection, *ids), no_report)
     return workspace.runs.descriptions(selection.run)
 
 
 @pytest.mark.parametrize(
-    ("ids", "waves"),
+    ("ids", "levels"),
     [
         ([], []),
         (["3", "1", "2"], [["3", "1", "2"]]),
@@ -58,8 +60,8 @@ def written(workspace: Workspace, selection: Selection, *ids: str) -> dict[str, 
         (["2", "2.1.1"], [["2.1.1"], ["2"]]),
     ],
 )
-def test_parts_come_before_the_headings_above_them(ids: list[str], waves: list[list[str]]) -> None:
-    assert in_waves(ids) == waves
+def test_parts_come_before_the_headings_above_them(ids: list[str], levels: list[list[str]]) -> None:
+    assert waves(ids) == levels
 
 
 def test_a_heading_with_one_part_takes_its_name_without_a_call(
@@ -105,7 +107,7 @@ def test_words_that_a_theme_brought_along_stay_though_its_records_are_not_quite_
         workspace.runs.save_description(selection.run, old)
         again = replace(select(workspace, "shop", selection.run.id), card=changed)
         before = len(endpoint.requests)
-        write_all(workspace, again, order(workspace, again, "3", refresh=False), no_report)
+        describe_batch(workspace, again, order(workspace, again, "3", refresh=False), no_report)
         # The same question was answered before, so that even the second one costs nothing.
         assert len(endpoint.requests) == before
         kept = workspace.runs.descriptions(selection.run)["3"]
@@ -120,7 +122,7 @@ def test_an_answer_is_kept_for_good_and_asked_again_only_by_refresh(
         Path(file).unlink()
     again = select(workspace, "shop", selection.run.id)
     before = len(endpoint.requests)
-    told = write_all(workspace, again, order(workspace, again, "1.1"), no_report)
+    told = describe_batch(workspace, again, order(workspace, again, "1.1"), no_report)
     assert (len(endpoint.requests) - before, told.usage.calls, told.usage.cached) == (0, 0, 1)
-    write_all(workspace, again, order(workspace, again, "1.1", refresh=True), no_report)
+    describe_batch(workspace, again, order(workspace, again, "1.1", refresh=True), no_report)
     assert len(endpoint.requests) == before + 1

@@ -4,23 +4,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corpuscope.tools.clustering.pipeline import Material, graph_of
+from corpuscope.tools.clustering.pipeline import Material, corpus_graph
 from corpuscope.tools.clustering.stability import (
     ROUNDS,
     Clustered,
-    meanings,
+    format_stability,
     points_of,
-    said,
     stability,
-    word_for,
+    stability_meanings,
+    stability_word,
 )
-from corpuscope.tools.clustering.tree import order
 from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import Report, Result, Stability, Watch
-from corpuscope.tools.runs.assembly import parameters_of
-from corpuscope.tools.store.runs import original
-from corpuscope.tools.workspace.reading import read
-from corpuscope.tools.workspace.selection import DatasetName, RunId, Selection, select
+from corpuscope.tools.runs.assembly import clustering_parameters
+from corpuscope.tools.store.runs import original_run
+from corpuscope.tools.workspace.arguments import DatasetName, RunId
+from corpuscope.tools.workspace.reading import load_dataset
+from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_SHOWN = 60
@@ -43,7 +44,7 @@ class StabilityLine(Result):
 
     def as_text(self) -> str:
         """The cluster in a line."""
-        return f"{self.id}: {said(self.score)}: {self.label} ({self.size:,} records)"
+        return f"{self.id}: {format_stability(self.score)}: {self.label} ({self.size:,} records)"
 
 
 class StabilityResult(Result):
@@ -77,7 +78,7 @@ class StabilityResult(Result):
             lines.append(f"… {self.checked - len(self.clusters)} more, of other layers.")
         if self.not_checked:
             lines.append(f"Not checked (found by drilling down): {', '.join(self.not_checked)}.")
-        if meaning := meanings([line.score for line in self.clusters]):
+        if meaning := stability_meanings([line.score for line in self.clusters]):
             lines.append(meaning)
         return "\n".join(lines)
 
@@ -119,19 +120,21 @@ def _scores(
     run = selection.run
     members = workspace.runs.members(run)
     report(0.01, f"reading '{selection.card.name}'")
-    reading = read(workspace, selection.card, set(members.ids))
+    reading = load_dataset(workspace, selection.card, set(members.ids))
     corpus = reading.corpus
     if not corpus.ids:
         raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
-    parameters = parameters_of(original(workspace.runs, run))
+    parameters = clustering_parameters(original_run(workspace.runs, run))
     report(READ_SHARE, f"searching neighbours of {len(corpus.texts):,} distinct texts")
-    graph = graph_of(corpus.vectors, parameters, reading.memory)
+    graph = corpus_graph(corpus.vectors, parameters, reading.memory)
     clustered = Clustered(Material(graph, corpus.vectors, corpus.weights), parameters)
     return stability(
         clustered,
         points_of(run, members, corpus),
         rounds,
-        lambda done, said: report(GRAPH_SHARE + (1 - GRAPH_SHARE) * done, said),
+        lambda done, format_stability: report(
+            GRAPH_SHARE + (1 - GRAPH_SHARE) * done, format_stability
+        ),
     )
 
 
@@ -141,9 +144,9 @@ def _result(selection: Selection, known: Stability) -> StabilityResult:
     recommended = {node.id for node in selection.standing_in(run.recommended)}
     shakiest = sorted(
         checked,
-        key=lambda node: (node.id not in recommended, known.scores[node.id], order(node.id)),
+        key=lambda node: (node.id not in recommended, known.scores[node.id], id_sort_key(node.id)),
     )
-    words = [word_for(score) for id, score in known.scores.items() if id in recommended]
+    words = [stability_word(score) for id, score in known.scores.items() if id in recommended]
     return StabilityResult(
         dataset=selection.card.name,
         run=run.id,
@@ -156,11 +159,11 @@ def _result(selection: Selection, known: Stability) -> StabilityResult:
                 label=selection.label(node),
                 size=node.size,
                 score=known.scores[node.id],
-                word=word_for(known.scores[node.id]),
+                word=stability_word(known.scores[node.id]),
             )
             for node in shakiest[:MOST_SHOWN]
         ],
         not_checked=sorted(
-            (node.id for node in run.nodes if node.id not in known.scores), key=order
+            (node.id for node in run.nodes if node.id not in known.scores), key=id_sort_key
         ),
     )

@@ -14,43 +14,34 @@ from corpuscope.tools.clustering.pipeline import (
     Clustering,
     Parameters,
     Space,
+    drop_coarser_layers,
     find_clusters,
-    without_coarser,
 )
-from corpuscope.tools.clustering.searching import chosen_search
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.schema import DatasetCard, Report, Run, Watch
-from corpuscope.tools.describing.evidence import clean_text
-from corpuscope.tools.runs import assignment as assigning
-from corpuscope.tools.runs import drill_down as drilling
+from corpuscope.tools.core.schema import DatasetCard, Members, Report, Run, Watch
+from corpuscope.tools.core.text import clean_text
+from corpuscope.tools.runs import assignment, drill_down
 from corpuscope.tools.runs.assembly import (
     centrality,
     described_nodes,
     recorded_members,
     recorded_run,
-    settled,
+    run_parameters,
 )
 from corpuscope.tools.runs.inheritance import (
-    carried,
-    centroids_of,
+    cluster_centroids,
+    earlier_labels,
+    inherit,
     kept_centroids,
     newest_like,
     of_all_sizes,
-    shown_before,
 )
 from corpuscope.tools.runs.run_map import draw_map
 from corpuscope.tools.store.locks import dataset_lock
-from corpuscope.tools.store.runs import Members, keep_focus
-from corpuscope.tools.workspace.reading import Reading, read
-from corpuscope.tools.workspace.selection import (
-    DatasetName,
-    Focus,
-    RunId,
-    Selection,
-    WhereFilter,
-    as_id,
-    stored,
-)
+from corpuscope.tools.store.runs import write_focus
+from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
+from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
+from corpuscope.tools.workspace.selection import Selection, select_stored
 from corpuscope.tools.workspace.workspace import Workspace
 
 # The shares of the time: reading, then clustering, then words and saving; the rest is the map.
@@ -134,13 +125,13 @@ def cluster(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
                 "puts all records that are new into the clusters that the run has."
             )
-        return _assign(workspace, watch, stored(workspace, dataset, run), focus)
+        return _assign(workspace, watch, select_stored(workspace, dataset, run), focus)
     if within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     if within is not None:
-        selection = stored(workspace, dataset, run)
+        selection = select_stored(workspace, dataset, run)
         selection.check_current()
-        several = drilling.outermost(selection, [within] if isinstance(within, str) else within)
+        several = drill_down.outermost(selection, [within] if isinstance(within, str) else within)
         if len(several) == 1:
             return _drill(workspace, watch, selection, several[0], parameters, focus)
         union = _union(workspace, selection, several)
@@ -161,21 +152,21 @@ def _find(
     corpus = reading.corpus
     earlier = newest_like(workspace.runs, chosen.card, chosen.where)
     if earlier:
-        before = shown_before(workspace.runs, earlier, corpus)
+        before = earlier_labels(workspace.runs, earlier, corpus)
         parameters = replace(parameters, before=before)
     found = _found(workspace, chosen.card, reading, parameters, watch.report)
     deeper = found.choice.recommended - earlier.recommended if earlier else 0
     if earlier and deeper > 0 and of_all_sizes(earlier):
         # A heading more above the themes would change all their ids.
-        found = without_coarser(found, corpus.weights, deeper)
+        found = drop_coarser_layers(found, corpus.weights, deeper)
     watch.report(FOUND_SHARE, "choosing keywords and examples")
     nodes = described_nodes(corpus, found, workspace.redact)
-    kept = settled(parameters, found, chosen.where)
+    kept = run_parameters(parameters, found, chosen.where)
     members = recorded_members(corpus, found)
     draft = recorded_run(chosen.card, corpus, found, nodes, members, kept)
     draft = draft.model_copy(update={"parent_run": chosen.parent_run, "within": chosen.within})
-    centroids = centroids_of(corpus, found.tree)
-    new = carried(workspace.runs, chosen.card, draft, members, centroids)
+    centroids = cluster_centroids(corpus, found.tree)
+    new = inherit(workspace.runs, chosen.card, draft, members, centroids)
     # The answer first: a run is saved only when it can be told about.
     selection = Selection(chosen.card, new.run, new.descriptions)
     result = told(workspace, selection, carried=new)
@@ -191,7 +182,7 @@ def _union(workspace: Workspace, selection: Selection, clusters: list[str]) -> _
     """The records in any of the clusters; such a run has to be named, like one of a filter."""
     run = selection.run
     members = workspace.runs.members(run)
-    ids = {record for one in clusters for record in drilling.inside(run, members, one)}
+    ids = {record for one in clusters for record in drill_down.records_within(run, members, one)}
     where = json.dumps({"cluster": clusters, "run": run.id})
     return _Chosen(selection.card, ids, where, run.id, ", ".join(clusters))
 
@@ -200,12 +191,12 @@ def _assign(
     workspace: Workspace, watch: Watch, selection: Selection, focus: str | None
 ) -> ClusterResult:
     """A new run: the clusters of an earlier one, with the records that it does not know."""
-    assigning.check(selection, workspace.redact)
+    assignment.check(selection, workspace.redact)
     corpus = _read(workspace, selection.card, None, watch.report).corpus
     members = workspace.runs.members(selection.run)
     watch.report(READ_SHARE, "searching the neighbours of new records")
     folder = workspace.runs.folder(selection.run.dataset, selection.run.id)
-    grown = assigning.grown(selection, members, corpus, kept_centroids(folder))
+    grown = assignment.assign_records(selection, members, corpus, kept_centroids(folder))
     new = grown.carried
     result = told(workspace, Selection(selection.card, new.run, new.descriptions))
     saved = _saved(workspace, new.run, new.members, new.keep, focus)
@@ -226,7 +217,7 @@ def _drill(
     focus: str | None,
 ) -> ClusterResult:
     members = workspace.runs.members(selection.run)
-    inside = drilling.inside(selection.run, members, within)
+    inside = drill_down.records_within(selection.run, members, within)
     if not inside:
         raise BadInput(f"Nothing to split: {within} is empty in run {selection.run.id}.")
     reading = _read(workspace, selection.card, inside, watch.report)
@@ -241,16 +232,16 @@ def _drill(
             update=whole | {"top": [], "clusters": 0}
         )
     nodes = described_nodes(corpus, found, workspace.redact)
-    part = drilling.Part(within, corpus, found, nodes, centrality(corpus, found))
-    kept = settled(parameters, found, None) | {"where": selection.run.parameters["where"]}
-    child, moved = drilling.grafted(selection.run, members, part)
+    part = drill_down.Part(within, corpus, found, nodes, centrality(corpus, found))
+    kept = run_parameters(parameters, found, None) | {"where": selection.run.parameters["where"]}
+    child, moved = drill_down.replace_subtree(selection.run, members, part)
     child = child.model_copy(update={"parameters": kept})
     result = told(workspace, Selection(selection.card, child, {}), within)
     saved = _saved(
         workspace,
         child,
         moved,
-        lambda folder: drilling.keep_what_holds(workspace.runs, selection, child, folder),
+        lambda folder: drill_down.keep_what_holds(workspace.runs, selection, child, folder),
         focus,
     )
     drawn = "ready" if workspace.runs.map(saved) is not None else "not drawn yet"
@@ -281,7 +272,7 @@ def _saved(
     def keep(folder: Path) -> None:
         inherit(folder)
         if focus:
-            keep_focus(folder, clean_text(focus))
+            write_focus(folder, clean_text(focus))
 
     with dataset_lock(workspace.home, run.dataset):
         if workspace.store.card(run.dataset).collection != run.collection:
@@ -291,9 +282,9 @@ def _saved(
 
 def _read(
     workspace: Workspace, card: DatasetCard, chosen: set[str] | None, report: Report
-) -> Reading:
+) -> LoadedDataset:
     report(0.01, f"reading '{card.name}'")
-    reading = read(workspace, card, chosen)
+    reading = load_dataset(workspace, card, chosen)
     count = len(reading.corpus.ids)
     if not count:
         raise BadInput(
@@ -307,7 +298,7 @@ def _read(
 def _found(
     workspace: Workspace,
     card: DatasetCard,
-    reading: Reading,
+    reading: LoadedDataset,
     parameters: Parameters,
     report: Report,
 ) -> Clustering:
@@ -317,5 +308,5 @@ def _found(
         report(READ_SHARE + (FOUND_SHARE - READ_SHARE) * fraction, message)
 
     raw = parameters.space == "embedding"
-    search = chosen_search(workspace.store, card, reading.corpus, raw=raw)
+    search = choose_search(workspace.store, card, reading.corpus, raw=raw)
     return find_clusters(reading.corpus, parameters, part, reading.memory, search)

@@ -1,10 +1,9 @@
 """The page of one cluster in Markdown."""
 
-from corpuscope.tools.clustering.stability import meanings, said
-from corpuscope.tools.core.excerpts import shortened
-from corpuscope.tools.describing.evidence import redacted_evidence
-from corpuscope.tools.describing.proof import MEANING
-from corpuscope.tools.describing.proof import said as proof_said
+from corpuscope.tools.clustering.stability import format_stability, stability_meanings
+from corpuscope.tools.core.text import shorten
+from corpuscope.tools.describing.evidence import redact_evidence
+from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof
 from corpuscope.tools.workspace.selection import select
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -25,22 +24,25 @@ def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> 
     lines = [f"# {node.id}: {selection.label(node)}", ""]
     if description is not None:
         lines += [" ".join(sentence.text for sentence in description.summary), ""]
-        lines += [f"Described by {description.author}; {proof_said(description.proof)}.", ""]
+        lines += [f"Described by {description.author}; {format_proof(description.proof)}.", ""]
         if description.misfits:
             lines += [f"Does not fit: {description.misfits}", ""]
         if description.proof:
-            lines += [MEANING, ""]
+            lines += [PROOF_MEANING, ""]
     if held := workspace.runs.stability(selection.run):
         score = held.scores.get(node.id)
-        lines += [f"Does it hold? {said(score)}. {meanings([score]) or ''}".strip(), ""]
+        lines += [
+            f"Does it hold? {format_stability(score)}. {stability_meanings([score]) or ''}".strip(),
+            "",
+        ]
     evidence = workspace.runs.evidence(selection.run, node.id)
     if evidence is not None:
-        return "\n".join([*lines, redacted_evidence(evidence, workspace.redact).as_text()])
+        return "\n".join([*lines, redact_evidence(evidence, workspace.redact).as_text()])
     lines.append(f"{node.size:,} records, {node.share:.1%} of all.")
     lines.append(f"Keywords: {', '.join(node.keywords) or 'none'}")
     records = workspace.store.fetch(selection.card, node.exemplars)
     for id in node.exemplars:
         if id in records:
-            text = shortened(workspace.redact(records[id].text), TEXT_CHARACTERS)
+            text = shorten(workspace.redact(records[id].text), TEXT_CHARACTERS)
             lines.append(f"- {text} [{id}]")
     return "\n".join(lines)

@@ -1,13 +1,13 @@
 """What the tool `cluster` answers: the run in counts, its largest clusters, and what changed."""
 
 from corpuscope.tools.clustering.noise import noise_sentence
-from corpuscope.tools.core.excerpts import shortened
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import NOISE, Layer, Node, Result
+from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.runs.changes import Comparison, Piece
 from corpuscope.tools.runs.inheritance import Carried
-from corpuscope.tools.workspace.selection import Selection, as_shown
+from corpuscope.tools.workspace.selection import Selection, redact_selection
 from corpuscope.tools.workspace.workspace import Workspace
 
 TOP_CLUSTERS = 12
@@ -130,7 +130,7 @@ def told(
     `selection` may hold a run that is not saved yet, with words as they are kept; `carried` is
     what it took over.
     """
-    selection = as_shown(selection, workspace.redact)
+    selection = redact_selection(selection, workspace.redact)
     run = selection.run
     shown = selection.standing_in(run.recommended) if split is None else selection.children(split)
     size, noise = run.records, run.noise
@@ -203,7 +203,7 @@ def _top(
                 size=node.size,
                 share=round(node.size / max(1, size), 6),
                 keywords=node.keywords,
-                exemplar=shortened(workspace.redact(records[shows].text), EXEMPLAR_CHARACTERS),
+                exemplar=shorten(workspace.redact(records[shows].text), EXEMPLAR_CHARACTERS),
             )
         )
     return top

@@ -8,10 +8,11 @@ from pydantic import Field
 from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import Result, Run
-from corpuscope.tools.runs.changes import Comparison, compare, places_of, records_staying
+from corpuscope.tools.runs.changes import Comparison, compare, recommended_places, records_staying
 from corpuscope.tools.runs.inheritance import earlier_runs
 from corpuscope.tools.runs.matching import Overlaps, overlaps, same_clusters
-from corpuscope.tools.workspace.selection import DatasetName, RunId, select
+from corpuscope.tools.workspace.arguments import DatasetName, RunId
+from corpuscope.tools.workspace.selection import select
 from corpuscope.tools.workspace.workspace import Workspace
 
 CHANGES_TOLD = 25
@@ -128,7 +129,7 @@ def _part(run: Run, redact: Redact) -> str:
 def _agreement(before: Run, after: Run, shared: Overlaps) -> float:
     from sklearn.metrics import adjusted_mutual_info_score
 
-    old, new = places_of(before, shared, 0), places_of(after, shared, 1)
+    old, new = recommended_places(before, shared, 0), recommended_places(after, shared, 1)
     counts = np.fromiter(shared.pairs.values(), np.int64)
     labels = [
         np.repeat(np.unique(places, return_inverse=True)[1], counts)

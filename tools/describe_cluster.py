@@ -5,37 +5,30 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.clustering.tree import is_within
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
-from corpuscope.tools.core.excerpts import shortened
+from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Node, Sentence, Watch
+from corpuscope.tools.core.text import clean_text, shorten
 from corpuscope.tools.describing.batch import (
-    Order,
-    expected_usage,
-    in_waves,
+    DescriptionOrder,
+    describe_batch,
+    expected_batch_usage,
+    prompt_context,
     take_names,
-    wording_of,
-    write_all,
+    waves,
 )
-from corpuscope.tools.describing.evidence import Evidence, clean_text
-from corpuscope.tools.describing.gathering import gather
-from corpuscope.tools.describing.prompting import yourself_text
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.gathering import gather_tasks
+from corpuscope.tools.describing.prompting import assistant_prompt
 from corpuscope.tools.describing.result import (
     DescribeResult,
     Detail,
     Failure,
-    cost_of,
-    described,
+    described_cluster,
+    usage_cost,
 )
-from corpuscope.tools.workspace.selection import (
-    DatasetName,
-    Focus,
-    RunId,
-    Selection,
-    as_id,
-    select,
-    shown_words,
-)
+from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, as_id
+from corpuscope.tools.workspace.selection import Selection, redact_description, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 ALL, TREE = "all", "tree"
@@ -92,7 +85,7 @@ def describe_cluster(
         workspace.runs.save_focus(selection.run, said)
     watch.report(0.02, "gathering evidence")
     if (writer := workspace.writer) is not None:
-        order = Order(writer, nodes, refresh, verify, max_calls, said)
+        order = DescriptionOrder(writer, nodes, refresh, verify, max_calls, said)
         result = _by_the_model(workspace, watch, selection, order, estimate)
     elif estimate or verify or max_calls is not None:
         raise BadInput(
@@ -115,42 +108,46 @@ def _for_the_assistant(
     known = {} if refresh else there
     missing = [node for node in nodes if node.id not in known]
     # Headings come later: they are named from their parts.
-    waves = in_waves([node.id for node in missing])
+    levels = waves([node.id for node in missing])
     first = sorted(
-        (node for node in missing if node.id in waves[0]) if waves else [],
+        (node for node in missing if node.id in levels[0]) if levels else [],
         key=lambda node: -node.size,
     )
     titles = {id: workspace.redact(one.title) for id, one in there.items()}
-    packs = gather(workspace, selection, first[:MOST_PACKS])
+    packs = gather_tasks(workspace, selection, first[:MOST_PACKS])
     shown = _fitting([pack.evidence.with_titles(titles) for pack in packs])
     for evidence in shown:
         runs.save_evidence(selection.run, evidence)
     ids = [evidence.cluster for evidence in shown]
     held = runs.stability(selection.run)
     scores = held.scores if held else {}
-    wording = wording_of(workspace, selection)
+    wording = prompt_context(workspace, selection)
     return _result(workspace, selection, [node for node in nodes if node.id in known]).model_copy(
         update={
             "to_write": ids,
             "remaining": [node.id for node in missing if node.id not in ids],
             "refresh": refresh,
-            "evidence": yourself_text(wording, shown) if shown else None,
+            "evidence": assistant_prompt(wording, shown) if shown else None,
             "stability": {id: scores[id] for id in ids if id in scores},
         }
     )
 
 
 def _by_the_model(
-    workspace: Workspace, watch: Watch, selection: Selection, order: Order, estimate: bool
+    workspace: Workspace,
+    watch: Watch,
+    selection: Selection,
+    order: DescriptionOrder,
+    estimate: bool,
 ) -> DescribeResult:
     """The descriptions that there are after the model has written what was missing."""
     if estimate:
-        usage = expected_usage(workspace, selection, order)
+        usage = expected_batch_usage(workspace, selection, order)
         there = [node for node in order.nodes if node.id in selection.descriptions]
-        update = {"estimate": cost_of(usage, order.writer)}
+        update = {"estimate": usage_cost(usage, order.writer)}
         return _result(workspace, selection, there).model_copy(update=update)
-    written = write_all(workspace, selection, order, watch.report)
-    used = cost_of(written.usage, order.writer, written.seconds)
+    written = describe_batch(workspace, selection, order, watch.report)
+    used = usage_cost(written.usage, order.writer, written.seconds)
     asked = written.usage.calls or written.usage.cached
     if written.failures and len(written.failures) == len(order.nodes):
         spent = f" The model used {used.as_text()}." if asked else ""
@@ -178,7 +175,8 @@ def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -
         run=selection.run.id,
         focus=workspace.redact(workspace.runs.focus(selection.run)),
         descriptions=[
-            described(node, shown_words(saved[node.id], workspace.redact), held) for node in nodes
+            described_cluster(node, redact_description(saved[node.id], workspace.redact), held)
+            for node in nodes
         ],
         failures=[],
         to_write=[],
@@ -238,7 +236,7 @@ def _with_texts(
 
     def quoted(sentence: Sentence) -> Sentence:
         quotes = [
-            f'"{shortened(workspace.redact(records[i].text), QUOTED_CHARACTERS)}" [{i}]'
+            f'"{shorten(workspace.redact(records[i].text), QUOTED_CHARACTERS)}" [{i}]'
             for i in sentence.records
             if i in records
         ]

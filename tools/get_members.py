@@ -6,20 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from corpuscope.tools.clustering.noise import Kind, kind_of
+from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shown_metadata
 from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, Record, Result, Scalar
-from corpuscope.tools.store.runs import Members
-from corpuscope.tools.workspace.selection import (
-    ClusterId,
-    DatasetName,
-    RunId,
-    WhereFilter,
-    rows_of,
-    select,
-)
+from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar
+from corpuscope.tools.core.text import shorten
+from corpuscope.tools.workspace.arguments import ClusterId, DatasetName, RunId, WhereFilter
+from corpuscope.tools.workspace.selection import cluster_rows, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 
@@ -38,7 +32,7 @@ class MemberLine(Result):
     def as_text(self) -> str:
         """The record in a line or more."""
         why = f" ({self.noise_reason})" if self.noise_reason else ""
-        return f"[{self.id}] {self.text}{about(self.metadata)}{why}"
+        return f"[{self.id}] {self.text}{metadata_line(self.metadata)}{why}"
 
 
 class MemberPage(Result):
@@ -82,7 +76,7 @@ def get_members(
     ] = "central",
     where: WhereFilter = None,
     noise_reason: Annotated[
-        Kind | None,
+        NoiseKind | None,
         Field(
             description="Of the noise only this kind: between two clusters, at the edge of one, in "
             "a small group, isolated, or diffuse (near others, but in no dense group)."
@@ -101,7 +95,7 @@ def get_members(
     selection = select(workspace, dataset, run)
     selection.check(cluster)
     members = workspace.runs.members(selection.run)
-    rows = rows_of(selection.run, members, cluster)
+    rows = cluster_rows(selection.run, members, cluster)
     if noise_reason is not None:
         rows = _noise_of_kind(selection.run.id, members, rows, cluster, noise_reason)
     if where:
@@ -130,13 +124,15 @@ def get_members(
 
 
 def _noise_of_kind(
-    run: str, members: Members, rows: NDArray[np.int64], cluster: str, kind: Kind
+    run: str, members: Members, rows: NDArray[np.int64], cluster: str, kind: NoiseKind
 ) -> NDArray[np.int64]:
     if cluster != NOISE:
         raise BadInput(f"noise_reason fits cluster='{NOISE}' only, not '{cluster}'. Leave it out.")
     if members.noise_reasons is None:
         raise NotReady(f"Run {run} was made before reasons were kept. Cluster again to get them.")
-    return np.array([r for r in rows if kind_of(members.noise_reasons[r]) == kind], dtype=np.int64)
+    return np.array(
+        [r for r in rows if noise_kind(members.noise_reasons[r]) == kind], dtype=np.int64
+    )
 
 
 def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) -> NDArray[np.int64]:
@@ -151,7 +147,7 @@ def _line(record: Record, members: Members, row: int, most: int, redact: Redact)
     reasons = members.noise_reasons
     return MemberLine(
         id=record.id,
-        text=shortened(redact(record.text), most),
+        text=shorten(redact(record.text), most),
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
         noise_reason=None if reasons is None else str(reasons[row]) or None,

@@ -9,22 +9,20 @@ from pydantic import BeforeValidator, Field
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import NOISE, Author, Description, Proof, Result, Watch
 from corpuscope.tools.describing.answers import Rules
-from corpuscope.tools.describing.batch import wording_of
-from corpuscope.tools.describing.describe import proved
-from corpuscope.tools.describing.gathering import Pack, gather
+from corpuscope.tools.describing.batch import prompt_context
+from corpuscope.tools.describing.describe import prove_description
+from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import open_judge
-from corpuscope.tools.describing.prompting import yourself_text
-from corpuscope.tools.describing.proof import MEANING, said, word_for
-from corpuscope.tools.describing.submissions import GivenAnswer, checked, improvements, in_one_piece
-from corpuscope.tools.workspace.selection import (
-    DatasetName,
-    RunId,
-    Selection,
-    as_id,
-    rows_of,
-    select,
-    shown_words,
+from corpuscope.tools.describing.prompting import assistant_prompt
+from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof, proof_word
+from corpuscope.tools.describing.submissions import (
+    GivenAnswer,
+    check_submission,
+    improvements,
+    single_submission,
 )
+from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.selection import Selection, cluster_rows, redact_description, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_ANSWERS = 100
@@ -45,7 +43,7 @@ class LabelledCluster(Result):
     def as_text(self) -> str:
         """One line, and why it should be better."""
         improve = f"\n  Improve it: {self.improve}" if self.improve else ""
-        return f"Saved for {self.cluster}: {self.title} ({said(self.proof)}).{improve}"
+        return f"Saved for {self.cluster}: {self.title} ({format_proof(self.proof)}).{improve}"
 
 
 class Refused(Result):
@@ -75,7 +73,7 @@ class Labelled(Result):
         lines = [f"Run {self.run} of '{self.dataset}', by {self.author}."]
         lines += [one.as_text() for one in [*self.saved, *self.refused]]
         if any(one.proof for one in self.saved):
-            lines.append(MEANING)
+            lines.append(PROOF_MEANING)
         if self.undescribed:
             lines.append(f"Still without a description: {', '.join(self.undescribed)}.")
         return "\n".join(lines)
@@ -126,7 +124,7 @@ def label_cluster(
     given = _given(selection, answers or [], single)
     watch.report(0.1, "gathering the texts to try them on")
     nodes = [selection.node(id) for id in given.answers]
-    packs = {pack.evidence.cluster: pack for pack in gather(workspace, selection, nodes)}
+    packs = {pack.evidence.cluster: pack for pack in gather_tasks(workspace, selection, nodes)}
     found, refused = _checked(workspace, selection, given, packs, author)
     refused = [*given.refused, *refused]
     if not found:
@@ -135,10 +133,10 @@ def label_cluster(
     new = {id: packs[id] for id in found}
     judge = open_judge(workspace, selection.card, list(new.values()))
     for id, description in found.items():
-        found[id] = proved(judge, description, new[id])
+        found[id] = prove_description(judge, description, new[id])
         workspace.runs.save_description(selection.run, found[id])
     known = {
-        id: shown_words(one, workspace.redact)
+        id: redact_description(one, workspace.redact)
         for id, one in workspace.runs.descriptions(selection.run).items()
     }
     better = improvements(new, known, judge)
@@ -152,7 +150,7 @@ def label_cluster(
                 cluster=id,
                 title=known[id].title,
                 proof=one.proof,
-                proof_word=word_for(one.proof),
+                proof_word=proof_word(one.proof),
                 improve=better.get(id),
             )
             for id, one in found.items()
@@ -173,7 +171,7 @@ def _given(
             "Give `answers`, a list with cluster, title and summary for each, or a single one as "
             "`cluster`, `title`, `summary` and `records`; not both."
         )
-    every = [in_one_piece(*single)] if single else answers
+    every = [single_submission(*single)] if single else answers
     found: dict[str, GivenAnswer] = {}
     refused = []
     for answer in every:
@@ -204,13 +202,13 @@ def _checked(
     workspace: Workspace,
     selection: Selection,
     given: _Given,
-    packs: dict[str, Pack],
+    packs: dict[str, DescriptionTask],
     author: Author,
 ) -> tuple[dict[str, Description], list[Refused]]:
     """The descriptions of the answers that are sound, and the others with the reason."""
     members = workspace.runs.members(selection.run)
-    wording = replace(wording_of(workspace, selection), focus="")
-    instructions = yourself_text(wording, [])
+    wording = replace(prompt_context(workspace, selection), focus="")
+    instructions = assistant_prompt(wording, [])
     found: dict[str, Description] = {}
     refused = []
     for id, answer in given.answers.items():
@@ -219,11 +217,11 @@ def _checked(
             workspace.runs.evidence(selection.run, id) or packs[id].evidence,
             workspace.language,
             instructions,
-            {members.ids[row] for row in rows_of(selection.run, members, id)},
+            {members.ids[row] for row in cluster_rows(selection.run, members, id)},
             free=author == "person",
         )
         try:
-            found[id] = checked(answer, rules, author, given.whole)
+            found[id] = check_submission(answer, rules, author, given.whole)
         except ValueError as error:
             refused.append(Refused(cluster=id, reason=str(error)))
     return found, refused

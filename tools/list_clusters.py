@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.clustering.noise import noise_sentence
-from corpuscope.tools.clustering.stability import known_word, meanings, said
-from corpuscope.tools.clustering.tree import order
+from corpuscope.tools.clustering.stability import format_stability, known_word, stability_meanings
 from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import NOISE, Author, Layer, Node, Result, Stability
-from corpuscope.tools.describing.proof import MEANING, word_for
-from corpuscope.tools.workspace.selection import DatasetName, RunId, Selection, as_id, select
+from corpuscope.tools.describing.proof import PROOF_MEANING, proof_word
+from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 KEYWORDS_SHOWN = 6
@@ -43,7 +44,7 @@ class ClusterLine(Result):
         words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
         named = f"{self.title} ({words})" if self.title else words
         below = f", {self.children} sub-clusters" if self.children else ""
-        holds = f", {said(self.stability)}" if self.stability_word else ""
+        holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         origin = ", named from keywords only" if self.author == "keywords" else ""
         proven = "" if self.proof is None else f", proof {self.proof:.2f} {self.proof_word}"
         size = f"{self.size:,} records ({self.share:.1%})"
@@ -94,8 +95,8 @@ class ClusterPage(Result):
                 )
                 lines.append(f"Layers (clusters; * recommended): {counts}.")
         if any(line.proof is not None for line in self.clusters):
-            lines.append(MEANING)
-        if meaning := meanings([line.stability for line in self.clusters]):
+            lines.append(PROOF_MEANING)
+        if meaning := stability_meanings([line.stability for line in self.clusters]):
             lines.append(meaning)
         if self.next_offset is not None:
             lines.append(f"More: call again with offset={self.next_offset}.")
@@ -178,7 +179,7 @@ def cluster_line(selection: Selection, node: Node, known: Stability | None) -> C
         children=len(selection.children(node.id)),
         author=description.author if description else None,
         proof=proof.auc if proof else None,
-        proof_word=word_for(proof) if proof else None,
+        proof_word=proof_word(proof) if proof else None,
         stability=known.scores.get(node.id) if known else None,
         stability_word=known_word(known, node.id),
     )
@@ -186,8 +187,8 @@ def cluster_line(selection: Selection, node: Node, known: Stability | None) -> C
 
 def _sort_key(selection: Selection, sort: str) -> Callable[[Node], Any]:
     keys: dict[str, Callable[[Node], Any]] = {
-        "size": lambda node: (-node.size, order(node.id)),
-        "id": lambda node: order(node.id),
+        "size": lambda node: (-node.size, id_sort_key(node.id)),
+        "id": lambda node: id_sort_key(node.id),
         "title": lambda node: selection.label(node).casefold(),
     }
     return keys[sort]

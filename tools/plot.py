@@ -8,24 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.clustering.tree import is_within
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.excerpts import redacted_in
+from corpuscope.tools.core.excerpts import redact_value
+from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, Floats, Ints, Record, Result, Scalar, Watch
-from corpuscope.tools.plotting import interactive as figure
+from corpuscope.tools.core.schema import NOISE, Floats, Ints, Members, Record, Result, Scalar, Watch
+from corpuscope.tools.plotting import interactive
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView
 from corpuscope.tools.runs.run_map import ensure_map
-from corpuscope.tools.store.runs import Members
-from corpuscope.tools.workspace.selection import (
-    DatasetName,
-    RunId,
-    Selection,
-    as_id,
-    rows_of,
-    select,
-)
+from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.selection import Selection, cluster_rows, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 CLUSTER = "cluster"
@@ -145,9 +138,9 @@ def _default_page(workspace: Workspace, selection: Selection) -> Path:
 
 def _draw(view: MapView, page: Path, picture: Path, watch: Watch) -> None:
     watch.report(0.7, "drawing")
-    page.write_text(figure.interactive_html(view), encoding="utf-8")
+    page.write_text(interactive.interactive_html(view), encoding="utf-8")
     watch.report(0.85, "making the picture")
-    picture.write_bytes(figure.interactive_png(view) or static_png(view))
+    picture.write_bytes(interactive.interactive_png(view) or static_png(view))
 
 
 def _checked_picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:
@@ -160,7 +153,7 @@ def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArra
     if cluster is None:
         return np.arange(len(members.ids))
     selection.check(cluster)
-    return rows_of(selection.run, members, cluster)
+    return cluster_rows(selection.run, members, cluster)
 
 
 def _by_cluster(
@@ -194,7 +187,7 @@ def _by_column(
         )
     named = [_named(record.metadata.get(column)) for record in shown]
     # The picture goes to the model, and what reads alike there is one colour.
-    told = {name: redacted_in(column, name, redact) for name in set(named)}
+    told = {name: redact_value(column, name, redact) for name in set(named)}
     values = [told[name] for name in named]
     counts: dict[str, int] = {}
     for value in values:

@@ -5,20 +5,22 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, about, shortened, shown_metadata
-from corpuscope.tools.core.schema import COLUMN, NOISE, DatasetCard, Hit, Result, Run, Scalar
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shown_metadata
+from corpuscope.tools.core.schema import (
+    COLUMN,
+    NOISE,
+    DatasetCard,
+    Hit,
+    Members,
+    Result,
+    Run,
+    Scalar,
+)
+from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.store.neighbour_search import MOST_HITS
-from corpuscope.tools.store.runs import Members
-from corpuscope.tools.workspace.selection import (
-    DatasetName,
-    RunId,
-    Selection,
-    WhereFilter,
-    as_id,
-    as_shown,
-    rows_of,
-)
+from corpuscope.tools.workspace.arguments import DatasetName, RunId, WhereFilter, as_id
+from corpuscope.tools.workspace.selection import Selection, cluster_rows, redact_selection
 from corpuscope.tools.workspace.workspace import Workspace
 
 
@@ -39,7 +41,7 @@ class SearchHit(Result):
         place = f", in {self.cluster}: {self.theme}" if self.cluster else ""
         if self.cluster == NOISE:
             place = f", {NOISE}"
-        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}{about(self.metadata)}"
+        return f"[{self.id}] ({self.score:.3f}{place}) {self.text}{metadata_line(self.metadata)}"
 
 
 class SearchResult(Result):
@@ -104,7 +106,7 @@ def search(
         hits=[
             SearchHit(
                 id=hit.record.id,
-                text=shortened(workspace.redact(hit.record.text), PAGE_CHARACTERS // limit),
+                text=shorten(workspace.redact(hit.record.text), PAGE_CHARACTERS // limit),
                 score=round(hit.score, 4),
                 cluster=places.get(hit.record.id),
                 theme=themes.get(str(places.get(hit.record.id))),
@@ -120,7 +122,7 @@ def _themes(workspace: Workspace, card: DatasetCard, run: Run | None) -> dict[st
     if run is None:
         return {}
     kept = Selection(card, run, workspace.runs.descriptions(run))
-    selection = as_shown(kept, workspace.redact)
+    selection = redact_selection(kept, workspace.redact)
     return {node.id: selection.label(node) for node in run.nodes}
 
 
@@ -138,7 +140,7 @@ def _hits(
     embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
     vector = embedder.embed_query(query)
     if not vector.any():
-        asked = shortened(workspace.redact(query), 60)
+        asked = shorten(workspace.redact(query), 60)
         raise BadInput(f"'{asked}' has no word that the dataset knows. Use other words.")
     if embedder.dim != card.dim:
         raise BadInput(
@@ -153,7 +155,7 @@ def _inside(run: Run | None, members: Members | None, cluster: str | None) -> se
         return None
     if cluster != NOISE and all(node.id != cluster for node in run.nodes):
         raise NotFound(f"No cluster '{cluster[:20]}' in run {run.id}. See `list-clusters`.")
-    return {members.ids[row] for row in rows_of(run, members, cluster)}
+    return {members.ids[row] for row in cluster_rows(run, members, cluster)}
 
 
 def _note(card: DatasetCard) -> str | None:

@@ -22,7 +22,7 @@ from corpuscope.server.app import build_server
 from corpuscope.server.settings import read_settings
 from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.schema import DatasetCard, Record
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.tree import parent_of
+from corpuscope.tools.core.ids import parent_of
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Ints
 

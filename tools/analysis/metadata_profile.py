@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.core.schema import ColumnType, Frozen, Scalar
-from corpuscope.tools.describing.evidence import LABEL_CHARACTERS, clean_text, shorten
-from corpuscope.tools.ingestion.columns import is_missing
+from corpuscope.tools.core.text import clean_text, shorten_middle
+from corpuscope.tools.core.values import is_missing
+from corpuscope.tools.describing.evidence import LABEL_CHARACTERS
 
 FEWEST_RECORDS = 10
 """Of fewer records, inside or elsewhere, shares and medians say nothing."""
@@ -142,7 +143,7 @@ def profile(
     numbers: list[_Found] = []
     dates: list[Trait] = []
     for column, kind in columns.items():
-        name = shorten(clean_text(column), COLUMN_CHARACTERS)
+        name = shorten_middle(clean_text(column), COLUMN_CHARACTERS)
         here = [record.get(column) for record in inside]
         there = [record.get(column) for record in outside]
         if kind == "number":
@@ -185,7 +186,8 @@ def _value_traits(
         strength = _over_represented(count, outside[value], sizes)
         if strength and value is not None:
             text = (
-                f"{name} = {shorten(clean_text(value), LABEL_CHARACTERS)}: {sizes.of_all(count)} "
+                f"{name} = {shorten_middle(clean_text(value), LABEL_CHARACTERS)}: "
+                f"{sizes.of_all(count)} "
                 f"{sizes.both(count, outside[value])}"
             )
             found.append(_Found(Trait(column=name, text=text), strength))

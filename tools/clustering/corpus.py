@@ -8,9 +8,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.core.errors import NotReady
-from corpuscope.tools.core.schema import DatasetCard, Floats, Ints
-from corpuscope.tools.store.store import Store
+from corpuscope.tools.core.schema import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,13 @@ class Corpus:
 
 def collapse(ids: list[str], texts: Sequence[str], vectors: Floats) -> Corpus:
     """The corpus of n records whose texts and unit `vectors` (n, dim) float32 are in memory."""
-    points = _Points(len(ids), vectors.shape[1])
+    points = DistinctTexts(len(ids), vectors.shape[1])
     for text, vector in zip(texts, vectors, strict=True):
         points.add(text, vector)
     return points.corpus(ids)
 
 
-def part_of(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
+def sub_corpus(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
     """The chosen ones of the records, and the (p,) distinct texts of the whole that they have."""
     inside = np.fromiter((record in chosen for record in whole.ids), np.bool_, len(whole.ids))
     rows, first, copies_of = np.unique(
@@ -56,7 +54,7 @@ def part_of(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
     return corpus, rows
 
 
-class _Points:
+class DistinctTexts:
     """Distinct texts while they are gathered, in one array."""
 
     def __init__(self, most: int, dim: int) -> None:
@@ -90,21 +88,3 @@ class _Points:
             first=np.array(self.first, dtype=np.int64),
             weights=np.bincount(copies_of, minlength=len(self.first)).astype(np.int32),
         )
-
-
-def read_corpus(store: Store, card: DatasetCard) -> Corpus:
-    """Read a dataset's records in a stream into one array.
-
-    Raises:
-        NotReady: The dataset grew while it was read.
-    """
-    count = store.count(card)
-    points = _Points(count, card.dim)
-    ids: list[str] = []
-    for page in store.pages(card):
-        for record, text, vector in zip(page.ids, page.texts, page.vectors, strict=True):
-            if len(ids) == count:
-                raise NotReady(f"'{card.name}' grew while it was read. Call again.")
-            points.add(text, vector)
-            ids.append(record)
-    return points.corpus(ids)

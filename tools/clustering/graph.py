@@ -86,9 +86,9 @@ def neighbour_graph(
     elif exact:
         found = _exact(used, used, min(k, len(used)))
     else:
-        from corpuscope.tools.clustering.knn import nearest
+        from corpuscope.tools.clustering.knn import nearest_neighbours
 
-        ids, similarities, recall = nearest(used, min(k, len(used)) - 1, seed=seed)
+        ids, similarities, recall = nearest_neighbours(used, min(k, len(used)) - 1, seed=seed)
         itself = np.arange(len(used), dtype=np.int32)[:, None]
         found = np.hstack((itself, ids)), np.pad(similarities, ((0, 0), (1, 0)), constant_values=1)
     ids, similarities = _self_first(*found, np.arange(len(used)))
@@ -102,7 +102,7 @@ def neighbour_graph(
     return NeighbourGraph(indices, cosines, provider)
 
 
-def restricted(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> NeighbourGraph:
+def subgraph(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> NeighbourGraph:
     """The graph of a part: k neighbours, itself included, of each of its p points within it.
 
     `rows` (p,) are the points of the part in `graph`, rising; `vectors` (p, dim) theirs. What is
@@ -132,7 +132,9 @@ def restricted(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> Ne
     return NeighbourGraph(ids, cosines.astype(np.float32), graph.provider)
 
 
-def listed(ids: Ints, cosines: Floats, asked: NDArray[np.int64], provider: str) -> NeighbourGraph:
+def graph_from_lists(
+    ids: Ints, cosines: Floats, asked: NDArray[np.int64], provider: str
+) -> NeighbourGraph:
     """Lists (q, k) as a search brings them, `asked` (q,) being the row of each, as a graph.
 
     Each row comes first in its own list, even where equal vectors pushed it down or out.
@@ -172,7 +174,7 @@ def fuzzy_graph(graph: NeighbourGraph) -> Any:
     return neighbor_graph_matrix(graph.indices.shape[1], graph.indices, lengths, True).tocsr()
 
 
-def node_embedding(
+def embed_nodes(
     graph: NeighbourGraph,
     vectors: Floats,
     *,
@@ -185,7 +187,7 @@ def node_embedding(
     without neighbours gets a row of NaN, because no place would mean anything. The same input and
     seed give the same points.
     """
-    from corpuscope.tools.clustering.node_embedding import DIMENSIONS, settled
+    from corpuscope.tools.clustering.node_embedding import DIMENSIONS, optimise_embedding
 
     points = np.full((len(graph.indices), DIMENSIONS), np.nan, np.float32)
     fuzzy = fuzzy_graph(graph)
@@ -196,7 +198,7 @@ def node_embedding(
         fuzzy, vectors = fuzzy[linked][:, linked], vectors[linked]
     random = np.random.RandomState(seed)
     start = _start(fuzzy, vectors, DIMENSIONS, noise_level, random)
-    points[linked] = settled(fuzzy, start, noise_level=noise_level, seed=seed)
+    points[linked] = optimise_embedding(fuzzy, start, noise_level=noise_level, seed=seed)
     return points
 
 

@@ -58,7 +58,7 @@ _parallel = numba.njit(parallel=True, fastmath=True, cache=True)
 _serial = numba.njit(nogil=True, cache=True)
 
 
-def nearest(vectors: Floats, k: int, *, seed: int = 0) -> tuple[Ints, Floats, float]:
+def nearest_neighbours(vectors: Floats, k: int, *, seed: int = 0) -> tuple[Ints, Floats, float]:
     """The k nearest of each of (n, dim) float32 unit vectors among the others, n > k.
 
     Returns:

@@ -56,7 +56,7 @@ class ClusterLayer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class LayerChoice:
     """The layers kept, coarse to fine, the index of the recommended one, and why that one."""
 
     layers: tuple[ClusterLayer, ...]
@@ -145,7 +145,7 @@ def embedding_layer(graph: NeighbourGraph, min_cluster_size: int, min_samples: i
 
 def choose_layers(
     layers: Sequence[ClusterLayer], weights: Ints, before: Ints | None = None
-) -> Choice:
+) -> LayerChoice:
     """Which of the layers (at least one, coarse to fine) to keep and which to show first.
 
     First the one with the best `readable_persistence`; beside it coarser ones of at most half the
@@ -179,7 +179,7 @@ def choose_layers(
     reason = _reason(best, layers, weights)
     if at != int(np.argmax(plain)):
         reason = f"{reason[:-1]}, as in the run before."
-    return Choice(tuple(kept), kept.index(best), reason)
+    return LayerChoice(tuple(kept), kept.index(best), reason)
 
 
 def readable_persistence(layer: ClusterLayer, weights: Ints) -> float:

@@ -39,7 +39,7 @@ Turn: TypeAlias = tuple[int, np.uint32]
 _compiled = numba.njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
 
 
-def settled(graph: Any, start: Floats, *, noise_level: float, seed: int) -> Floats:
+def optimise_embedding(graph: Any, start: Floats, *, noise_level: float, seed: int) -> Floats:
     """Where the nodes of a graph come to rest: (n, DIMENSIONS) float32.
 
     `graph`: (n, n) sparse in rows, symmetric, weights 0 to 1; `start` (n, DIMENSIONS). A higher

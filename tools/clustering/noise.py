@@ -22,8 +22,8 @@ from corpuscope.tools.clustering.graph import NeighbourGraph
 from corpuscope.tools.clustering.layers import MIN_SAMPLES, SMALLEST_CLUSTER
 from corpuscope.tools.core.schema import Ints
 
-Kind: TypeAlias = Literal["between", "edge", "small", "isolated", "diffuse"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+NoiseKind: TypeAlias = Literal["between", "edge", "small", "isolated", "diffuse"]
+NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
 
 Reasons: TypeAlias = NDArray[np.object_]
 """(n,) str, a reason each: `isolated`, `between 3 and 7.1`, `edge of 3`; empty in a cluster."""
@@ -44,7 +44,7 @@ COUNTS = 1 / 3
 
 NOBODY = -1
 
-PHRASES: dict[Kind, str] = {
+PHRASES: dict[NoiseKind, str] = {
     "between": "between two themes",
     "edge": "at the edge of one",
     "small": "in groups too small to be a theme here",
@@ -87,8 +87,8 @@ def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
     group = _group_sizes(points, ids, near & (labels[ids] < 0), len(labels))
     kinds = np.select(
         [between, in_clusters, (group > 1) & (group < smallest), clustered + among_noise < 2],
-        [KINDS.index(kind) for kind in ("between", "edge", "small", "isolated")],
-        KINDS.index("diffuse"),
+        [NOISE_KINDS.index(kind) for kind in ("between", "edge", "small", "isolated")],
+        NOISE_KINDS.index("diffuse"),
     )
     return NoiseReasons(
         points,
@@ -98,14 +98,14 @@ def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
     )
 
 
-def worded(reasons: NoiseReasons, ids: Sequence[str], count: int) -> Reasons:
+def word_reasons(reasons: NoiseReasons, ids: Sequence[str], count: int) -> Reasons:
     """The reasons of all `count` points; `ids` are the clusters' ids, by label."""
     words: Reasons = np.full(count, "", dtype=object)
     names = (*ids, "")  # reached by the label -1
     for point, kind, first, second in zip(
         reasons.points, reasons.kinds, reasons.first, reasons.second, strict=True
     ):
-        match KINDS[kind]:
+        match NOISE_KINDS[kind]:
             case "between":
                 words[point] = f"between {names[first]} and {names[second]}"
             case "edge":
@@ -115,15 +115,15 @@ def worded(reasons: NoiseReasons, ids: Sequence[str], count: int) -> Reasons:
     return words
 
 
-def kind_of(reason: str) -> str:
+def noise_kind(reason: str) -> str:
     """The kind of a worded reason: `between` of `between 3 and 7.1`."""
     return reason.partition(" ")[0]
 
 
-def counted(reasons: Reasons) -> dict[str, int]:
+def count_reasons(reasons: Reasons) -> dict[str, int]:
     """How many there are of each kind, in the order of `KINDS`, without those that have none."""
-    counts = Counter(kind_of(reason) for reason in reasons if reason)
-    return {kind: counts[kind] for kind in KINDS if counts[kind]}
+    counts = Counter(noise_kind(reason) for reason in reasons if reason)
+    return {kind: counts[kind] for kind in NOISE_KINDS if counts[kind]}
 
 
 def noise_sentence(counts: Mapping[str, int]) -> str:
@@ -131,11 +131,13 @@ def noise_sentence(counts: Mapping[str, int]) -> str:
 
     For example: `noise: 1,210 between two themes, 640 isolated (little else is like them)`.
     """
-    known = sorted((kind for kind in KINDS if counts.get(kind)), key=lambda kind: -counts[kind])
+    known = sorted(
+        (kind for kind in NOISE_KINDS if counts.get(kind)), key=lambda kind: -counts[kind]
+    )
     return f"noise: {', '.join(f'{counts[k]:,} {PHRASES[k]}' for k in known)}" if known else ""
 
 
-def renamed_reasons(reasons: Reasons, rename: Callable[[str], str]) -> Reasons:
+def rename_reasons(reasons: Reasons, rename: Callable[[str], str]) -> Reasons:
     """The reasons after clusters got other ids, or gave way to the one that holds them."""
 
     def settled(reason: str) -> str:

@@ -1,5 +1,6 @@
 """From a corpus in memory to a tree of clusters: the way of the engine, step by step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -8,26 +9,28 @@ import numpy as np
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.graph import (
     NeighbourGraph,
+    embed_nodes,
     neighbour_graph,
-    node_embedding,
     usual_neighbours,
 )
 from corpuscope.tools.clustering.layers import (
     MIN_SAMPLES,
-    Choice,
     ClusterLayer,
+    LayerChoice,
     choose_layers,
     density_layers,
     embedding_layer,
     flat_layer,
 )
+from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates
 from corpuscope.tools.clustering.projection import map_points
-from corpuscope.tools.clustering.searching import Search, in_memory
 from corpuscope.tools.clustering.tree import ClusterTree, build_tree
 from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
-from corpuscope.tools.workspace.cache import Memory, NoMemory
 
 Space: TypeAlias = Literal["graph", "map", "embedding"]
+
+NeighbourSearch: TypeAlias = Callable[[int, Report], NeighbourGraph]
+"""The graph with k neighbours of each distinct text, itself included; tells its progress."""
 
 # Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour.
 FEWEST_TEXTS = 30
@@ -69,7 +72,7 @@ class Found:
     """The layers of some material; `points` (m, d) is where they were found, `start` (m, d) the
     node embedding, which a map begins with. In the space of the vectors there is neither."""
 
-    choice: Choice
+    choice: LayerChoice
     start: Floats | None
     points: Floats | None
 
@@ -83,19 +86,24 @@ class Clustering:
     """
 
     tree: ClusterTree
-    choice: Choice
+    choice: LayerChoice
     hint: str | None
     graph: NeighbourGraph | None
     start: Floats | None
     map: Floats | None
 
 
+def search_in_memory(corpus: Corpus) -> NeighbourSearch:
+    """The search over the vectors that were read."""
+    return lambda k, _report: neighbour_graph(corpus.vectors, k=k)
+
+
 def find_clusters(
     corpus: Corpus,
     parameters: Parameters,
     report: Report = no_report,
-    memory: Memory | None = None,
-    search: Search | None = None,
+    memory: Intermediates | None = None,
+    search: NeighbourSearch | None = None,
 ) -> Clustering:
     """Cluster the distinct texts of a corpus.
 
@@ -106,7 +114,7 @@ def find_clusters(
         memory: What is known of the corpus already.
         search: Who searches the neighbours where they are not known; None: this process.
     """
-    memory, search = memory or NoMemory(), search or in_memory(corpus)
+    memory, search = memory or NoIntermediates(), search or search_in_memory(corpus)
     count = len(corpus.texts)
     if count < FEWEST_TEXTS:
         return _all_in_one(corpus)
@@ -129,13 +137,13 @@ def find_clusters(
     return Clustering(tree, choice, _hint(choice, corpus), graph, found.start, flat)
 
 
-def graph_of(vectors: Floats, parameters: Parameters, memory: Memory) -> NeighbourGraph:
+def corpus_graph(vectors: Floats, parameters: Parameters, memory: Intermediates) -> NeighbourGraph:
     """The neighbour graph of (m, dim) distinct texts, looked up or searched in this process."""
     k = parameters.neighbours or usual_neighbours(len(vectors))
     return memory.graph(k, lambda: neighbour_graph(vectors, k=k))
 
 
-def without_coarser(found: Clustering, weights: Ints, count: int) -> Clustering:
+def drop_coarser_layers(found: Clustering, weights: Ints, count: int) -> Clustering:
     """The clustering without its `count` coarsest layers: what stood below them stands higher."""
     choice = found.choice
     kept = replace(choice, layers=choice.layers[count:], recommended=choice.recommended - count)
@@ -147,10 +155,10 @@ def found_layers(
     material: Material,
     parameters: Parameters,
     report: Report = no_report,
-    memory: Memory | None = None,
+    memory: Intermediates | None = None,
 ) -> Found:
     """The layers of a graph, and the one to show first: what clustering is, once it has a graph."""
-    memory = memory or NoMemory()
+    memory = memory or NoIntermediates()
     size, seed = parameters.min_cluster_size, parameters.seed
     start, points = None, None
     if parameters.space == "embedding":
@@ -160,7 +168,7 @@ def found_layers(
         start = points = embedded(material.graph, material.vectors, seed, memory)
         if parameters.space == "map":
             report(0.5, "laying out the map to cluster in")
-            points = mapped(material.graph, material.vectors, start, seed, memory)
+            points = lay_out_map(material.graph, material.vectors, start, seed, memory)
         report(0.7, "looking for clusters" + ("" if size else " at every resolution"))
         if size is not None:
             layers = [flat_layer(points, size, parameters.min_samples)]
@@ -172,14 +180,14 @@ def found_layers(
     return Found(choice, start, points)
 
 
-def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Memory) -> Floats:
+def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Intermediates) -> Floats:
     """The node embedding, (m, d), looked up or worked out."""
     name = f"embedding-{graph.indices.shape[1]}-{seed}"
-    return memory.points(name, lambda: node_embedding(graph, vectors, seed=seed))
+    return memory.points(name, lambda: embed_nodes(graph, vectors, seed=seed))
 
 
-def mapped(
-    graph: NeighbourGraph, vectors: Floats, start: Floats | None, seed: int, memory: Memory
+def lay_out_map(
+    graph: NeighbourGraph, vectors: Floats, start: Floats | None, seed: int, memory: Intermediates
 ) -> Floats:
     """The map, (m, 2), looked up or laid out from `start` (m, d), the node embedding."""
 
@@ -202,11 +210,11 @@ def _all_in_one(corpus: Corpus) -> Clustering:
             f"Only {count} distinct texts, fewer than {FEWEST_TEXTS}: too few to find themes by "
             "density, so all are in one cluster. Read them with `get-members`."
         )
-    choice = Choice((whole,), 0, hint)
+    choice = LayerChoice((whole,), 0, hint)
     return Clustering(build_tree((whole,), corpus.weights), choice, hint, None, None, None)
 
 
-def _hint(choice: Choice, corpus: Corpus) -> str | None:
+def _hint(choice: LayerChoice, corpus: Corpus) -> str | None:
     layer = choice.layers[choice.recommended]
     if layer.clusters == 0:
         return (

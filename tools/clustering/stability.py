@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import restricted
+from corpuscope.tools.clustering.graph import subgraph
 from corpuscope.tools.clustering.pipeline import FEWEST_TEXTS, Material, Parameters, found_layers
-from corpuscope.tools.clustering.tree import groups_of, lineage
-from corpuscope.tools.core.schema import Floats, Ints, Node, Report, Run, Stability, no_report
-from corpuscope.tools.store.runs import Members
+from corpuscope.tools.clustering.tree import layer_groups
+from corpuscope.tools.core.ids import lineage
+from corpuscope.tools.core.schema import (
+    Floats,
+    Ints,
+    Members,
+    Node,
+    Report,
+    Run,
+    Stability,
+    no_report,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -33,7 +42,7 @@ KEPT_NEIGHBOURS = 0.6
 """Of the neighbours asked for: 0.8 of a list is left on average, and so few lists fall short that
 hardly a text has to be searched anew."""
 
-Word: TypeAlias = Literal["stable", "shaky", "unstable"]
+StabilityWord: TypeAlias = Literal["stable", "shaky", "unstable"]
 
 NOT_CHECKED = "not checked"
 STABLE = 0.75
@@ -105,7 +114,7 @@ def points_of(run: Run, members: Members, corpus: Corpus) -> dict[str, Ints]:
     return {id: np.array(sorted(found), np.int32) for id, found in points.items() if found}
 
 
-def word_for(score: float) -> Word:
+def stability_word(score: float) -> StabilityWord:
     """The score in a word, by Hennig's borders.
 
     They fit what was measured on BANKING77 and StackOverflow (219 clusters): clustered with five
@@ -117,9 +126,9 @@ def word_for(score: float) -> Word:
     return "shaky" if score >= SHAKY else "unstable"
 
 
-def said(score: float | None) -> str:
+def format_stability(score: float | None) -> str:
     """Word and number: `shaky 0.61`; `not checked` where there is no score."""
-    return NOT_CHECKED if score is None else f"{word_for(score)} {score:.2f}"
+    return NOT_CHECKED if score is None else f"{stability_word(score)} {score:.2f}"
 
 
 def known_word(known: Stability | None, cluster: str) -> str | None:
@@ -127,17 +136,17 @@ def known_word(known: Stability | None, cluster: str) -> str | None:
     if known is None:
         return None
     score = known.scores.get(cluster)
-    return NOT_CHECKED if score is None else word_for(score)
+    return NOT_CHECKED if score is None else stability_word(score)
 
 
-def meanings(scores: Sequence[float | None]) -> str | None:
+def stability_meanings(scores: Sequence[float | None]) -> str | None:
     """What the words among these scores mean, where one of them is not `stable`."""
-    words = {word_for(score) for score in scores if score is not None}
+    words = {stability_word(score) for score in scores if score is not None}
     lines = [meaning for word, meaning in WHAT_WORDS_MEAN.items() if word in words]
     return ". ".join(line[0].upper() + line[1:] for line in lines) + "." if lines else None
 
 
-def still_holding(
+def unchanged_scores(
     scores: Mapping[str, float], before: Sequence[Node], after: Sequence[Node]
 ) -> dict[str, float]:
     """Of the scores of a run those that hold in one grown from it: clusters that are the same."""
@@ -179,7 +188,7 @@ def _clusters_of_part(clustered: Clustered, rows: Ints, at: int) -> "csr_array":
     )
     vectors = whole.vectors[rows]
     k = max(2, round(KEPT_NEIGHBOURS * whole.graph.indices.shape[1]))
-    graph = restricted(whole.graph, rows, vectors, k)
+    graph = subgraph(whole.graph, rows, vectors, k)
     again = found_layers(Material(graph, vectors, whole.weights[rows]), smaller)
-    groups = [group for layer in again.choice.layers for group in groups_of(layer)]
+    groups = [group for layer in again.choice.layers for group in layer_groups(layer)]
     return membership(groups, len(rows))

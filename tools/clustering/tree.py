@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.layers import ClusterLayer
+from corpuscope.tools.core.ids import lineage
 from corpuscope.tools.core.schema import NOISE, Floats, Ints
 
 Paths = NDArray[np.object_]
@@ -86,7 +87,7 @@ def build_tree(
     strengths = np.zeros(count, np.float32)
     growing: list[_Growing] = []
     for depth, layer in enumerate(layers):
-        groups = groups_of(layer)
+        groups = layer_groups(layer)
         parents = [_majority(holder[members]) for members in groups]
         candidates = Counter(parents)
         for members, parent in zip(groups, parents, strict=True):
@@ -107,50 +108,19 @@ def build_tree(
 
 def layer_paths(paths: Paths, nodes: Iterable[Standing], layer: int) -> list[str]:
     """For each point the id of the node that holds it in that layer, else `noise`."""
-    standing = {node.id for node in nodes if stands(node, layer)}
+    standing = {node.id for node in nodes if stands_in(node, layer)}
     answer = {
         path: next((id for id in lineage(path) if id in standing), NOISE) for path in set(paths)
     }
     return [answer[path] for path in paths]
 
 
-def stands(node: Standing, layer: int) -> bool:
+def stands_in(node: Standing, layer: int) -> bool:
     """Whether the cluster is one of that layer."""
     return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
 
-def parent_of(id: str) -> str | None:
-    """The id one level up: `3.1` of `3.1.2`; None at the top and for `noise`."""
-    return id.rpartition(".")[0] or None
-
-
-def lineage(id: str) -> list[str]:
-    """The id and its ancestors from the top down: `3`, `3.1`, `3.1.2`."""
-    parts = id.split(".")
-    return [".".join(parts[: end + 1]) for end in range(len(parts))]
-
-
-def depth(id: str) -> int:
-    """The level of an id: 1 at the top, 0 for `noise`."""
-    return 0 if id == NOISE else id.count(".") + 1
-
-
-def is_within(path: str, id: str) -> bool:
-    """Whether what lies at `path` belongs to `id`: `3.1.2` is within `3.1`, `3` and itself."""
-    return path == id or path.startswith(f"{id}.")
-
-
-def children_of(id: str | None, ids: Iterable[str]) -> list[str]:
-    """Those of the ids one level below `id` (None: the top level), in order, without `noise`."""
-    return sorted((one for one in ids if one != NOISE and parent_of(one) == id), key=order)
-
-
-def order(id: str) -> tuple[float, ...]:
-    """Key that sorts ids as people read them: 2 before 10, 1.2 before 1.10, `noise` last."""
-    return tuple(np.inf if part == NOISE else int(part) for part in id.split("."))
-
-
-def groups_of(layer: ClusterLayer) -> list[Ints]:
+def layer_groups(layer: ClusterLayer) -> list[Ints]:
     """The points of each cluster of a layer, rising."""
     by_label = np.argsort(layer.labels, kind="stable").astype(np.int32)
     ends = np.searchsorted(layer.labels[by_label], np.arange(layer.clusters + 1))

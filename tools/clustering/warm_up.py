@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from corpuscope.tools.clustering.graph import neighbour_graph, node_embedding
+from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
 from corpuscope.tools.clustering.layers import density_layers, embedding_layer, flat_layer
 from corpuscope.tools.clustering.projection import map_points
 
@@ -10,15 +10,15 @@ POINTS = 400
 """Enough for every branch that larger data takes; the work itself takes a fraction of a second."""
 
 
-def warm() -> None:
+def warm_up() -> None:
     """Run the whole way once on made vectors: 5 s with a filled cache, minutes without."""
-    from corpuscope.tools.clustering.knn import LARGEST_CELL, nearest
+    from corpuscope.tools.clustering.knn import LARGEST_CELL, nearest_neighbours
 
     vectors = np.random.default_rng(0).normal(size=(POINTS, 32)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     graph = neighbour_graph(vectors)
-    nearest(np.tile(vectors, (LARGEST_CELL // POINTS + 1, 1)), 10)
-    points = node_embedding(graph, vectors)
+    nearest_neighbours(np.tile(vectors, (LARGEST_CELL // POINTS + 1, 1)), 10)
+    points = embed_nodes(graph, vectors)
     density_layers(points)
     flat_layer(points, 5, 5)
     embedding_layer(graph, 5, 5)

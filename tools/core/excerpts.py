@@ -2,6 +2,7 @@
 
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import Scalar
+from corpuscope.tools.core.text import shorten
 
 # A page of texts stays below the 25 kB that hosts take well.
 PAGE_CHARACTERS = 12_000
@@ -9,18 +10,12 @@ VALUE_CHARACTERS = 100
 COLUMNS_SHOWN = 12
 
 
-def shortened(text: str, most: int) -> str:
-    """The text on one line, cut at `most` characters with a mark."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
 def shown_metadata(metadata: dict[str, Scalar], redact: Redact) -> dict[str, Scalar]:
     """The first columns of a record that have a value, redacted, long ones shortened."""
     filled = [(name, value) for name, value in metadata.items() if value is not None]
     shown = {name: shown_value(name, value, redact) for name, value in filled[:COLUMNS_SHOWN]}
     return {
-        name: shortened(value, VALUE_CHARACTERS) if isinstance(value, str) else value
+        name: shorten(value, VALUE_CHARACTERS) if isinstance(value, str) else value
         for name, value in shown.items()
     }
 
@@ -28,11 +23,11 @@ def shown_metadata(metadata: dict[str, Scalar], redact: Redact) -> dict[str, Sca
 def shown_value(column: str, value: Scalar, redact: Redact) -> Scalar:
     """A metadata value redacted: one with nothing to hide stays what it is, also a number."""
     text = str(value)
-    shown = redacted_in(column, text, redact)
+    shown = redact_value(column, text, redact)
     return value if value is None or shown == text else shown
 
 
-def redacted_in(column: str, text: str, redact: Redact) -> str:
+def redact_value(column: str, text: str, redact: Redact) -> str:
     """A value redacted as a text by itself, and as one that its column's name stands before.
 
     Some numbers are told by the word before them only: `phone: 5551234567`.
@@ -42,7 +37,7 @@ def redacted_in(column: str, text: str, redact: Redact) -> str:
     return redact(after.removeprefix(lead) if after.startswith(lead) else text)
 
 
-def about(metadata: dict[str, Scalar]) -> str:
+def metadata_line(metadata: dict[str, Scalar]) -> str:
     """The metadata as a line of its own below a text; "" where there is none."""
     values = ", ".join(f"{name}={value}" for name, value in metadata.items())
     return f"\n    ({values})" if values else ""

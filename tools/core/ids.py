@@ -1,6 +1,12 @@
-"""Names and ids as people type them: datasets, runs and clusters."""
+"""Names and ids: of datasets, runs and clusters, and what to read off a cluster's id.
 
+A cluster's id is its path, `3`, `3.1`, `3.1.2`: numbered by size within its parent, so that `1` is
+the largest when it is found. What belongs to no cluster is `noise`.
+"""
+
+import math
 import re
+from collections.abc import Iterable
 
 from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.schema import NOISE
@@ -49,3 +55,34 @@ def check_cluster_id(cluster: str) -> str:
         f"'{cluster[:20]}' is no cluster id. Ids are paths such as 3 or 3.1, or {NOISE}; "
         "`list-clusters` shows them."
     )
+
+
+def parent_of(id: str) -> str | None:
+    """The id one level up: `3.1` of `3.1.2`; None at the top and for `noise`."""
+    return id.rpartition(".")[0] or None
+
+
+def lineage(id: str) -> list[str]:
+    """The id and its ancestors from the top down: `3`, `3.1`, `3.1.2`."""
+    parts = id.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def depth(id: str) -> int:
+    """The level of an id: 1 at the top, 0 for `noise`."""
+    return 0 if id == NOISE else id.count(".") + 1
+
+
+def is_within(path: str, id: str) -> bool:
+    """Whether what lies at `path` belongs to `id`: `3.1.2` is within `3.1`, `3` and itself."""
+    return path == id or path.startswith(f"{id}.")
+
+
+def children_of(id: str | None, ids: Iterable[str]) -> list[str]:
+    """Those of the ids one level below `id` (None: the top level), in order, without `noise`."""
+    return sorted((one for one in ids if one != NOISE and parent_of(one) == id), key=id_sort_key)
+
+
+def id_sort_key(id: str) -> tuple[float, ...]:
+    """Key that sorts ids as people read them: 2 before 10, 1.2 before 1.10, `noise` last."""
+    return tuple(math.inf if part == NOISE else int(part) for part in id.split("."))

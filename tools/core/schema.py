@@ -187,6 +187,21 @@ class Run(Frozen):
     nodes: list[Node]
 
 
+@dataclass(frozen=True)
+class Members:
+    """Which record is where, row for row: `ids`; `paths`, the finest cluster id or `noise`;
+    `strengths` (n,) of the membership, 0 to 1; `centrality` (n,), the cosine to the mean of that
+    cluster; `copies_of` (n,), equal for equal texts; `noise_reasons` (n,) str, empty in a cluster,
+    None where a run was made before they were kept."""
+
+    ids: list[str]
+    paths: NDArray[np.object_]
+    strengths: Floats
+    centrality: Floats
+    copies_of: NDArray[np.int32]
+    noise_reasons: NDArray[np.object_] | None = None
+
+
 class Stability(Frozen):
     """How surely the clusters of a run come back when a part of the texts is clustered again."""
 

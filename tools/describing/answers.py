@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 
 from corpuscope.tools.analysis.language import clash, language_name, language_of
 from corpuscope.tools.core.schema import Frozen, Sentence
-from corpuscope.tools.describing.evidence import Evidence, clean_text
+from corpuscope.tools.core.text import clean_text
+from corpuscope.tools.describing.evidence import Evidence
 
 TITLE_WORDS = 8
 
@@ -94,7 +95,7 @@ class DescriptionAnswer(Frozen):
     @field_validator("title")
     @classmethod
     def _is_a_title(cls, title: str) -> str:
-        return cleaned_title(title)
+        return clean_title(title)
 
     @field_validator("summary")
     @classmethod
@@ -135,7 +136,7 @@ class TitleAnswer(Frozen):
     @field_validator("title")
     @classmethod
     def _is_a_title(cls, title: str) -> str:
-        return cleaned_title(title)
+        return clean_title(title)
 
 
 class ApartAnswer(Frozen):
@@ -168,7 +169,7 @@ class Rules:
     free: bool = False
 
 
-def cleaned_title(title: str) -> str:
+def clean_title(title: str) -> str:
     """A title without the quotes around it, full stop and what cannot be seen; ValueError says what
     is wrong with it."""
     title = FULL_STOP.sub("", _unquoted(FULL_STOP.sub("", clean_text(title))))
@@ -183,17 +184,17 @@ def cleaned_title(title: str) -> str:
     return title
 
 
-def checking(rules: Rules) -> Callable[[DescriptionAnswer], None]:
+def answer_checker(rules: Rules) -> Callable[[DescriptionAnswer], None]:
     """A check that raises ValueError with all that is wrong with an answer."""
 
     def check(answer: DescriptionAnswer) -> None:
-        if wrong := faults(answer, rules):
+        if wrong := answer_faults(answer, rules):
             raise ValueError("; ".join(wrong))
 
     return check
 
 
-def faults(answer: DescriptionAnswer, rules: Rules) -> list[str]:
+def answer_faults(answer: DescriptionAnswer, rules: Rules) -> list[str]:
     """What is wrong with an answer that has the right form: id, references, language, echoes."""
     evidence = rules.evidence
     wrong = []
@@ -208,14 +209,14 @@ def faults(answer: DescriptionAnswer, rules: Rules) -> list[str]:
     return wrong + _echoes(answer, rules)
 
 
-def cited(sentence: SentenceAnswer, evidence: Evidence) -> Sentence:
+def cite_sentence(sentence: SentenceAnswer, evidence: Evidence) -> Sentence:
     """The sentence with the records behind its references, as `faults` has let them pass."""
     known = evidence.records
     found = [known.get(ref, ref) for ref in _references(sentence.refs)]
     return Sentence(text=sentence.text, records=list(dict.fromkeys(found)))
 
 
-def resolved(misfits: str, evidence: Evidence) -> str:
+def cite_records(misfits: str, evidence: Evidence) -> str:
     """What does not fit with the records in place of references, which nobody can follow later."""
     known = {one.ref: one.record for one in [*evidence.excerpts, *evidence.outside]}
     return REFERENCE.sub(lambda found: f"[{known.get(found[0], found[0])}]", misfits)

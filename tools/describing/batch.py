@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from corpuscope.tools.clustering.tree import depth, is_within
+from corpuscope.tools.core.ids import depth, is_within
 from corpuscope.tools.core.schema import Description, Node, Report, no_report
 from corpuscope.tools.describing.answers import DescriptionAnswer, SortAnswer
 from corpuscope.tools.describing.describe import (
@@ -15,32 +15,32 @@ from corpuscope.tools.describing.describe import (
     describe_many,
     describe_with_keywords,
     describe_with_model,
-    now,
-    proved,
+    prove_description,
     texts_to_sort,
-    verified,
+    timestamp,
+    verify_description,
 )
-from corpuscope.tools.describing.disambiguation import Titles, tell_apart
-from corpuscope.tools.describing.evidence import Evidence, redacted_evidence
-from corpuscope.tools.describing.gathering import Pack, gather
+from corpuscope.tools.describing.disambiguation import KnownTitles, tell_apart
+from corpuscope.tools.describing.evidence import Evidence, redact_evidence
+from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import open_judge
-from corpuscope.tools.describing.prompting import Wording, describe_prompt, sort_prompt
-from corpuscope.tools.describing.proof import enough
-from corpuscope.tools.describing.result import cost_of
-from corpuscope.tools.llm.asker import asking
+from corpuscope.tools.describing.prompting import PromptContext, describe_prompt, sort_prompt
+from corpuscope.tools.describing.proof import enough_texts
+from corpuscope.tools.describing.result import usage_cost
+from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits, Usage
-from corpuscope.tools.workspace.selection import Selection, shown_words
-from corpuscope.tools.workspace.workspace import Workspace, Writer
+from corpuscope.tools.workspace.selection import Selection, redact_description
+from corpuscope.tools.workspace.workspace import LlmOptions, Workspace
 
 GATHERED = 0.1
 """The share of the time after which the evidence is there."""
 
 
 @dataclass(frozen=True)
-class Order:
+class DescriptionOrder:
     """What is to be written: the clusters, and whether anew, and whether a model checks it too."""
 
-    writer: Writer
+    writer: LlmOptions
     nodes: Sequence[Node]
     refresh: bool = False
     verify: bool = False
@@ -50,7 +50,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Written:
+class BatchOutcome:
     """(cluster id, reason) for those without a description, and those that were not verified; what
     was used, and in how many seconds."""
 
@@ -68,7 +68,7 @@ class _Desk:
     selection: Selection
     writing: Writing
     concurrency: int
-    packs: dict[str, Pack]
+    packs: dict[str, DescriptionTask]
     known: dict[str, Description]
     since: str
     """What was written from then on is new already, ISO 8601; "" where nothing is written anew."""
@@ -85,20 +85,24 @@ class _Desk:
             there = description
         self.known[id] = there
 
-    def pack(self, id: str) -> Pack:
+    def pack(self, id: str) -> DescriptionTask:
         """The evidence of a cluster with the titles that others have by now."""
         titles = {id: self.workspace.redact(one.title) for id, one in self.known.items()}
         pack = self.packs[id]
         return replace(pack, evidence=pack.evidence.with_titles(titles))
 
 
-def wording_of(workspace: Workspace, selection: Selection, focus: str | None = None) -> Wording:
+def prompt_context(
+    workspace: Workspace, selection: Selection, focus: str | None = None
+) -> PromptContext:
     """How descriptions of a run are written: with this focus, or the one that it keeps."""
     kept = workspace.runs.focus(selection.run) if focus is None else focus
-    return Wording(workspace.templates, workspace.language, workspace.redact(kept))
+    return PromptContext(workspace.templates, workspace.language, workspace.redact(kept))
 
 
-def write_all(workspace: Workspace, selection: Selection, order: Order, report: Report) -> Written:
+def describe_batch(
+    workspace: Workspace, selection: Selection, order: DescriptionOrder, report: Report
+) -> BatchOutcome:
     """Describe the clusters of an order that need words, and verify them where asked.
 
     Each description is saved as it comes. Where a limit is reached or the endpoint is down, the
@@ -111,17 +115,17 @@ def write_all(workspace: Workspace, selection: Selection, order: Order, report: 
     begun = time.monotonic()
     if order.refresh:
         workspace.runs.begin_refresh(
-            selection.run, _refresh_key(workspace, selection, order), now()
+            selection.run, _refresh_key(workspace, selection, order), timestamp()
         )
     with _at_desk(workspace, selection, order) as desk:
         todo = [node for node in order.nodes if _needs_words(desk, node, order)]
-        expected = cost_of(_expected(desk, todo, order), order.writer)
+        expected = usage_cost(_expected(desk, todo, order), order.writer)
         report(GATHERED, f"describing {len(todo)} clusters: {expected.as_text()}")
         failures: list[tuple[str, str]] = []
         stopped = ""
-        for number, wave in enumerate(waves := in_waves([node.id for node in todo])):
+        for number, wave in enumerate(levels := waves([node.id for node in todo])):
             if not stopped:
-                part = _part(report, number / len(waves), 1 / len(waves))
+                part = _part(report, number / len(levels), 1 / len(levels))
                 outcome = _write_wave(desk, wave, part)
                 failures += outcome.failures
                 stopped = outcome.stopped
@@ -132,10 +136,14 @@ def write_all(workspace: Workspace, selection: Selection, order: Order, report: 
         unverified = _verify(desk, order, stopped) if order.verify else []
         if order.refresh and not failures:
             workspace.runs.end_refresh(selection.run)
-        return Written(failures, unverified, desk.writing.asker.usage, time.monotonic() - begun)
+        return BatchOutcome(
+            failures, unverified, desk.writing.asker.usage, time.monotonic() - begun
+        )
 
 
-def expected_usage(workspace: Workspace, selection: Selection, order: Order) -> Usage:
+def expected_batch_usage(
+    workspace: Workspace, selection: Selection, order: DescriptionOrder
+) -> Usage:
     """About what `write_all` will use, repairs and second tries left out; nothing is sent."""
     with _at_desk(workspace, selection, order) as desk:
         todo = [node for node in order.nodes if _needs_words(desk, node, order)]
@@ -147,14 +155,14 @@ def take_names(
 ) -> dict[str, Description]:
     """The run's descriptions, after headings with one part only have taken the part's name."""
     known = workspace.runs.descriptions(selection.run)
-    for id in [id for wave in in_waves([node.id for node in nodes]) for id in wave]:
+    for id in [id for wave in waves([node.id for node in nodes]) for id in wave]:
         if id not in known and (taken := _only_parts_words(selection, known, id)):
             known[id] = taken
             workspace.runs.save_description(selection.run, taken)
     return known
 
 
-def in_waves(ids: Sequence[str]) -> list[list[str]]:
+def waves(ids: Sequence[str]) -> list[list[str]]:
     """Cluster ids in groups, each of which needs only those before it: parts before headings."""
     height: dict[str, int] = {}
     for id in sorted(ids, key=depth, reverse=True):
@@ -167,13 +175,15 @@ def in_waves(ids: Sequence[str]) -> list[list[str]]:
 
 
 @contextmanager
-def _at_desk(workspace: Workspace, selection: Selection, order: Order) -> Iterator[_Desk]:
+def _at_desk(
+    workspace: Workspace, selection: Selection, order: DescriptionOrder
+) -> Iterator[_Desk]:
     """The evidence of what the order may need, and the model, which is not yet reached."""
     writer = order.writer
     known = workspace.runs.descriptions(selection.run)
     # A run never changes; its texts may have been changed by an ingest since.
     changed = selection.card.version != selection.run.dataset_version
-    wording = wording_of(workspace, selection, order.focus)
+    wording = prompt_context(workspace, selection, order.focus)
     key = wording.key(writer.model)
     needed = [
         node
@@ -186,10 +196,10 @@ def _at_desk(workspace: Workspace, selection: Selection, order: Order) -> Iterat
         or present.author == "keywords"
         or present.alike
     ]
-    packs = gather(workspace, selection, needed)
+    packs = gather_tasks(workspace, selection, needed)
     limits = Limits(order.max_calls, writer.max_tokens)
     cache = workspace.dataset_folder(selection.card) / "answers"
-    with asking(writer.endpoint, writer.model, limits, cache, fresh=order.refresh) as asker:
+    with open_asker(writer.endpoint, writer.model, limits, cache, fresh=order.refresh) as asker:
         judge = open_judge(workspace, selection.card, packs) if packs else None
         yield _Desk(
             workspace,
@@ -202,23 +212,23 @@ def _at_desk(workspace: Workspace, selection: Selection, order: Order) -> Iterat
         )
 
 
-def _refreshed_since(workspace: Workspace, selection: Selection, order: Order) -> str:
+def _refreshed_since(workspace: Workspace, selection: Selection, order: DescriptionOrder) -> str:
     """When the writing anew of these clusters began: what is younger is done already, so that a
     call that was stopped, by a limit or otherwise, is gone on with."""
     if not order.refresh:
         return ""
     key = _refresh_key(workspace, selection, order)
-    return workspace.runs.refresh_begun(selection.run, key) or now()
+    return workspace.runs.refresh_begun(selection.run, key) or timestamp()
 
 
-def _refresh_key(workspace: Workspace, selection: Selection, order: Order) -> str:
+def _refresh_key(workspace: Workspace, selection: Selection, order: DescriptionOrder) -> str:
     """What is asked for: another order begins anew."""
-    prompt_key = wording_of(workspace, selection, order.focus).key(order.writer.model)
+    prompt_key = prompt_context(workspace, selection, order.focus).key(order.writer.model)
     asked = " ".join([prompt_key, *sorted(node.id for node in order.nodes)])
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _needs_words(desk: _Desk, node: Node, order: Order) -> bool:
+def _needs_words(desk: _Desk, node: Node, order: DescriptionOrder) -> bool:
     """Whether a cluster is to be described: it is not yet, or not from what is there now.
 
     Words of people and assistants stay unless asked anew. Those that a theme brought along from an
@@ -240,7 +250,7 @@ def _needs_words(desk: _Desk, node: Node, order: Order) -> bool:
     return not same and present.carried_from is None
 
 
-def _expected(desk: _Desk, todo: Sequence[Node], order: Order) -> Usage:
+def _expected(desk: _Desk, todo: Sequence[Node], order: DescriptionOrder) -> Usage:
     asker, wording = desk.writing.asker, desk.writing.wording
     total = Usage()
     for node in todo:
@@ -262,7 +272,7 @@ def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
         if taken is None:
             asked.append(id)
         else:
-            desk.keep(proved(desk.writing.judge, taken, desk.packs[id]))
+            desk.keep(prove_description(desk.writing.judge, taken, desk.packs[id]))
     packs = [desk.pack(id) for id in asked]
     for pack in packs:
         desk.workspace.runs.save_evidence(desk.selection.run, pack.evidence)
@@ -283,7 +293,7 @@ def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
     return Outcome([*outcome.failures, *unfit], outcome.stopped)
 
 
-def _settle_titles(desk: _Desk, order: Order) -> None:
+def _settle_titles(desk: _Desk, order: DescriptionOrder) -> None:
     """Tell apart what an earlier call could not, for want of room."""
     left = [node.id for node in order.nodes if node.id in desk.known]
     _tell_apart(desk, [id for id in left if desk.known[id].alike])
@@ -294,34 +304,40 @@ def _tell_apart(desk: _Desk, ids: Sequence[str]) -> None:
 
     def older(id: str) -> Evidence | None:
         found = runs.evidence(run, id)
-        return None if found is None else redacted_evidence(found, redact)
+        return None if found is None else redact_evidence(found, redact)
 
-    titles = Titles(desk.known, older, desk.keep, redact)
+    titles = KnownTitles(desk.known, older, desk.keep, redact)
     tell_apart(desk.writing, [desk.pack(id) for id in ids], titles)
 
 
-def _verify(desk: _Desk, order: Order, stopped: str) -> list[tuple[str, str]]:
+def _verify(desk: _Desk, order: DescriptionOrder, stopped: str) -> list[tuple[str, str]]:
     """Let the model sort texts by each description that it has not sorted by yet."""
     packs = [pack for pack in _unsorted(desk, order) if pack.evidence.cluster in desk.known]
     if stopped:
         return [(pack.evidence.cluster, stopped) for pack in packs]
 
-    def work(pack: Pack) -> Description:
+    def work(pack: DescriptionTask) -> Description:
         known = desk.known[pack.evidence.cluster]
         # A model is shown no more of them than of the texts, and what is kept stays as it was.
-        found = verified(desk.writing, shown_words(known, desk.workspace.redact), pack)
+        found = verify_description(
+            desk.writing, redact_description(known, desk.workspace.redact), pack
+        )
         return known.model_copy(update={"proof": found.proof})
 
     return describe_many(work, packs, desk.concurrency, no_report, desk.keep).failures
 
 
-def _unsorted(desk: _Desk, order: Order) -> list[Pack]:
+def _unsorted(desk: _Desk, order: DescriptionOrder) -> list[DescriptionTask]:
     """The clusters of an order whose description no model has sorted texts by."""
     found = []
     for node in order.nodes:
         proof = present.proof if (present := desk.known.get(node.id)) else None
         pack = desk.packs.get(node.id)
-        if pack and enough(pack.trial.halves()[1]) and (proof is None or proof.precision is None):
+        if (
+            pack
+            and enough_texts(pack.trial.halves()[1])
+            and (proof is None or proof.precision is None)
+        ):
             found.append(desk.pack(node.id))
     return found
 

@@ -13,20 +13,20 @@ from corpuscope.tools.describing.answers import (
     DescriptionAnswer,
     Rules,
     SortAnswer,
-    checking,
-    cited,
-    cleaned_title,
-    resolved,
+    answer_checker,
+    cite_records,
+    cite_sentence,
+    clean_title,
 )
 from corpuscope.tools.describing.evidence import Evidence
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
 from corpuscope.tools.describing.prompting import (
-    Wording,
+    PromptContext,
     again_prompt,
     describe_prompt,
     sort_prompt,
-    told,
+    writer_instructions,
 )
 from corpuscope.tools.describing.proof import Trial, is_weak
 from corpuscope.tools.llm.asker import Asker, Prompt
@@ -48,11 +48,11 @@ class Writing:
 
     asker: Asker
     model: str
-    wording: Wording
+    wording: PromptContext
     judge: Judge | None
 
 
-def describe_with_model(writing: Writing, pack: Pack) -> Description:
+def describe_with_model(writing: Writing, pack: DescriptionTask) -> Description:
     """A model's description of one cluster, or the one from keywords where its answer is unfit.
 
     It is tried on texts that the model was not shown; where it is weak it is written once more with
@@ -68,18 +68,20 @@ def describe_with_model(writing: Writing, pack: Pack) -> Description:
     except InvalidAnswer as error:
         kept = {**_origin(writing), "note": str(error)}
         found = describe_with_keywords(pack.evidence).model_copy(update=kept)
-        return proved(writing.judge, found, pack)
+        return prove_description(writing.judge, found, pack)
     return _mended(writing, found, pack)
 
 
-def verified(writing: Writing, description: Description, pack: Pack) -> Description:
+def verify_description(
+    writing: Writing, description: Description, pack: DescriptionTask
+) -> Description:
     """The description with the precision and recall of the model that sorted texts by it alone.
 
     Raises:
         LimitReached: There is no room left for the call.
         Unavailable: The endpoint or its answer was of no use.
     """
-    described = proved(writing.judge, description, pack)
+    described = prove_description(writing.judge, description, pack)
     if described.proof is None:
         return described
     texts = texts_to_sort(pack)
@@ -101,7 +103,7 @@ def verified(writing: Writing, description: Description, pack: Pack) -> Descript
     return described.model_copy(update={"proof": described.proof.model_copy(update=scores)})
 
 
-def texts_to_sort(pack: Pack) -> list[tuple[str, bool]]:
+def texts_to_sort(pack: DescriptionTask) -> list[tuple[str, bool]]:
     """Texts that a model sorts, and whether each is in the cluster: shuffled, and none that the
     description was written or mended by."""
     _, trial = pack.trial.halves()
@@ -111,16 +113,18 @@ def texts_to_sort(pack: Pack) -> list[tuple[str, bool]]:
     return texts
 
 
-def description_of(answer: DescriptionAnswer, evidence: Evidence, author: Author) -> Description:
+def description_from_answer(
+    answer: DescriptionAnswer, evidence: Evidence, author: Author
+) -> Description:
     """What is kept of a checked answer."""
     return Description(
         cluster=evidence.cluster,
         title=answer.title,
-        summary=[cited(sentence, evidence) for sentence in answer.summary],
+        summary=[cite_sentence(sentence, evidence) for sentence in answer.summary],
         keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS],
-        misfits=resolved(answer.misfits, evidence),
+        misfits=cite_records(answer.misfits, evidence),
         author=author,
-        created=now(),
+        created=timestamp(),
         evidence_key=evidence.key,
     )
 
@@ -132,8 +136,14 @@ def describe_with_keywords(evidence: Evidence) -> Description:
     for keyword in words:
         own = set(keyword.split())
         # "card" says nothing beside "card payment".
-        told = any(own <= set(other.split()) or own >= set(other.split()) for other in chosen)
-        if len(chosen) < TITLE_KEYWORDS and not told and _is_title([*chosen, keyword]):
+        writer_instructions = any(
+            own <= set(other.split()) or own >= set(other.split()) for other in chosen
+        )
+        if (
+            len(chosen) < TITLE_KEYWORDS
+            and not writer_instructions
+            and _is_title([*chosen, keyword])
+        ):
             chosen.append(keyword)
     named = ", ".join(words[:KEYWORDS])
     reason = f"its most distinctive words are {named}" if named else "it has none"
@@ -148,12 +158,14 @@ def describe_with_keywords(evidence: Evidence) -> Description:
         ],
         keywords=words[:KEYWORDS],
         author="keywords",
-        created=now(),
+        created=timestamp(),
         evidence_key=evidence.key,
     )
 
 
-def proved(judge: Judge | None, description: Description, pack: Pack) -> Description:
+def prove_description(
+    judge: Judge | None, description: Description, pack: DescriptionTask
+) -> Description:
     """The description with its proof, on the texts that neither shaped nor mended it."""
     if judge is None:
         return description
@@ -173,8 +185,8 @@ class Outcome:
 
 
 def describe_many(
-    work: Callable[[Pack], Description],
-    packs: Sequence[Pack],
+    work: Callable[[DescriptionTask], Description],
+    packs: Sequence[DescriptionTask],
     concurrency: int,
     report: Report,
     on_done: Callable[[Description], None],
@@ -221,24 +233,26 @@ def describe_many(
     return Outcome([(id, wrong[id]) for id in failed], stopped)
 
 
-def now() -> str:
+def timestamp() -> str:
     """The time as descriptions keep it: ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _asked(writing: Writing, pack: Pack, prompt: Prompt) -> Description:
+def _asked(writing: Writing, pack: DescriptionTask, prompt: Prompt) -> Description:
     wording = writing.wording
-    rules = Rules(pack.evidence, wording.language, told(wording))
-    answer = writing.asker.ask(prompt, DescriptionAnswer, checking(rules))
-    found = description_of(answer, pack.evidence, "llm").model_copy(update=_origin(writing))
-    return proved(writing.judge, found, pack)
+    rules = Rules(pack.evidence, wording.language, writer_instructions(wording))
+    answer = writing.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
+    found = description_from_answer(answer, pack.evidence, "llm").model_copy(
+        update=_origin(writing)
+    )
+    return prove_description(writing.judge, found, pack)
 
 
 def _origin(writing: Writing) -> dict[str, str]:
     return {"model": writing.model, "prompt_key": writing.wording.key(writing.model)}
 
 
-def _mended(writing: Writing, found: Description, pack: Pack) -> Description:
+def _mended(writing: Writing, found: Description, pack: DescriptionTask) -> Description:
     """The description, or a better one that was written with its mistakes as evidence.
 
     The mistakes are of other texts than those by which the two are compared.
@@ -260,7 +274,7 @@ def _mended(writing: Writing, found: Description, pack: Pack) -> Description:
 
 def _is_title(keywords: Sequence[str]) -> bool:
     try:
-        cleaned_title(", ".join(keywords))
+        clean_title(", ".join(keywords))
     except ValueError:
         return False
     return True

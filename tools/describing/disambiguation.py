@@ -7,12 +7,12 @@ from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Description
 from corpuscope.tools.describing.answers import ApartAnswer, title_fault
-from corpuscope.tools.describing.describe import Writing, proved
+from corpuscope.tools.describing.describe import Writing, prove_description
 from corpuscope.tools.describing.evidence import Evidence
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
-from corpuscope.tools.describing.prompting import apart_prompt, told
-from corpuscope.tools.describing.titles import alike_pairs, groups, with_keyphrase
+from corpuscope.tools.describing.prompting import apart_prompt, writer_instructions
+from corpuscope.tools.describing.titles import alike_pairs, title_groups, with_keyphrase
 from corpuscope.tools.llm.endpoint import EndpointDown, LimitReached
 
 TRIES = 2
@@ -23,7 +23,7 @@ TOGETHER = 4
 
 
 @dataclass(frozen=True)
-class Titles:
+class KnownTitles:
     """The titles of a run while they are told apart.
 
     `known`: descriptions by cluster id as they are now; `evidence` gives that of a cluster whose
@@ -49,7 +49,7 @@ class Titles:
             self.known[description.cluster] = description
 
 
-def tell_apart(writing: Writing, packs: Sequence[Pack], titles: Titles) -> None:
+def tell_apart(writing: Writing, packs: Sequence[DescriptionTask], titles: KnownTitles) -> None:
     """Give new titles to those clusters of `packs` whose titles are nearly those of others.
 
     Where a limit is reached or the endpoint is down, they stay as they are, marked as `alike`.
@@ -57,7 +57,7 @@ def tell_apart(writing: Writing, packs: Sequence[Pack], titles: Titles) -> None:
     new = {pack.evidence.cluster: pack for pack in packs}
     try:
         for _ in range(TRIES):
-            alike = conflicts(new, titles.known, writing.judge)
+            alike = title_conflicts(new, titles.known, writing.judge)
             calls = [call for group in alike for call in _calls(group, new, titles)]
             if not calls:
                 break
@@ -77,20 +77,20 @@ def tell_apart(writing: Writing, packs: Sequence[Pack], titles: Titles) -> None:
 
 
 def _alike(
-    new: Mapping[str, Pack], titles: Titles, judge: Judge | None
+    new: Mapping[str, DescriptionTask], titles: KnownTitles, judge: Judge | None
 ) -> list[tuple[str, list[str]]]:
     """The new clusters whose titles are nearly equal to others', with the group of each; not those
     that a person or an assistant has named meanwhile."""
     return [
         (id, group)
-        for group in conflicts(new, titles.known, judge)
+        for group in title_conflicts(new, titles.known, judge)
         for id in group
         if id in new and titles.known[id].author in ("llm", "keywords")
     ]
 
 
-def conflicts(
-    new: Mapping[str, Pack], known: Mapping[str, Description], judge: Judge | None
+def title_conflicts(
+    new: Mapping[str, DescriptionTask], known: Mapping[str, Description], judge: Judge | None
 ) -> list[list[str]]:
     """The clusters, in groups, whose titles are nearly equal to a new one's beside them."""
     pairs: set[tuple[str, str]] = set()
@@ -98,18 +98,20 @@ def conflicts(
         titles = {id: known[id].title for id in beside if id in known}
         alike = judge.alike(titles) if judge else alike_pairs(titles, None)
         pairs.update(pair for pair in alike if new.keys() & set(pair))
-    return groups(sorted(pairs))
+    return title_groups(sorted(pairs))
 
 
 @dataclass(frozen=True)
 class _Call:
     """Clusters that get new titles together, and one whose title stays, to be told apart from."""
 
-    asked: list[Pack]
+    asked: list[DescriptionTask]
     fixed: list[Evidence]
 
 
-def _calls(group: Sequence[str], new: Mapping[str, Pack], titles: Titles) -> list[_Call]:
+def _calls(
+    group: Sequence[str], new: Mapping[str, DescriptionTask], titles: KnownTitles
+) -> list[_Call]:
     """The calls for clusters of like title: those that the model named now, a few at a time."""
     asked = [id for id in group if id in new and titles.known[id].author == "llm"]
     kept = [titles.evidence(id) for id in group if id not in asked]
@@ -121,7 +123,7 @@ def _calls(group: Sequence[str], new: Mapping[str, Pack], titles: Titles) -> lis
     ]
 
 
-def _retitle(writing: Writing, call: _Call, titles: Titles) -> None:
+def _retitle(writing: Writing, call: _Call, titles: KnownTitles) -> None:
     """Ask for new titles; where the model gives none that are sound, they stay.
 
     Raises:
@@ -143,7 +145,7 @@ def _retitle(writing: Writing, call: _Call, titles: Titles) -> None:
             # Those of this group are all new now.
             others = [other for other in evidence.siblings if other.id not in ids]
             alone = evidence.model_copy(update={"siblings": others})
-            if fault := title_fault(one.title, alone, told(writing.wording)):
+            if fault := title_fault(one.title, alone, writer_instructions(writing.wording)):
                 raise ValueError(f"{one.cluster}: {fault}")
 
     fixed = {evidence.cluster for evidence in call.fixed}
@@ -159,6 +161,6 @@ def _retitle(writing: Writing, call: _Call, titles: Titles) -> None:
         _entitle(writing, given[pack.evidence.cluster], pack, titles)
 
 
-def _entitle(writing: Writing, title: str, pack: Pack, titles: Titles) -> None:
+def _entitle(writing: Writing, title: str, pack: DescriptionTask, titles: KnownTitles) -> None:
     changed = titles.known[pack.evidence.cluster].model_copy(update={"title": title})
-    titles.change(proved(writing.judge, changed, pack))
+    titles.change(prove_description(writing.judge, changed, pack))

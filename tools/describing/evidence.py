@@ -5,12 +5,12 @@ of the texts.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Frozen, Node
+from corpuscope.tools.core.text import CUT, clean_text, shorten_middle
 from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
 
 EVIDENCE_CHARACTERS = 12_000
@@ -38,20 +38,8 @@ TRAIT_CHARACTERS = 180
 LABEL_CHARACTERS = 60
 """The most of a keyword, of a sibling's label, and of the dataset's name."""
 
-CUT = " \N{HORIZONTAL ELLIPSIS} "
-"""Where the middle of a text was left out of the evidence."""
-
 KEY_LETTERS = 16
 """Hex digits of a hash that tells one evidence from another."""
-
-# Control characters but those that are white space; lone surrogates; and what Unicode lists as
-# Default_Ignorable (zero-width, bidi, tags, variation selectors): unseen by the person, read by
-# the model.
-UNSEEN = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\xad\u034f\u061c\u115f\u1160\u17b4\u17b5"
-    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 
 
 class Excerpt(Frozen):
@@ -122,7 +110,7 @@ class Evidence(Frozen):
             return [
                 one.model_copy(
                     update={
-                        "label": shorten(clean_text(titles[one.id]), LABEL_CHARACTERS),
+                        "label": shorten_middle(clean_text(titles[one.id]), LABEL_CHARACTERS),
                         "titled": True,
                     }
                 )
@@ -203,26 +191,29 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
             first[same] = Excerpt(
                 ref=f"r{len(first) + 1}",
                 record=findings.records[pick.point],
-                text=shorten(text, min(EXCERPT_CHARACTERS, room)),
+                text=shorten_middle(text, min(EXCERPT_CHARACTERS, room)),
                 role=pick.role,
                 copies=pick.records,
                 cluster=findings.homes.get(pick.point),
             )
     return Evidence(
-        dataset=shorten(clean_text(dataset), LABEL_CHARACTERS),
+        dataset=shorten_middle(clean_text(dataset), LABEL_CHARACTERS),
         cluster=node.id,
         size=node.size,
         share=node.share,
         keywords=[_clean_phrase(word) for word in findings.keywords][:MAX_KEYWORDS],
         siblings=[_clean_sibling(one) for one in findings.siblings[:MAX_SIBLINGS]],
         children=[_clean_sibling(one) for one in findings.children[:MAX_CHILDREN]],
-        traits=[shorten(clean_text(one), TRAIT_CHARACTERS) for one in findings.traits[:MAX_TRAITS]],
+        traits=[
+            shorten_middle(clean_text(one), TRAIT_CHARACTERS)
+            for one in findings.traits[:MAX_TRAITS]
+        ],
         excerpts=[one for one in first.values() if one.role != "outside"],
         outside=[one for one in first.values() if one.role == "outside"],
     )
 
 
-def redacted_evidence(evidence: Evidence, redact: Redact) -> Evidence:
+def redact_evidence(evidence: Evidence, redact: Redact) -> Evidence:
     """Evidence that was kept, redacted: it may be older than the setting."""
     if redact is as_it_is:
         return evidence
@@ -248,26 +239,12 @@ def redacted_evidence(evidence: Evidence, redact: Redact) -> Evidence:
     )
 
 
-def clean_text(text: str) -> str:
-    """The text on one line, without control, zero-width, bidi and other unseen characters."""
-    return " ".join(UNSEEN.sub("", text).split())
-
-
-def shorten(text: str, limit: int) -> str:
-    """The text in at most `limit` characters, the middle cut: two thirds head, one third tail."""
-    if len(text) <= limit:
-        return text
-    tail = (limit - len(CUT)) // 3
-    head = limit - len(CUT) - tail
-    return f"{text[:head].rstrip()}{CUT}{text[len(text) - tail :].lstrip()}"
-
-
 def _clean_phrase(word: Keyphrase) -> Keyphrase:
-    return word.model_copy(update={"text": shorten(clean_text(word.text), LABEL_CHARACTERS)})
+    return word.model_copy(update={"text": shorten_middle(clean_text(word.text), LABEL_CHARACTERS)})
 
 
 def _clean_sibling(one: Sibling) -> Sibling:
-    return one.model_copy(update={"label": shorten(clean_text(one.label), LABEL_CHARACTERS)})
+    return one.model_copy(update={"label": shorten_middle(clean_text(one.label), LABEL_CHARACTERS)})
 
 
 def _keyphrase_text(word: Keyphrase) -> str:

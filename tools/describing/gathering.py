@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.metadata_profile import profile
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.tree import is_within, lineage
-from corpuscope.tools.core.excerpts import redacted_in
+from corpuscope.tools.core.excerpts import redact_value
+from corpuscope.tools.core.ids import is_within, lineage
 from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, ColumnType, Ints, Node, Scalar
+from corpuscope.tools.core.schema import NOISE, ColumnType, Ints, Members, Node, Scalar
+from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.describing.evidence import (
     EXCERPT_CHARACTERS,
     Evidence,
@@ -21,8 +22,6 @@ from corpuscope.tools.describing.evidence import (
     Keyphrase,
     Sibling,
     build_evidence,
-    clean_text,
-    shorten,
 )
 from corpuscope.tools.describing.proof import Trial
 from corpuscope.tools.describing.sampling import (
@@ -32,8 +31,7 @@ from corpuscope.tools.describing.sampling import (
     make_stage,
     sample_cluster,
 )
-from corpuscope.tools.store.runs import Members
-from corpuscope.tools.workspace.reading import read
+from corpuscope.tools.workspace.reading import load_dataset
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -49,7 +47,7 @@ The same whatever else a call asks for, or the evidence of a cluster would depen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pack:
+class DescriptionTask:
     """The evidence of one cluster, the texts kept aside on which its description is tried, and the
     ids of the clusters that it is held against, itself included."""
 
@@ -117,7 +115,9 @@ class _Drawn:
     parts: dict[int, str]
 
 
-def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> list[Pack]:
+def gather_tasks(
+    workspace: Workspace, selection: Selection, nodes: Sequence[Node]
+) -> list[DescriptionTask]:
     """The evidence for each of the clusters, the same for the same run and texts.
 
     Raises:
@@ -128,7 +128,7 @@ def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) ->
     if not nodes:
         return []
     selection.check_current()
-    corpus = read(workspace, selection.card).corpus
+    corpus = load_dataset(workspace, selection.card).corpus
     members = workspace.runs.members(selection.run)
     paths, weights = _places(corpus, members)
     material = _Material(workspace, selection, corpus, paths, weights)
@@ -137,7 +137,7 @@ def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) ->
     with threadpool_limits(1):
         drawn = [_draw(material, node, seed) for node in nodes]
     return [
-        Pack(
+        DescriptionTask(
             build_evidence(selection.card.name, one.node, _findings(material, one, traits)),
             _trial(material, one),
             tuple(one.stage.ids),
@@ -146,7 +146,7 @@ def gather(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) ->
     ]
 
 
-def beside(selection: Selection, node: Node) -> tuple[str, ...]:
+def clusters_beside(selection: Selection, node: Node) -> tuple[str, ...]:
     """The ids of the clusters that a cluster is held against, itself included.
 
     Those of the recommended layer, if it stands there, else of the nearest one in which it does;
@@ -192,7 +192,7 @@ def _places(corpus: Corpus, members: Members) -> tuple[NDArray[np.object_], Ints
 
 
 def _draw(material: _Material, node: Node, seed: int) -> _Drawn:
-    ids = beside(material.selection, node)
+    ids = clusters_beside(material.selection, node)
     stage, place = material.stage(ids), ids.index(node.id)
     children = [child.id for child in material.selection.children(node.id)]
     labels = material.labels(children)
@@ -294,7 +294,7 @@ def _redacted(
 ) -> tuple[dict[str, ColumnType], dict[int, dict[str, Scalar]]]:
     """Metadata before anything of them is cut off, and the columns that say something still: of
     one with numbers such as those of cards, quartiles are numbers of cards too."""
-    known = cache(lambda column, text: redacted_in(column, text, redact))
+    known = cache(lambda column, text: redact_value(column, text, redact))
 
     def shown(column: str, value: Scalar) -> Scalar:
         return known(column, value) if isinstance(value, str) else value
@@ -313,7 +313,7 @@ def _redacted(
 
 def _trial(material: _Material, drawn: _Drawn) -> Trial:
     def shown(points: NDArray[np.int64]) -> list[str]:
-        return [shorten(material.text(int(point)), EXCERPT_CHARACTERS) for point in points]
+        return [shorten_middle(material.text(int(point)), EXCERPT_CHARACTERS) for point in points]
 
     vectors, sample = material.corpus.vectors, drawn.sample
     return Trial(

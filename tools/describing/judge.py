@@ -9,8 +9,15 @@ from tempfile import TemporaryDirectory
 
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Floats, Proof
-from corpuscope.tools.describing.gathering import Pack
-from corpuscope.tools.describing.proof import Mistakes, Trial, enough, mistakes, passed_over, prove
+from corpuscope.tools.describing.gathering import DescriptionTask
+from corpuscope.tools.describing.proof import (
+    Mistakes,
+    Trial,
+    enough_texts,
+    mistakes,
+    neglected_part,
+    prove,
+)
 from corpuscope.tools.describing.titles import alike_pairs
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
@@ -41,13 +48,13 @@ class Judge:
         None for too few texts, and where the embedder's endpoint fails: the words are kept, and
         untried.
         """
-        if not enough(trial):
+        if not enough_texts(trial):
             return None
         try:
             with self._one_at_a_time:
                 words = self._words(description)
                 found = prove(words, self._seen(trial), self.embedder.spec)
-                missed = passed_over(words, self._seen(whole)) if whole else None
+                missed = neglected_part(words, self._seen(whole)) if whole else None
         except Unavailable as error:
             logging.getLogger(__name__).warning("a description was not tried: %s", error)
             return None
@@ -76,7 +83,7 @@ class Judge:
         return self.embedder.embed_query(f"{description.title}. {summary}")
 
     def _seen(self, trial: Trial) -> Trial:
-        if self.own or not enough(trial):
+        if self.own or not enough_texts(trial):
             return trial
         inside = self.embedder.embed(trial.inside_texts)
         return replace(
@@ -87,7 +94,9 @@ class Judge:
         )
 
 
-def open_judge(workspace: Workspace, card: DatasetCard, packs: Sequence[Pack]) -> Judge | None:
+def open_judge(
+    workspace: Workspace, card: DatasetCard, packs: Sequence[DescriptionTask]
+) -> Judge | None:
     """The judge of a dataset's descriptions: by its own embedder; by `lexical`, fitted on the texts
     of the packs, where that cannot embed words now. None where there is no text to fit on."""
     if card.embedding != COLUMN:

@@ -9,7 +9,8 @@ from corpuscope.prompts import BadTemplate, Templates, fence
 from corpuscope.tools.analysis.language import language_name
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Description
-from corpuscope.tools.describing.evidence import KEY_LETTERS, Evidence, shorten
+from corpuscope.tools.core.text import shorten_middle
+from corpuscope.tools.describing.evidence import KEY_LETTERS, Evidence
 from corpuscope.tools.describing.proof import Mistakes
 from corpuscope.tools.llm.asker import Prompt
 
@@ -21,7 +22,7 @@ TEMPLATES = ("describe-system", "describe-user", "describe-again")
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class PromptContext:
     """How to write: by which templates, in which language (ISO 639-1; None: the texts' own), and
     what the person said about the corpus and the perspective."""
 
@@ -36,18 +37,18 @@ class Wording:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:KEY_LETTERS]
 
 
-def instructions(wording: Wording) -> str:
+def system_prompt(wording: PromptContext) -> str:
     """What a model is told before it sees anything."""
     return _rendered(wording, "describe-system", language=_language(wording))
 
 
-def told(wording: Wording) -> str:
+def writer_instructions(wording: PromptContext) -> str:
     """What a model is told beside evidence and focus: what is no answer when it comes back."""
     asked = _rendered(wording, "describe-user", cluster="", focus="", evidence="")
-    return f"{instructions(wording)}\n{asked}"
+    return f"{system_prompt(wording)}\n{asked}"
 
 
-def describe_prompt(wording: Wording, evidence: Evidence) -> Prompt:
+def describe_prompt(wording: PromptContext, evidence: Evidence) -> Prompt:
     """Asks for the description of one cluster."""
     user = _rendered(
         wording,
@@ -56,11 +57,11 @@ def describe_prompt(wording: Wording, evidence: Evidence) -> Prompt:
         focus=_focus(wording),
         evidence=fence(evidence.as_text()),
     )
-    return Prompt(instructions(wording), user)
+    return Prompt(system_prompt(wording), user)
 
 
 def again_prompt(
-    wording: Wording, evidence: Evidence, description: Description, wrong: Mistakes
+    wording: PromptContext, evidence: Evidence, description: Description, wrong: Mistakes
 ) -> Prompt:
     """Asks for a better description of one cluster, with what the first one got wrong."""
     summary = " ".join(sentence.text for sentence in description.summary)
@@ -78,11 +79,11 @@ def again_prompt(
         focus=_focus(wording),
         evidence=fence("\n".join(lines)),
     )
-    return Prompt(instructions(wording), user)
+    return Prompt(system_prompt(wording), user)
 
 
 def apart_prompt(
-    wording: Wording,
+    wording: PromptContext,
     evidences: Sequence[Evidence],
     known: Mapping[str, str],
     fixed: Collection[str] = (),
@@ -105,22 +106,23 @@ def apart_prompt(
         focus=_focus(wording),
         evidence=fence("\n\n".join(parts)),
     )
-    return Prompt(instructions(wording), user)
+    return Prompt(system_prompt(wording), user)
 
 
-def sort_prompt(wording: Wording, description: Description, texts: Sequence[str]) -> Prompt:
+def sort_prompt(wording: PromptContext, description: Description, texts: Sequence[str]) -> Prompt:
     """Asks which of the texts fit a description, numbered from 1."""
     summary = " ".join(sentence.text for sentence in description.summary)
     # The description too is fenced: who wrote it had read the texts.
     lines = [f"Title: {description.title}", f"Summary: {summary}", "Texts:"]
     lines += [
-        f"{number}: {shorten(text, SORTED_CHARACTERS)}" for number, text in enumerate(texts, 1)
+        f"{number}: {shorten_middle(text, SORTED_CHARACTERS)}"
+        for number, text in enumerate(texts, 1)
     ]
     user = _rendered(wording, "describe-sort", texts=fence("\n".join(lines)))
-    return Prompt(instructions(wording), user)
+    return Prompt(system_prompt(wording), user)
 
 
-def yourself_text(wording: Wording, evidences: Sequence[Evidence]) -> str:
+def assistant_prompt(wording: PromptContext, evidences: Sequence[Evidence]) -> str:
     """The evidence and how to answer it, for the assistant where no model is configured."""
     shown = "\n\n".join(evidence.as_text() for evidence in evidences)
     return _rendered(
@@ -132,12 +134,12 @@ def yourself_text(wording: Wording, evidences: Sequence[Evidence]) -> str:
     )
 
 
-def _language(wording: Wording) -> str:
+def _language(wording: PromptContext) -> str:
     name = language_name(wording.language) if wording.language else None
     return f"Write in {name}." if name else "Write in the language of most excerpts."
 
 
-def _focus(wording: Wording) -> str:
+def _focus(wording: PromptContext) -> str:
     if not wording.focus:
         return ""
     return f"What the person who asks says about the texts and how to look at them: {wording.focus}"
@@ -147,7 +149,7 @@ def _headed(heading: str, texts: Sequence[str]) -> list[str]:
     return [heading, *(f"- {text}" for text in texts)] if texts else []
 
 
-def _rendered(wording: Wording, name: str, /, **values: str) -> str:
+def _rendered(wording: PromptContext, name: str, /, **values: str) -> str:
     with _own_templates():
         return wording.templates.render(name, **values)
 

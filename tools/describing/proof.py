@@ -63,7 +63,7 @@ class Mistakes:
     taken: list[str]
 
 
-def enough(trial: Trial) -> bool:
+def enough_texts(trial: Trial) -> bool:
     """Whether there are texts enough on each side for a score."""
     return min(len(trial.inside_texts), len(trial.outside_texts)) >= FEWEST
 
@@ -73,7 +73,7 @@ def prove(words: Floats, trial: Trial, by: str) -> Proof | None:
 
     None where there are too few texts on a side.
     """
-    if not enough(trial):
+    if not enough_texts(trial):
         return None
     return Proof(
         auc=_auc(trial.inside @ words, trial.outside @ words),
@@ -84,10 +84,10 @@ def prove(words: Floats, trial: Trial, by: str) -> Proof | None:
     )
 
 
-def passed_over(words: Floats, trial: Trial) -> str | None:
+def neglected_part(words: Floats, trial: Trial) -> str | None:
     """The part of the cluster that a description covers least, if its AUC is below `FAIR`; of parts
     with fewer than `FEWEST` texts that cannot be told."""
-    if not enough(trial):
+    if not enough_texts(trial):
         return None
     near, far = trial.inside @ words, trial.outside @ words
     scores = []
@@ -101,7 +101,7 @@ def passed_over(words: Floats, trial: Trial) -> str | None:
 
 def mistakes(words: Floats, trial: Trial, count: int) -> Mistakes:
     """Up to `count` texts on each side that the description ranks worst, if it ranks them wrong."""
-    if not enough(trial):
+    if not enough_texts(trial):
         return Mistakes([], [])
     near, far = trial.inside @ words, trial.outside @ words
     missed = [row for row in np.argsort(near, kind="stable") if near[row] < np.median(far)]
@@ -118,7 +118,7 @@ def is_weak(proof: Proof | None) -> bool:
     return proof is not None and proof.auc < FAIR and round(proof.best - proof.auc, 3) > BLURRED
 
 
-def word_for(proof: Proof | None) -> str:
+def proof_word(proof: Proof | None) -> str:
     """The score in a word: strong, fair, weak, blurred (so is the cluster), or not tried."""
     if proof is None:
         return "not tried"
@@ -129,12 +129,12 @@ def word_for(proof: Proof | None) -> str:
     return "weak" if is_weak(proof) else "blurred"
 
 
-def said(proof: Proof | None) -> str:
+def format_proof(proof: Proof | None) -> str:
     """The score for a line: `proof 0.94 strong`; with what a model found that sorted by it."""
     if proof is None:
         return "proof: not tried"
     by = ", by shared words only" if proof.by == "lexical" else ""
-    text = f"proof {proof.auc:.2f} {word_for(proof)}{by}"
+    text = f"proof {proof.auc:.2f} {proof_word(proof)}{by}"
     if proof.passed_over is not None:
         text += f", says little of its part {proof.passed_over}"
     if proof.precision is not None and proof.recall is not None:
@@ -142,7 +142,7 @@ def said(proof: Proof | None) -> str:
     return text
 
 
-MEANING = (
+PROOF_MEANING = (
     "proof: how often title and summary are nearer to one of its texts that the writer did not see "
     f"than to one of the nearest clusters (0.5 is chance): strong from {STRONG}, fair from {FAIR}, "
     "weak: write it anew, blurred: the cluster itself overlaps others. It shows that the words are "

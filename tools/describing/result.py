@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from corpuscope.tools.clustering.stability import known_word, meanings
-from corpuscope.tools.clustering.stability import said as stability_said
+from corpuscope.tools.clustering.stability import format_stability, known_word, stability_meanings
 from corpuscope.tools.core.schema import (
     Author,
     Description,
@@ -14,9 +13,9 @@ from corpuscope.tools.core.schema import (
     Sentence,
     Stability,
 )
-from corpuscope.tools.describing.proof import MEANING, said, word_for
+from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof, proof_word
 from corpuscope.tools.llm.budget import Usage
-from corpuscope.tools.workspace.workspace import Writer
+from corpuscope.tools.workspace.workspace import LlmOptions
 
 CLUSTERS_NAMED = 30
 """Of clusters that share a reason for having no description."""
@@ -54,7 +53,7 @@ class DescribedCluster(Result):
     def as_text(self) -> str:
         """Title, summary, and how far they can be trusted."""
         summary = " ".join(sentence.text for sentence in self.summary)
-        holds = f", {stability_said(self.stability)}" if self.stability_word else ""
+        holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         misfits = f"\n  Does not fit: {self.misfits}" if self.misfits else ""
         if self.note:
             misfits += f"\n  {self.note} With refresh it is asked again."
@@ -62,7 +61,7 @@ class DescribedCluster(Result):
             misfits += "\n  Its title is nearly another's: call again to have them told apart."
         return (
             f"{self.cluster}: {self.title} ({self.size:,} records, {self.share:.1%}, "
-            f"by {self.author}; {said(self.proof)}{holds})\n  {summary}{misfits}"
+            f"by {self.author}; {format_proof(self.proof)}{holds})\n  {summary}{misfits}"
         )
 
 
@@ -132,9 +131,9 @@ class DescribeResult(Result):
     def as_text(self) -> str:
         """The descriptions, what went wrong, and what is left to write."""
         lines = [f"Run {self.run} of '{self.dataset}'."]
-        lines += [described.as_text() for described in self.descriptions]
-        if any(described.proof for described in self.descriptions):
-            lines.append(MEANING)
+        lines += [described_cluster.as_text() for described_cluster in self.descriptions]
+        if any(described_cluster.proof for described_cluster in self.descriptions):
+            lines.append(PROOF_MEANING)
         lines += _together(self.failures)
         if self.estimate is not None:
             lines.append(
@@ -148,10 +147,10 @@ class DescribeResult(Result):
             asked = len(self.to_write) + len(self.remaining)
             lines.append(f"Evidence for {len(self.to_write)} of {asked} clusters; then the rest.")
         if self.stability:
-            scores = [f"{id}: {stability_said(score)}" for id, score in self.stability.items()]
+            scores = [f"{id}: {format_stability(score)}" for id, score in self.stability.items()]
             lines.append(f"Do they hold? {', '.join(scores)}.")
         known = [*(d.stability for d in self.descriptions), *self.stability.values()]
-        if meaning := meanings(known):
+        if meaning := stability_meanings(known):
             lines.append(meaning)
         if self.evidence is not None:
             lines.append(self.evidence)
@@ -161,7 +160,9 @@ class DescribeResult(Result):
         return "\n".join(lines)
 
 
-def described(node: Node, description: Description, held: Stability | None) -> DescribedCluster:
+def described_cluster(
+    node: Node, description: Description, held: Stability | None
+) -> DescribedCluster:
     """A cluster with its description, proof and stability."""
     return DescribedCluster(
         cluster=node.id,
@@ -175,13 +176,13 @@ def described(node: Node, description: Description, held: Stability | None) -> D
         note=description.note,
         alike=description.alike,
         proof=description.proof,
-        proof_word=word_for(description.proof),
+        proof_word=proof_word(description.proof),
         stability=held.scores.get(node.id) if held else None,
         stability_word=known_word(held, node.id),
     )
 
 
-def cost_of(usage: Usage, writer: Writer, seconds: float | None = None) -> Cost:
+def usage_cost(usage: Usage, writer: LlmOptions, seconds: float | None = None) -> Cost:
     """What a usage comes to at the prices that were set."""
     price = None
     if writer.price_in is not None or writer.price_out is not None:

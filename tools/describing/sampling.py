@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.exemplars import ALIKE, exemplars
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_mean
 
 Role: TypeAlias = Literal["central", "spread", "edge", "outside"]
 Places: TypeAlias = NDArray[np.int64]
@@ -107,8 +108,7 @@ def make_stage(ids: Sequence[str], labels: Ints, vectors: Floats) -> Stage:
     for place in range(len(ids)):
         rows = order[ends[place] : ends[place + 1]]
         if len(rows):
-            mean = vectors[rows].mean(axis=0)
-            centroids[place] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+            centroids[place] = unit_mean(vectors[rows])
     between = (centroids @ centroids.T)[np.triu_indices(len(ids), 1)]
     usual = float(np.median(between)) if len(between) else 0.0
     return Stage(list(ids), labels, centroids, usual)

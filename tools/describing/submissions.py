@@ -14,15 +14,15 @@ from corpuscope.tools.describing.answers import (
     DescriptionAnswer,
     Rules,
     WholeAnswer,
-    faults,
+    answer_faults,
 )
-from corpuscope.tools.describing.describe import description_of
-from corpuscope.tools.describing.disambiguation import conflicts
-from corpuscope.tools.describing.gathering import Pack
+from corpuscope.tools.describing.describe import description_from_answer
+from corpuscope.tools.describing.disambiguation import title_conflicts
+from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
 from corpuscope.tools.describing.proof import is_weak
-from corpuscope.tools.llm.completion import said_faults
-from corpuscope.tools.workspace.selection import as_id
+from corpuscope.tools.llm.completion import format_faults
+from corpuscope.tools.workspace.arguments import as_id
 
 SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*")
 """Where a summary that came in one piece is cut."""
@@ -81,7 +81,7 @@ class GivenAnswer(TypedDict):
     ]
 
 
-def in_one_piece(cluster: str, title: str, summary: str, records: list[str]) -> GivenAnswer:
+def single_submission(cluster: str, title: str, summary: str, records: list[str]) -> GivenAnswer:
     """An answer whose summary came as one text, with records for all of it."""
     parts = [part for part in SENTENCE_END.split(summary.strip()) if part]
     if len(parts) > MOST_SENTENCES:
@@ -90,7 +90,7 @@ def in_one_piece(cluster: str, title: str, summary: str, records: list[str]) -> 
     return {"cluster": cluster, "title": title, "summary": sentences}
 
 
-def checked(given: GivenAnswer, rules: Rules, author: Author, whole: bool) -> Description:
+def check_submission(given: GivenAnswer, rules: Rules, author: Author, whole: bool) -> Description:
     """The description of an answer; `whole` says that its summary came in one piece.
 
     Raises:
@@ -102,14 +102,14 @@ def checked(given: GivenAnswer, rules: Rules, author: Author, whole: bool) -> De
     try:
         answer = form.model_validate(filled)
     except ValidationError as error:
-        raise ValueError(said_faults(error)) from error
-    if wrong := faults(answer, rules):
+        raise ValueError(format_faults(error)) from error
+    if wrong := answer_faults(answer, rules):
         raise ValueError("; ".join(wrong))
-    return description_of(answer, rules.evidence, author)
+    return description_from_answer(answer, rules.evidence, author)
 
 
 def improvements(
-    new: Mapping[str, Pack], known: Mapping[str, Description], judge: Judge | None
+    new: Mapping[str, DescriptionTask], known: Mapping[str, Description], judge: Judge | None
 ) -> dict[str, str]:
     """Why descriptions that were saved should be better, by cluster; the good ones are not in it.
 
@@ -140,12 +140,12 @@ def improvements(
 
 
 def _same_titles(
-    new: Mapping[str, Pack], known: Mapping[str, Description], judge: Judge | None
+    new: Mapping[str, DescriptionTask], known: Mapping[str, Description], judge: Judge | None
 ) -> dict[str, Collection[str]]:
     """The clusters with nearly the same title, by new cluster."""
     return {
         id: {other for other in group if other != id}
-        for group in conflicts(new, known, judge)
+        for group in title_conflicts(new, known, judge)
         for id in group
         if id in new
     }

@@ -57,7 +57,7 @@ def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tu
     ]
 
 
-def groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+def title_groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
     """The ids that pairs hold together, each group in the order in which they first occur."""
     found: list[list[str]] = []
     for pair in pairs:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.errors import BadInput, Unavailable
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.embedding.spec import LEXICAL, unit_rows
+from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.embedding.spec import LEXICAL
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -199,7 +201,5 @@ def _components(terms: "csr_array") -> Floats:
 
 def _save(saved: Path, arrays: dict[str, np.ndarray]) -> None:
     saved.mkdir(parents=True, exist_ok=True)
-    temporary = saved / f".{FILE}.{os.getpid()}"
-    with temporary.open("wb") as file:
+    with written_aside(saved / FILE) as draft, draft.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    temporary.replace(saved / FILE)

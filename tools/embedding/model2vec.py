@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.embedding.model_files import find_folder, resolved
-from corpuscope.tools.embedding.spec import (
-    EmbeddingOptions,
-    Spec,
-    missing_model,
-    require,
-    unit_rows,
-)
+from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.embedding.model_files import absolute_spec, find_folder
+from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec, missing_model, require
 
 if TYPE_CHECKING:
     from model2vec import StaticModel
@@ -55,7 +50,7 @@ def open_static(spec: Spec, options: EmbeddingOptions) -> StaticEmbedder:
         model = StaticModel.from_pretrained(str(folder or spec.name), force_download=False)
     except OSError as error:
         raise missing_model(spec, options, error) from error
-    return StaticEmbedder(resolved(spec, folder), model.dim, model)
+    return StaticEmbedder(absolute_spec(spec, folder), model.dim, model)
 
 
 def _holds_model(folder: Path) -> bool:

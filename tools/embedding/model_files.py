@@ -62,7 +62,7 @@ def find_folder(spec: Spec, models_dir: Path, holds: Callable[[Path], bool]) -> 
     return next((folder.resolve() for folder in tried if folder.is_dir() and holds(folder)), None)
 
 
-def resolved(spec: Spec, folder: Path | None) -> str:
+def absolute_spec(spec: Spec, folder: Path | None) -> str:
     """The spec to keep: a folder that was given as a path is kept as an absolute one."""
     named = HUB_ID.fullmatch(spec.name) or not spec.name
     return str(spec) if named or folder is None else f"{spec.kind}:{folder}"

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.model_files import (
     FetchFailed,
     Wanted,
+    absolute_spec,
     fetch_model,
     find_folder,
-    resolved,
 )
-from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec, unit_rows
+from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -158,7 +159,7 @@ def open_onnx(spec: Spec, options: EmbeddingOptions) -> OnnxEmbedder:
                 f"was not fetched: {error}. Put {MODEL_FILES[0]} and {TOKENIZER} into "
                 f"{options.models_dir / spec.name}, or use embedding='lexical'."
             ) from error
-    return load_folder(folder, resolved(spec, folder))
+    return load_folder(folder, absolute_spec(spec, folder))
 
 
 def holds_model(folder: Path) -> bool:

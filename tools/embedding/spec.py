@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from corpuscope.tools.core.errors import BadInput, Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats
@@ -118,9 +115,3 @@ def missing_model(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unav
         f"{spec} is neither in {options.models_dir} nor to be had from the Hugging Face hub: "
         f"{said}. Put the model into {options.models_dir / spec.name}, or give its folder."
     )
-
-
-def unit_rows(vectors: NDArray[np.floating]) -> Floats:
-    """The (n, dim) vectors as float32 rows of unit length; zero rows stay zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)

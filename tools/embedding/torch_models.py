@@ -13,15 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.embedding.model_files import find_folder, resolved
-from corpuscope.tools.embedding.spec import (
-    BGE_M3,
-    EmbeddingOptions,
-    Spec,
-    missing_model,
-    require,
-    unit_rows,
-)
+from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.embedding.model_files import absolute_spec, find_folder
+from corpuscope.tools.embedding.spec import BGE_M3, EmbeddingOptions, Spec, missing_model, require
 
 if TYPE_CHECKING:
     from pymilvus.model.hybrid import BGEM3EmbeddingFunction
@@ -86,7 +80,7 @@ def open_sentence_transformers(
     except OSError as error:
         raise missing_model(spec, options, error) from error
     dim = model.encode_query(["dimension"], show_progress_bar=False).shape[1]
-    return SentenceTransformerEmbedder(resolved(spec, folder), dim, model)
+    return SentenceTransformerEmbedder(absolute_spec(spec, folder), dim, model)
 
 
 def open_bge_m3(spec: Spec, options: EmbeddingOptions) -> BgeM3Embedder:
@@ -106,7 +100,7 @@ def open_bge_m3(spec: Spec, options: EmbeddingOptions) -> BgeM3Embedder:
         )
     except OSError as error:
         raise missing_model(source, options, error) from error
-    return BgeM3Embedder(resolved(spec, folder), model.dim["dense"], model)
+    return BgeM3Embedder(absolute_spec(spec, folder), model.dim["dense"], model)
 
 
 def _holds_model(folder: Path) -> bool:

@@ -1,15 +1,13 @@
 """Which column of a file is what: text, id, vector, metadata, and of which type its values are."""
 
 import difflib
-import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import ColumnType, Scalar
+from corpuscope.tools.core.schema import ColumnType
+from corpuscope.tools.core.values import CONTROL, PARSERS, SINGLE, is_missing
 from corpuscope.tools.ingestion.readers import BadRow, Row
 
 SAMPLE_ROWS = 2_000
@@ -26,13 +24,6 @@ TEXT_NAMES = (
     *("post", "document", "docstring"),
 )
 """Names of text columns, the likeliest first; `text` and a head with its body go before them."""
-
-_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
-_DATE = re.compile(
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d(:?\d\d)?))?)?", re.ASCII
-)
-_SCALARS = (str, int, float, Decimal, date, time, timedelta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +82,7 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
         kept = [name for name in values if name not in (*text, *single)]
     metadata = {name: kind for name in kept if (kind := types[name]) is not None}
     for name in (*text, *single, *metadata):
-        if not name or len(name) > MAX_NAME_CHARS or _ODD.search(name):
+        if not name or len(name) > MAX_NAME_CHARS or CONTROL.search(name):
             raise BadInput(
                 f"column name {name[:40]!r} has {len(name):,} characters; it needs 1 to "
                 f"{MAX_NAME_CHARS}, none of them a control character; is the first row a header?"
@@ -158,7 +149,7 @@ def _identifies(name: str, cells: list[str]) -> bool:
 
 def _column_type(values: list[object]) -> ColumnType | None:
     present = [value for value in values if not is_missing(value)]
-    if not all(isinstance(value, _SCALARS) for value in present):
+    if not all(isinstance(value, SINGLE) for value in present):
         return None
     kinds: tuple[ColumnType, ...] = ("boolean", "number", "date")
     for kind in kinds if present else ():
@@ -169,76 +160,3 @@ def _column_type(values: list[object]) -> ColumnType | None:
             continue
         return kind
     return "string"
-
-
-def is_missing(value: object) -> bool:
-    """Whether a cell says nothing: None, a blank string, a number that is not finite."""
-    if isinstance(value, str):
-        return not value or value.isspace()
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
-
-
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().casefold() in ("true", "false"):
-        return value.strip().casefold() == "true"
-    raise ValueError("not a boolean")
-
-
-def _number(value: object) -> int | float:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = int(value) if value.removeprefix("-").isdigit() else float(value)
-    elif isinstance(value, Decimal):
-        value = float(value)
-    # Milvus keeps integers of 64 bits; longer ones are ids and stay strings.
-    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    raise ValueError("not a finite number")
-
-
-def _date(value: object) -> str:
-    """ISO 8601, in UTC where a zone is given, so that the order of strings is that of time."""
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, date):
-        return value.isoformat()
-    else:
-        written = value.strip() if isinstance(value, str) else ""
-        if not _DATE.fullmatch(written):
-            raise ValueError("not an ISO date")
-        clock = written[11:].replace(" ", "").replace("UTC", "Z")
-        moment = datetime.fromisoformat(written[:11] + clock)
-    if moment.tzinfo is not None:
-        return moment.astimezone(UTC).isoformat()
-    # Spreadsheets have no other way to say a day than its midnight.
-    return moment.date().isoformat() if moment.time() == time(0) else moment.isoformat()
-
-
-def _string(value: object) -> str:
-    if isinstance(value, str):
-        return clean(value)
-    if not isinstance(value, _SCALARS):
-        raise ValueError("not a single value")
-    return str(value)
-
-
-PARSERS: dict[ColumnType, Callable[[object], Scalar]] = {
-    "boolean": _boolean,
-    "number": _number,
-    "date": _date,
-    "string": _string,
-}
-"""Each raises ValueError or OverflowError where the value is not of its type."""
-
-
-def clean(text: str) -> str:
-    """The text without control characters except newline and tab (Milvus ends a string at NUL),
-    and without halves of characters that UTF-8 cannot write."""
-    # isprintable is the quicker of the two and settles most texts.
-    if text.isprintable() or not _ODD.search(text):
-        return text
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _ODD.sub("", whole.replace("\r\n", "\n").replace("\r", "\n"))

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats, Record, Scalar
-from corpuscope.tools.ingestion.columns import PARSERS, Columns, clean, is_missing
+from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
+from corpuscope.tools.ingestion.columns import Columns
 from corpuscope.tools.ingestion.readers import BadRow, Row
 
 MAX_TEXT_BYTES = 65_535
@@ -184,7 +185,7 @@ class RecordMaker:
             parsed: Scalar = None
             if kind == "string" and isinstance(value, str):
                 # The usual case; and an empty string is a value here, and of no other type.
-                parsed = clean(value)
+                parsed = without_controls(value)
             elif not is_missing(value):
                 try:
                     parsed = PARSERS[kind](value)
@@ -219,7 +220,7 @@ def _words(row: Row, name: str) -> str:
     """A single value as cleaned, stripped text; empty where it is missing."""
     value = row.values.get(name)
     if isinstance(value, str):
-        return clean(value).strip()
+        return without_controls(value).strip()
     if is_missing(value):
         return ""
     try:

@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.llm.budget import Budget, Limits, Usage
-from corpuscope.tools.llm.completion import Session, accept, expected_usage, open_session
+from corpuscope.tools.llm.completion import Session, accept, expected_call_usage, open_session
 from corpuscope.tools.llm.endpoint import EndpointOptions
 
 T = TypeVar("T", bound=BaseModel)
@@ -78,7 +79,7 @@ class Asker:
         """About what `ask` will use, the schema in the prompt included; sends nothing."""
         if self.known(prompt, answer):
             return Usage(cached=1)
-        return expected_usage(prompt.system, prompt.user, answer)
+        return expected_call_usage(prompt.system, prompt.user, answer)
 
     def _open(self) -> Session:
         with self._connecting:
@@ -93,7 +94,7 @@ class Asker:
 
 
 @contextmanager
-def asking(
+def open_asker(
     endpoint: EndpointOptions,
     model: str,
     limits: Limits,
@@ -142,15 +143,12 @@ class _Answers:
         return found
 
     def keep(self, key: str, made: BaseModel) -> None:
-        """Write an answer under another name and rename it; a full disk is only logged."""
+        """Write an answer; a full disk is only logged."""
         if self.folder is None:
             return
-        draft = self.folder / f"draft-{uuid.uuid4().hex[:8]}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            draft.write_text(made.model_dump_json(), encoding="utf-8")
-            draft.replace(self.folder / f"{key}.json")
+            with written_aside(self.folder / f"{key}.json") as draft:
+                draft.write_text(made.model_dump_json(), encoding="utf-8")
         except OSError as error:
             logging.getLogger(__name__).warning("an answer was not cached: %s", error)
-            with suppress(OSError):
-                draft.unlink()

@@ -23,7 +23,7 @@ from corpuscope.tools.llm.endpoint import (
     status_error,
     timeout_error,
 )
-from corpuscope.tools.llm.rate_limit import Gate, seconds_asked
+from corpuscope.tools.llm.rate_limit import RateLimit, seconds_asked
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -65,7 +65,7 @@ def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
     from openai import DefaultHttpxClient, OpenAI
 
     check_endpoint(endpoint)
-    gate = Gate()
+    gate = RateLimit()
     # A proxy from the environment would carry a local endpoint's texts off the machine, and a
     # redirect would carry them to a host that nobody configured.
     http_client = DefaultHttpxClient(

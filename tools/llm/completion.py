@@ -103,7 +103,7 @@ class Session:
         try:
             return _parse(first, answer, check)
         except ValueError as wrong:
-            problem = said_faults(wrong)
+            problem = format_faults(wrong)
         again = f"This is not right: {problem}. Answer again. {_wanted(answer)}"
         messages += [
             {"role": "assistant", "content": first},
@@ -115,7 +115,7 @@ class Session:
         except ValueError as wrong:
             raise InvalidAnswer(
                 f"{self.call.model} at {self.call.endpoint.host} did not answer as asked, twice: "
-                f"{quote(said_faults(wrong), self.call.endpoint)}. "
+                f"{quote(format_faults(wrong), self.call.endpoint)}. "
                 f"Try again, or set {self.call.model_setting} to a more capable model."
             ) from wrong
 
@@ -152,7 +152,7 @@ def open_session(endpoint: EndpointOptions, model: str, budget: Budget) -> Itera
         yield Session(client, Call(endpoint, model, f"{endpoint.setting}_MODEL"), budget)
 
 
-def expected_usage(system: str, user: str, answer: type[BaseModel]) -> Usage:
+def expected_call_usage(system: str, user: str, answer: type[BaseModel]) -> Usage:
     """What one request for this answer is expected to use."""
     return _expected(_messages(system, user, answer))
 
@@ -267,7 +267,7 @@ def _find_object(text: str) -> str:
     return best
 
 
-def said_faults(wrong: ValueError) -> str:
+def format_faults(wrong: ValueError) -> str:
     """What is wrong with an answer, for the model that wrote it and for people."""
     if not isinstance(wrong, ValidationError):
         return str(wrong)

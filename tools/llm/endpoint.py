@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.describing.evidence import clean_text
+from corpuscope.tools.core.text import clean_text, shorten
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -140,7 +140,7 @@ def quote(text: str, endpoint: EndpointOptions) -> str:
     shown = clean_text(text[: 10 * QUOTE])
     if endpoint.api_key:
         shown = shown.replace(endpoint.api_key, "***")
-    return shown if len(shown) <= QUOTE else f"{shown[: QUOTE - 2]} …"
+    return shorten(shown, QUOTE)
 
 
 def timeout_error(call: Call) -> Unavailable:

@@ -22,7 +22,7 @@ GROWN_PAUSE = 8.0
 """Seconds that such pauses grow to, doubling while nothing succeeds."""
 
 
-class Gate:
+class RateLimit:
     """Holds requests back until the endpoint wants them. Two hooks of the HTTP client."""
 
     def __init__(self) -> None:

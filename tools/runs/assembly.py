@@ -10,17 +10,28 @@ import numpy as np
 from corpuscope.tools.analysis.exemplars import exemplars
 from corpuscope.tools.analysis.keywords import keywords
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.noise import Reasons, counted, noise_reasons, worded
+from corpuscope.tools.clustering.noise import Reasons, count_reasons, noise_reasons, word_reasons
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, Space
-from corpuscope.tools.clustering.tree import stands
+from corpuscope.tools.clustering.tree import stands_in
 from corpuscope.tools.core.redaction import Redact, as_it_is
-from corpuscope.tools.core.schema import NOISE, DatasetCard, Floats, Layer, Node, Run, Scalar
-from corpuscope.tools.store.runs import Members
+from corpuscope.tools.core.schema import (
+    NOISE,
+    DatasetCard,
+    Floats,
+    Layer,
+    Members,
+    Node,
+    Run,
+    Scalar,
+)
+from corpuscope.tools.core.vectors import unit_mean
 
 PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy", "umap-learn")
 
 
-def settled(parameters: Parameters, found: Clustering, where: str | None) -> dict[str, Scalar]:
+def run_parameters(
+    parameters: Parameters, found: Clustering, where: str | None
+) -> dict[str, Scalar]:
     """The parameters as a run keeps them; `parameters_of` is the way back."""
     return {
         "space": parameters.space,
@@ -33,7 +44,7 @@ def settled(parameters: Parameters, found: Clustering, where: str | None) -> dic
     }
 
 
-def parameters_of(run: Run) -> Parameters:
+def clustering_parameters(run: Run) -> Parameters:
     """With what a run was clustered; what an older one does not name is as it is today."""
     kept = run.parameters
     size = kept.get("min_cluster_size")
@@ -78,8 +89,7 @@ def centrality(corpus: Corpus, found: Clustering) -> Floats:
     for name, rows in zip(names, groups, strict=True):
         if name != NOISE:
             own = corpus.vectors[rows]
-            mean = own.mean(axis=0)
-            near[rows] = own @ (mean / max(float(np.linalg.norm(mean)), 1e-9))
+            near[rows] = own @ unit_mean(own)
     return near
 
 
@@ -95,7 +105,7 @@ def recorded_run(
     layers = [
         Layer(
             index=index,
-            clusters=sum(stands(node, index) for node in nodes),
+            clusters=sum(stands_in(node, index) for node in nodes),
             coverage=round(covered(nodes, index) / len(corpus.ids), 4),
             persistence=round(float(layer.persistence), 3),
         )
@@ -112,7 +122,7 @@ def recorded_run(
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
         records=len(corpus.ids),
         noise=len(corpus.ids) - covered(nodes, recommended),
-        noise_reasons={} if members.noise_reasons is None else counted(members.noise_reasons),
+        noise_reasons={} if members.noise_reasons is None else count_reasons(members.noise_reasons),
         layers=layers,
         recommended=recommended,
         reason=found.choice.reason,
@@ -127,13 +137,13 @@ def reasons_of_noise(corpus: Corpus, found: Clustering) -> Reasons:
         return np.full(len(corpus.ids), "", dtype=object)
     labels = found.tree.labels_at(found.choice.recommended)
     ids = [node.id for node in found.tree.nodes]
-    reasons = worded(noise_reasons(found.graph, labels), ids, len(labels))
+    reasons = word_reasons(noise_reasons(found.graph, labels), ids, len(labels))
     return reasons[corpus.copies_of]
 
 
 def covered(nodes: list[Node], layer: int) -> int:
     """Records in a cluster of that layer."""
-    return sum(node.size for node in nodes if stands(node, layer))
+    return sum(node.size for node in nodes if stands_in(node, layer))
 
 
 def recorded_members(corpus: Corpus, found: Clustering) -> Members:

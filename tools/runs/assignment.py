@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.noise import COUNTS, counted
-from corpuscope.tools.clustering.tree import Paths, is_within, layer_paths, lineage, order
+from corpuscope.tools.clustering.noise import COUNTS, count_reasons
+from corpuscope.tools.clustering.tree import Paths, layer_paths
 from corpuscope.tools.core.errors import BadInput, NotReady
+from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
 from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, Floats, Node, Run
-from corpuscope.tools.runs.drill_down import recounted
-from corpuscope.tools.runs.inheritance import Carried, carried_words
-from corpuscope.tools.store.runs import Members
+from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Run
+from corpuscope.tools.core.vectors import unit_mean
+from corpuscope.tools.runs.drill_down import recount
+from corpuscope.tools.runs.inheritance import Carried, inherited_descriptions
 from corpuscope.tools.workspace.selection import Selection
 
 NEIGHBOURS = 15
@@ -107,7 +108,7 @@ def check(selection: Selection, redact: Redact) -> None:
     selection.check_current()
 
 
-def grown(
+def assign_records(
     selection: Selection, members: Members, corpus: Corpus, centroids: dict[str, Floats]
 ) -> Grown:
     """The run of `selection` with all records of the corpus: those it does not know are assigned.
@@ -149,7 +150,7 @@ def grown(
     if members.noise_reasons is not None:
         reasons = _reasons(votes, known_paths, run)
         after = replace(after, noise_reasons=place.of(members.noise_reasons, reasons))
-    words = carried_words(selection, {node.id: node.id for node in run.nodes})
+    words = inherited_descriptions(selection, {node.id: node.id for node in run.nodes})
     child = _recorded(selection, after, own < 0)
     words = {id: words[id] for id in words if any(node.id == id for node in child.nodes)}
     taken = Carried(child, after, centroids, words, {}, None)
@@ -221,9 +222,8 @@ def _centrality(votes: Votes, vectors: Floats, known_paths: Paths, asked: Floats
     there = sorted(set(known_paths))
     for path in set(votes.paths) - {NOISE}:
         inside = [own for own in there if is_within(own, path)]
-        mean = vectors[np.isin(known_paths, inside)].mean(axis=0)
         rows = np.flatnonzero(votes.paths == path)
-        near[rows] = asked[rows] @ (mean / max(float(np.linalg.norm(mean)), 1e-9))
+        near[rows] = asked[rows] @ unit_mean(vectors[np.isin(known_paths, inside)])
     return near
 
 
@@ -235,7 +235,7 @@ def _reasons(votes: Votes, known_paths: Paths, run: Run) -> NDArray[np.object_]:
     for row in np.flatnonzero([place == NOISE for place in own]):
         around = Counter(shown[votes.near[row]])
         among_noise = around.pop(NOISE, 0)
-        ranked = sorted(around, key=lambda id: (-around[id], order(id)))
+        ranked = sorted(around, key=lambda id: (-around[id], id_sort_key(id)))
         if votes.far[row]:
             reasons[row] = "isolated"
         elif around.total() <= among_noise:
@@ -250,7 +250,7 @@ def _reasons(votes: Votes, known_paths: Paths, run: Run) -> NDArray[np.object_]:
 def _recorded(selection: Selection, after: Members, fresh: NDArray[np.bool_]) -> Run:
     """The run over the records that there are now."""
     base = selection.run
-    child = recounted(base, _shown(base.nodes, after), after.paths)
+    child = recount(base, _shown(base.nodes, after), after.paths)
     places = layer_paths(after.paths, child.nodes, child.recommended)
     count = int(fresh.sum())
     strangers = sum(place == NOISE for place, new in zip(places, fresh, strict=True) if new)
@@ -265,7 +265,7 @@ def _recorded(selection: Selection, after: Members, fresh: NDArray[np.bool_]) ->
         update={
             "id": "",
             "dataset_version": selection.card.version,
-            "noise_reasons": {} if reasons is None else counted(reasons),
+            "noise_reasons": {} if reasons is None else count_reasons(reasons),
             "reason": f"The clusters are those of {base.id}: {count:,} new records were put into "
             f"them, {strangers:,} of these are noise.",
             "hint": hint,

@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from corpuscope.tools.clustering.tree import is_within, layer_paths, lineage, order
+from corpuscope.tools.clustering.tree import layer_paths
+from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
 from corpuscope.tools.core.schema import NOISE, Frozen, Node, Result, Run
 from corpuscope.tools.runs.matching import Overlaps
 from corpuscope.tools.workspace.selection import Selection
@@ -27,8 +28,8 @@ LINES = 8
 
 MOST_CHANGES = 60
 
-Kind: TypeAlias = Literal["split", "merged", "died", "born", "kept"]
-KINDS: tuple[Kind, ...] = ("split", "merged", "died", "born", "kept")
+ChangeKind: TypeAlias = Literal["split", "merged", "died", "born", "kept"]
+CHANGE_KINDS: tuple[ChangeKind, ...] = ("split", "merged", "died", "born", "kept")
 
 
 class Piece(Frozen):
@@ -43,7 +44,7 @@ class Piece(Frozen):
 class Change(Result):
     """What became of one cluster, or of several."""
 
-    kind: Kind
+    kind: ChangeKind
     before: list[Piece]
     after: list[Piece]
     mostly: str | None = None
@@ -176,7 +177,7 @@ def compare(
 def records_staying(before: Run, after: Run, same: Mapping[str, str], shared: Overlaps) -> int:
     """Records both runs know that are where they were: in the same cluster, or in noise still."""
     later = {earlier: id for id, earlier in same.items()}
-    old, new = places_of(before, shared, 0), places_of(after, shared, 1)
+    old, new = recommended_places(before, shared, 0), recommended_places(after, shared, 1)
     staying = 0
     for (earlier, now), count in shared.pairs.items():
         was, is_in = old[earlier], new[now]
@@ -190,7 +191,7 @@ def records_staying(before: Run, after: Run, same: Mapping[str, str], shared: Ov
 
 
 def _flow(before: Run, after: Run, shared: Overlaps) -> _Flow:
-    old, new = places_of(before, shared, 0), places_of(after, shared, 1)
+    old, new = recommended_places(before, shared, 0), recommended_places(after, shared, 1)
     flow = _Flow(Counter(), Counter(), Counter())
     for (earlier, later), count in shared.pairs.items():
         flow.between[old[earlier], new[later]] += count
@@ -199,7 +200,7 @@ def _flow(before: Run, after: Run, shared: Overlaps) -> _Flow:
     return flow
 
 
-def places_of(run: Run, shared: Overlaps, side: int) -> dict[str, str]:
+def recommended_places(run: Run, shared: Overlaps, side: int) -> dict[str, str]:
     """The cluster of the recommended layer, or `noise`, for each path of one side."""
     paths = np.array(sorted({pair[side] for pair in shared.pairs}), dtype=object)
     return dict(zip(paths, layer_paths(paths, run.nodes, run.recommended), strict=True))
@@ -250,11 +251,11 @@ def _mostly(between: Counter[tuple[str, str]], id: str, side: int) -> str | None
     for pair, count in between.items():
         if pair[side] == id:
             found[pair[1 - side]] += count
-    return min(found, key=lambda other: (-found[other], order(other)), default=None)
+    return min(found, key=lambda other: (-found[other], id_sort_key(other)), default=None)
 
 
 def _change(
-    kind: Kind, before: Selection, old: list[str], after: Selection, new: list[str]
+    kind: ChangeKind, before: Selection, old: list[str], after: Selection, new: list[str]
 ) -> Change:
     return Change(
         kind=kind,
@@ -269,7 +270,7 @@ def _piece(selection: Selection, node: Node) -> Piece:
 
 def _rank(change: Change) -> tuple[int, int]:
     largest = max(piece.records for piece in change.before + change.after)
-    return KINDS.index(change.kind), -largest
+    return CHANGE_KINDS.index(change.kind), -largest
 
 
 def _listed(pieces: list[Piece]) -> str:

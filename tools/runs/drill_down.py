@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.noise import counted, renamed_reasons
+from corpuscope.tools.clustering.noise import count_reasons, rename_reasons
 from corpuscope.tools.clustering.pipeline import Clustering
-from corpuscope.tools.clustering.stability import still_holding
-from corpuscope.tools.clustering.tree import Paths, is_within, layer_paths, lineage, order, stands
+from corpuscope.tools.clustering.stability import unchanged_scores
+from corpuscope.tools.clustering.tree import Paths, layer_paths, stands_in
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import NOISE, Floats, Node, Run
+from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
+from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Run
 from corpuscope.tools.runs.assembly import covered
 from corpuscope.tools.runs.inheritance import (
     keep_centroids,
@@ -22,8 +23,8 @@ from corpuscope.tools.runs.inheritance import (
     kept_centroids,
     without_parts,
 )
-from corpuscope.tools.store.runs import DESCRIPTIONS, MAP_FILE, Members, Runs, keep_stability
-from corpuscope.tools.workspace.selection import Selection, rows_of
+from corpuscope.tools.store.runs import DESCRIPTIONS, MAP_FILE, Runs, write_stability
+from corpuscope.tools.workspace.selection import Selection, cluster_rows
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,15 @@ def outermost(selection: Selection, clusters: list[str]) -> list[str]:
     outer = {
         one for one in clusters if not any(is_within(one, other) for other in {*clusters} - {one})
     }
-    return sorted(outer, key=order)
+    return sorted(outer, key=id_sort_key)
 
 
-def inside(run: Run, members: Members, within: str) -> set[str]:
+def records_within(run: Run, members: Members, within: str) -> set[str]:
     """The ids of the records in a cluster, or in the noise."""
-    return {members.ids[row] for row in rows_of(run, members, within)}
+    return {members.ids[row] for row in cluster_rows(run, members, within)}
 
 
-def grafted(parent: Run, members: Members, part: Part) -> tuple[Run, Members]:
+def replace_subtree(parent: Run, members: Members, part: Part) -> tuple[Run, Members]:
     """The parent run with the parts below `within`, in place of what was below it.
 
     Every cluster's size is counted anew from the members as they are regrouped. Split where the
@@ -85,7 +86,7 @@ def grafted(parent: Run, members: Members, part: Part) -> tuple[Run, Members]:
     ]
     kept = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
     moved = _regrouped(members, part)
-    child = recounted(parent, kept + below, moved.paths).model_copy(
+    child = recount(parent, kept + below, moved.paths).model_copy(
         update={"parent_run": parent.id, "within": within}
     )
     return _reasoned(child, moved, within)
@@ -114,21 +115,19 @@ def _reasoned(run: Run, members: Members, within: str) -> tuple[Run, Members]:
     """With a reason for all that is noise now: clusters below `within` have given way to it."""
     if members.noise_reasons is None:
         return run, members
-    held = renamed_reasons(
-        members.noise_reasons, lambda id: within if is_within(id, within) else id
-    )
+    held = rename_reasons(members.noise_reasons, lambda id: within if is_within(id, within) else id)
     noise = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object) == NOISE
     held[~noise] = ""
     held[noise & (held == "")] = f"edge of {within}"
-    run = run.model_copy(update={"noise_reasons": counted(held)})
+    run = run.model_copy(update={"noise_reasons": count_reasons(held)})
     return run, replace(members, noise_reasons=held)
 
 
-def recounted(run: Run, nodes: list[Node], paths: Paths) -> Run:
+def recount(run: Run, nodes: list[Node], paths: Paths) -> Run:
     """A run made from another one now: its clusters and layers counted anew over these paths."""
     records = len(paths)
     sizes = Counter(one for path in paths for one in lineage(str(path)))
-    counted = [
+    count_reasons = [
         node.model_copy(
             update={"size": sizes[node.id], "share": round(sizes[node.id] / records, 6)}
         )
@@ -138,8 +137,8 @@ def recounted(run: Run, nodes: list[Node], paths: Paths) -> Run:
     layers = [
         layer.model_copy(
             update={
-                "coverage": round(covered(counted, layer.index) / records, 4),
-                "clusters": sum(stands(node, layer.index) for node in counted),
+                "coverage": round(covered(count_reasons, layer.index) / records, 4),
+                "clusters": sum(stands_in(node, layer.index) for node in count_reasons),
             }
         )
         for layer in run.layers
@@ -148,9 +147,9 @@ def recounted(run: Run, nodes: list[Node], paths: Paths) -> Run:
         update={
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "records": records,
-            "noise": records - covered(counted, run.recommended),
+            "noise": records - covered(count_reasons, run.recommended),
             "layers": layers,
-            "nodes": counted,
+            "nodes": count_reasons,
             "follows": None,
             "assigned_from": None,
             "assigned": 0,
@@ -173,7 +172,7 @@ def keep_what_holds(runs: Runs, old: Selection, child: Run, target: Path) -> Non
     stay = [id for id in known if id == within or not is_within(id, within)]
     keep_centroids(target, {id: known[id] for id in stay})
     if held := runs.stability(old.run):
-        scores = still_holding(held.scores, old.run.nodes, child.nodes)
-        keep_stability(target, held.model_copy(update={"scores": scores}))
+        scores = unchanged_scores(held.scores, old.run.nodes, child.nodes)
+        write_stability(target, held.model_copy(update={"scores": scores}))
     if (source / MAP_FILE).exists():
         shutil.copy2(source / MAP_FILE, target)

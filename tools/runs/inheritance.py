@@ -13,17 +13,27 @@ import numpy as np
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.layers import UNKNOWN
 from corpuscope.tools.clustering.tree import ClusterTree, layer_paths
-from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Floats, Ints, Run, Scalar
+from corpuscope.tools.core.schema import (
+    NOISE,
+    DatasetCard,
+    Description,
+    Floats,
+    Ints,
+    Members,
+    Run,
+    Scalar,
+)
+from corpuscope.tools.core.vectors import unit_mean
 from corpuscope.tools.runs.changes import Comparison, compare
 from corpuscope.tools.runs.matching import (
     Overlaps,
+    inherited_ids,
     overlaps,
-    renamed,
+    rename_clusters,
     same_by_centroid,
     same_clusters,
-    settled_ids,
 )
-from corpuscope.tools.store.runs import DESCRIPTIONS, Members, Runs
+from corpuscope.tools.store.runs import DESCRIPTIONS, Runs
 from corpuscope.tools.workspace.selection import Selection
 
 CENTROIDS_FILE = "centroids.npz"
@@ -53,7 +63,7 @@ class Carried:
         keep_centroids(folder, self.centroids)
 
 
-def carried(
+def inherit(
     runs: Runs, card: DatasetCard, draft: Run, members: Members, centroids: dict[str, Floats]
 ) -> Carried:
     """The draft of a run with the ids and words of the newest earlier run of the same records.
@@ -66,7 +76,7 @@ def carried(
     newest = Selection(card, past[0], runs.descriptions(past[0]))
     known = runs.members(past[0])
     same = _same(runs, past[0], overlaps(known, members), centroids)
-    words = carried_words(newest, same)
+    words = inherited_descriptions(newest, same)
     # What was away for a few runs comes back under its id: an id never means two things.
     returning = dict(same)
     present = {node.id for node in past[0].nodes}
@@ -76,10 +86,12 @@ def carried(
         for id, earlier in same_clusters(overlaps(runs.members(run), members)).items():
             if id not in returning and earlier not in {*present, *returning.values()}:
                 returning[id] = earlier
-                words |= carried_words(Selection(card, run, runs.descriptions(run)), {id: earlier})
+                words |= inherited_descriptions(
+                    Selection(card, run, runs.descriptions(run)), {id: earlier}
+                )
     used = {node.id for run in past for node in run.nodes}
-    names = settled_ids([node.id for node in draft.nodes], returning, used)
-    nodes, moved = renamed(draft.nodes, members, names)
+    names = inherited_ids([node.id for node in draft.nodes], returning, used)
+    nodes, moved = rename_clusters(draft.nodes, members, names)
     run = draft.model_copy(update={"nodes": nodes, "follows": past[0].id})
     same = {names[id]: earlier for id, earlier in same.items()}
     words = {
@@ -120,7 +132,7 @@ def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator
             yield run
 
 
-def shown_before(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:
+def earlier_labels(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:
     """(m,) labels of the recommended clusters in which an earlier run had the distinct texts."""
     members = runs.members(earlier)
     paths = layer_paths(members.paths, earlier.nodes, earlier.recommended)
@@ -136,7 +148,7 @@ def of_all_sizes(run: Run) -> bool:
     )
 
 
-def carried_words(before: Selection, same: Mapping[str, str]) -> dict[str, Description]:
+def inherited_descriptions(before: Selection, same: Mapping[str, str]) -> dict[str, Description]:
     """The descriptions of an earlier run for the clusters that are the same thing, by later id.
 
     Their parts are others now, so that nothing is said of one that was passed over.
@@ -171,10 +183,9 @@ def keep_descriptions(folder: Path, descriptions: Mapping[str, Description]) -> 
         (folder / DESCRIPTIONS / f"{id}.json").write_text(written, encoding="utf-8")
 
 
-def centroids_of(corpus: Corpus, tree: ClusterTree) -> dict[str, Floats]:
+def cluster_centroids(corpus: Corpus, tree: ClusterTree) -> dict[str, Floats]:
     """The (dim,) float32 mean of each cluster's distinct texts, of unit length, by id."""
-    means = {node.id: corpus.vectors[node.members].mean(axis=0) for node in tree.nodes}
-    return {id: mean / max(float(np.linalg.norm(mean)), 1e-9) for id, mean in means.items()}
+    return {node.id: unit_mean(corpus.vectors[node.members]) for node in tree.nodes}
 
 
 def keep_centroids(folder: Path, centroids: Mapping[str, Floats]) -> None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.noise import renamed_reasons
-from corpuscope.tools.clustering.tree import depth, lineage, order, parent_of
-from corpuscope.tools.core.schema import NOISE, Floats, Node
-from corpuscope.tools.store.runs import Members
+from corpuscope.tools.clustering.noise import rename_reasons
+from corpuscope.tools.core.ids import depth, id_sort_key, lineage, parent_of
+from corpuscope.tools.core.schema import NOISE, Floats, Members, Node
 
 SAME = 0.5
 """Jaccard index from which two clusters are the same. Above it no cluster has two equals beside
@@ -88,7 +87,7 @@ def same_clusters(shared: Overlaps) -> dict[str, str]:
     )
     ranked = sorted(
         (pair for pair in alike if pair[0] >= SAME),
-        key=lambda pair: (-pair[0], abs(depth(pair[1]) - depth(pair[2])), order(pair[2])),
+        key=lambda pair: (-pair[0], abs(depth(pair[1]) - depth(pair[2])), id_sort_key(pair[2])),
     )
     return _one_to_one((earlier, later) for _, earlier, later in ranked)
 
@@ -104,7 +103,7 @@ def same_by_centroid(before: Mapping[str, Floats], after: Mapping[str, Floats]) 
     return _one_to_one((earlier[rows[at]], later[columns[at]]) for at in ranked)
 
 
-def settled_ids(
+def inherited_ids(
     found: Iterable[str], same: Mapping[str, str], used: Iterable[str]
 ) -> dict[str, str]:
     """The id that each cluster gets: that of the same cluster before, as far as paths allow.
@@ -121,7 +120,7 @@ def settled_ids(
     for id in used:
         last[parent_of(id)] = max(last.get(parent_of(id), 0), int(id.rpartition(".")[2]))
     below: dict[str | None, list[str]] = {}
-    for id in sorted(found, key=order):
+    for id in sorted(found, key=id_sort_key):
         below.setdefault(parent_of(id), []).append(id)
     settled: dict[str, str] = {}
     waiting: list[tuple[str | None, str | None]] = [(None, None), (NOISE, NOISE)]
@@ -139,7 +138,7 @@ def settled_ids(
     return settled
 
 
-def renamed(
+def rename_clusters(
     nodes: Iterable[Node], members: Members, names: Mapping[str, str]
 ) -> tuple[list[Node], Members]:
     """Nodes, in the order of their new ids, and members under the new ids; `noise` stays.
@@ -152,9 +151,9 @@ def renamed(
     moved = replace(members, paths=paths)
     if members.noise_reasons is not None:
         moved = replace(
-            moved, noise_reasons=renamed_reasons(members.noise_reasons, names.__getitem__)
+            moved, noise_reasons=rename_reasons(members.noise_reasons, names.__getitem__)
         )
-    return sorted(called, key=lambda node: order(node.id)), moved
+    return sorted(called, key=lambda node: id_sort_key(node.id)), moved
 
 
 def _clusters(path: str) -> list[str]:

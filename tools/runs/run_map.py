@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from corpuscope.tools.clustering.pipeline import Clustering, graph_of, mapped
+from corpuscope.tools.clustering.pipeline import Clustering, corpus_graph, lay_out_map
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, Floats, Report, Run
-from corpuscope.tools.runs.assembly import parameters_of
+from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.store.locks import map_lock
-from corpuscope.tools.store.runs import original
-from corpuscope.tools.workspace.reading import Reading, read
+from corpuscope.tools.store.runs import original_run
+from corpuscope.tools.workspace.reading import LoadedDataset, load_dataset
 from corpuscope.tools.workspace.workspace import Workspace
 
 # A million texts take minutes; whoever waits for a map waits for its maker this long.
 MOST_SECONDS = 1_800.0
 
 
-def draw_map(workspace: Workspace, run: Run, reading: Reading, found: Clustering) -> None:
+def draw_map(workspace: Workspace, run: Run, reading: LoadedDataset, found: Clustering) -> None:
     """Lay out and keep the map of a run that was just saved, from what clustering left."""
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         if workspace.runs.map(run) is None:
@@ -38,7 +38,7 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
             return points
         members = workspace.runs.members(run)
         report(0.1, "reading vectors for the map")
-        reading = read(workspace, card, set(members.ids))
+        reading = load_dataset(workspace, card, set(members.ids))
         corpus = reading.corpus
         if not corpus.ids:
             raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
@@ -51,13 +51,15 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
         return points
 
 
-def _laid_out(workspace: Workspace, run: Run, reading: Reading, found: Clustering | None) -> Floats:
+def _laid_out(
+    workspace: Workspace, run: Run, reading: LoadedDataset, found: Clustering | None
+) -> Floats:
     # A run that split a cluster has the parameters of that alone.
-    parameters = parameters_of(original(workspace.runs, run))
+    parameters = clustering_parameters(original_run(workspace.runs, run))
     vectors, memory = reading.corpus.vectors, reading.memory
     if found is None or found.graph is None or parameters.space == "embedding":
         # A graph that Milvus searched is not remembered, and neither is what is laid out from it.
-        graph, start = graph_of(vectors, parameters, memory), None
+        graph, start = corpus_graph(vectors, parameters, memory), None
     else:
         graph, start = found.graph, found.start
-    return mapped(graph, vectors, start, parameters.seed, memory)
+    return lay_out_map(graph, vectors, start, parameters.seed, memory)

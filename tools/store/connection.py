@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import re
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpuscope.tools.core.errors import NotFound, Unavailable
-from corpuscope.tools.store import lite_server as lite
-from corpuscope.tools.store.location import MilvusLocation
+from corpuscope.tools.store import lite_server
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -22,12 +24,36 @@ NO_COLLECTION = 100
 NEEDS_LOADED = frozenset({"query", "query_iterator", "search", "delete"})
 
 
+@dataclass(frozen=True)
+class MilvusLocation:
+    """Where Milvus is: `uri` None means Milvus Lite in the home."""
+
+    home: Path
+    uri: str | None = None
+    token: str = ""
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether corpuscope serves the data itself."""
+        return self.uri is None
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for messages: a user and password in the URI are left out."""
+        return without_login(self.uri) if self.uri else str(self.home / lite_server.FOLDER)
+
+
+def without_login(uri: str) -> str:
+    """A URI without the user and password that it may carry."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
 class Connection:
     """Milvus Lite (a folder in the home), a Milvus server or Zilliz Cloud, reached as one."""
 
     def __init__(self, location: MilvusLocation) -> None:
         self.location = location
-        self.lite: lite.LiteServer | None = None
+        self.lite: lite_server.LiteServer | None = None
         self._client: MilvusClient | None = None
         self._lock = threading.RLock()
 
@@ -81,7 +107,7 @@ class Connection:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
                 uri = self.location.uri
                 if uri is None:
-                    self.lite = lite.connect(self.location.home)
+                    self.lite = lite_server.connect(self.location.home)
                     uri = self.lite.address
                 token = self.location.token
                 try:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Scalar
-from corpuscope.tools.ingestion.columns import PARSERS
+from corpuscope.tools.core.values import PARSERS
 
 Condition: TypeAlias = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
 Where: TypeAlias = dict[str, Condition]

@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.errors import Unavailable
 
 FOLDER = "milvus.db"
@@ -155,10 +156,8 @@ def _serve(home: Path) -> int:
     private = Path(tempfile.mkdtemp(prefix="corpuscope-"))
     address = _listen(server, private)
     server.start()
-    file = home / ADDRESS_FILE
-    draft = file.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps({"address": address, "pid": os.getpid()}), encoding="utf-8")
-    draft.replace(file)
+    with written_aside(home / ADDRESS_FILE) as draft:
+        draft.write_text(json.dumps({"address": address, "pid": os.getpid()}), encoding="utf-8")
     print("serving", address, file=wire, flush=True)
 
     sys.stdin.read()

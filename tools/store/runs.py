@@ -1,22 +1,20 @@
 """Runs on disk: `runs/<dataset>/<run>/`, each file written under another name and renamed."""
 
-import contextlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import RUN, check_dataset_name, check_run_id
-from corpuscope.tools.core.schema import Description, Floats, Run, Stability
+from corpuscope.tools.core.schema import Description, Floats, Members, Run, Stability
 from corpuscope.tools.describing.evidence import Evidence
 
 Kept = TypeVar("Kept", bound=BaseModel)
@@ -29,21 +27,6 @@ DESCRIPTIONS = "descriptions"
 EVIDENCE = "evidence"
 FOCUS_FILE = "focus.txt"
 REFRESH_FILE = "refresh.json"
-
-
-@dataclass(frozen=True)
-class Members:
-    """Which record is where, row for row: `ids`; `paths`, the finest cluster id or `noise`;
-    `strengths` (n,) of the membership, 0 to 1; `centrality` (n,), the cosine to the mean of that
-    cluster; `copies_of` (n,), equal for equal texts; `noise_reasons` (n,) str, empty in a cluster,
-    None where a run was made before they were kept."""
-
-    ids: list[str]
-    paths: NDArray[np.object_]
-    strengths: Floats
-    centrality: Floats
-    copies_of: NDArray[np.int32]
-    noise_reasons: NDArray[np.object_] | None = None
 
 
 def _nothing(folder: Path) -> None:
@@ -142,7 +125,7 @@ class Runs:
     def save_map(self, run: Run, points: Floats) -> None:
         """Keep the run's map, (n, 2), row for row with its members."""
         with (
-            _renamed(self.folder(run.dataset, run.id) / MAP_FILE) as draft,
+            written_aside(self.folder(run.dataset, run.id) / MAP_FILE) as draft,
             draft.open("wb") as out,
         ):
             np.save(out, points)
@@ -157,7 +140,7 @@ class Runs:
 
     def save_stability(self, run: Run, stability: Stability) -> None:
         """Keep how surely the run's clusters come back."""
-        keep_stability(self.folder(run.dataset, run.id), stability)
+        write_stability(self.folder(run.dataset, run.id), stability)
 
     def stability(self, run: Run) -> Stability | None:
         """How surely the run's clusters come back, or None while nobody looked."""
@@ -197,7 +180,7 @@ class Runs:
 
     def save_focus(self, run: Run, focus: str) -> None:
         """Keep what the person said about the corpus and how to look at it; "" forgets it."""
-        keep_focus(self.folder(run.dataset, run.id), focus)
+        write_focus(self.folder(run.dataset, run.id), focus)
 
     def focus(self, run: Run) -> str:
         """What the person said about the corpus, "" where nothing."""
@@ -208,7 +191,7 @@ class Runs:
         """Keep when the writing anew of what `key` stands for began, unless an earlier call began
         it and did not come to its end."""
         if self.refresh_begun(run, key) is None:
-            with _renamed(self.folder(run.dataset, run.id) / REFRESH_FILE) as draft:
+            with written_aside(self.folder(run.dataset, run.id) / REFRESH_FILE) as draft:
                 draft.write_text(json.dumps({key: now}), encoding="utf-8")
 
     def refresh_begun(self, run: Run, key: str) -> str | None:
@@ -235,18 +218,18 @@ class Runs:
                 shutil.rmtree(draft, ignore_errors=True)
 
 
-def keep_stability(folder: Path, stability: Stability) -> None:
+def write_stability(folder: Path, stability: Stability) -> None:
     """Write how surely clusters come back into the folder of a run, or of one about to appear."""
     _write(folder / STABILITY_FILE, stability)
 
 
-def keep_focus(folder: Path, focus: str) -> None:
+def write_focus(folder: Path, focus: str) -> None:
     """Write what the person said into the folder of a run, or of one about to appear."""
-    with _renamed(folder / FOCUS_FILE) as draft:
+    with written_aside(folder / FOCUS_FILE) as draft:
         draft.write_text(focus, encoding="utf-8")
 
 
-def original(runs: Runs, run: Run) -> Run:
+def original_run(runs: Runs, run: Run) -> Run:
     """The run whose parameters found the layers of this one, which may be a later one of the same
     records: with one cluster split, or new records assigned."""
     while earlier := run.parent_run or run.assigned_from:
@@ -266,7 +249,7 @@ def _read(file: Path, kind: type[Kept]) -> Kept | None:
 
 def _write(file: Path, kept: BaseModel) -> None:
     """Keep something in a file, which is there whole or as it was before."""
-    with _renamed(file) as draft:
+    with written_aside(file) as draft:
         draft.write_text(kept.model_dump_json(indent=1), encoding="utf-8")
 
 
@@ -278,16 +261,6 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-@contextlib.contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _write_members(path: Path, members: Members) -> None:

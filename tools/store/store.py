@@ -16,8 +16,7 @@ from corpuscope.tools.core.schema import (
     Report,
     no_report,
 )
-from corpuscope.tools.store import neighbour_search as neighbours
-from corpuscope.tools.store import scan as reading
+from corpuscope.tools.store import neighbour_search, scan
 from corpuscope.tools.store.collections import (
     AUTOINDEX,
     CATALOGUE,
@@ -26,9 +25,8 @@ from corpuscope.tools.store.collections import (
     create_catalogue,
     create_collection,
 )
-from corpuscope.tools.store.connection import Connection
+from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import Where, expression, ids_expression
-from corpuscope.tools.store.location import MilvusLocation
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MOST_HITS
 from corpuscope.tools.store.rows import BATCH_ROWS, batches, record_of
@@ -185,7 +183,7 @@ class Store:
         self, card: DatasetCard, fields: Sequence[str], chosen: str = ""
     ) -> Iterator[list[dict[str, Any]]]:
         """All records in the order of their ids, in batches of rows with these fields."""
-        return reading.scan(self.connection, card, fields, chosen)
+        return scan.scan(self.connection, card, fields, chosen)
 
     def pages(
         self,
@@ -204,7 +202,7 @@ class Store:
         """
         there = 0 if chosen else self.count(card)
         seen = 0
-        for page in reading.pages(self.connection, card, fields, chosen):
+        for page in scan.pages(self.connection, card, fields, chosen):
             seen += len(page.ids)
             yield page
         if seen < there:
@@ -244,16 +242,16 @@ class Store:
             Unavailable: Milvus went away.
             NotFound: The dataset was deleted meanwhile.
         """
-        search = neighbours.Search(
+        search = neighbour_search.Search(
             self.connection,
             card,
-            neighbours.row_numbers(ids),
+            neighbour_search.row_numbers(ids),
             vectors,
-            np.full((len(vectors), k), neighbours.NONE, np.int32),
+            np.full((len(vectors), k), neighbour_search.NONE, np.int32),
             np.zeros((len(vectors), k), np.float32),
             exact=self.location.is_lite,
         )
-        neighbours.search_all(search, report)
+        neighbour_search.search_all(search, report)
         return search.rows, search.cosines
 
     def _search(

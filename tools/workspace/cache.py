@@ -10,14 +10,14 @@ import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import EXACT_UP_TO, NeighbourGraph, restricted
-from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.clustering.graph import NeighbourGraph
+from corpuscope.tools.core.schema import Floats
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -30,51 +30,6 @@ CORPUS_PARTS = (
     *("ids", "ids_ends", "texts", "texts_ends"),
     *("copies_of", "vectors", "first", "weights"),
 )
-
-
-class Memory(Protocol):
-    """What is known of a corpus already: each answer is looked up, or worked out by `make`."""
-
-    def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """The graph of the corpus with k neighbours each, itself included."""
-
-    def points(self, name: str, make: Callable[[], Floats]) -> Floats:
-        """Places of its distinct texts: the node embedding or the map, under a name of its own."""
-
-
-class NoMemory:
-    """Works everything out."""
-
-    def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """A new graph."""
-        return make()
-
-    def points(self, name: str, make: Callable[[], Floats]) -> Floats:
-        """New places."""
-        return make()
-
-
-class PartMemory:
-    """Of a part of a dataset: its graph is what is left of the whole's, as far as that is exact.
-
-    `rows` (p,) are the points of the part among those of the whole, rising; `vectors` theirs.
-    """
-
-    def __init__(self, whole: NeighbourGraph, rows: Ints, vectors: Floats) -> None:
-        self._whole, self._rows, self._vectors = whole, rows, vectors
-
-    def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """The graph of the whole, restricted; what is missing is searched anew.
-
-        In a large part nearly every list has lost somebody, and searching all is quicker.
-        """
-        if k > self._whole.indices.shape[1] or len(self._rows) > EXACT_UP_TO:
-            return make()
-        return restricted(self._whole, self._rows, self._vectors, k)
-
-    def points(self, name: str, make: Callable[[], Floats]) -> Floats:
-        """New places: a part has a shape of its own."""
-        return make()
 
 
 class Cache:

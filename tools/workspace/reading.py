@@ -1,24 +1,39 @@
 """A dataset, or a part of it, in memory with what is known of it already."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from corpuscope.tools.clustering.corpus import Corpus, part_of, read_corpus
-from corpuscope.tools.clustering.graph import usual_neighbours
-from corpuscope.tools.core.schema import DatasetCard
-from corpuscope.tools.workspace.cache import Cache, Memory, NoMemory, PartMemory
+import numpy as np
+
+from corpuscope.tools.clustering.corpus import Corpus, DistinctTexts, sub_corpus
+from corpuscope.tools.clustering.graph import NeighbourGraph, graph_from_lists, usual_neighbours
+from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates, PartIntermediates
+from corpuscope.tools.clustering.pipeline import NeighbourSearch, search_in_memory
+from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.schema import DatasetCard, Report
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.cache import Cache
 from corpuscope.tools.workspace.workspace import Workspace
+
+MOST_BY_LITE = 5_000
+"""Texts whose neighbours Milvus Lite searches in half a minute."""
+
+
+MOST_BY_SERVER = 100_000
+"""The same for a server, in a minute or less."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class LoadedDataset:
     """The texts and vectors to work on, and what earlier runs found out about them."""
 
     corpus: Corpus
-    memory: Memory
+    memory: Intermediates
 
 
-def read(workspace: Workspace, card: DatasetCard, chosen: Collection[str] | None = None) -> Reading:
+def load_dataset(
+    workspace: Workspace, card: DatasetCard, chosen: Collection[str] | None = None
+) -> LoadedDataset:
     """All records of a dataset, or the chosen ones that it has; from the cache where that can be.
 
     Raises:
@@ -26,13 +41,56 @@ def read(workspace: Workspace, card: DatasetCard, chosen: Collection[str] | None
     """
     if card.changing:
         whole = read_corpus(workspace.store, card)
-        some = whole if chosen is None else part_of(whole, chosen)[0]
-        return Reading(some, NoMemory())
+        some = whole if chosen is None else sub_corpus(whole, chosen)[0]
+        return LoadedDataset(some, NoIntermediates())
     cache = Cache(workspace.dataset_folder(card) / "cache", card.version)
     whole = cache.corpus(lambda: read_corpus(workspace.store, card))
     if chosen is None or (len(chosen) >= len(whole.ids) and set(whole.ids) <= set(chosen)):
-        return Reading(whole, cache)
-    corpus, rows = part_of(whole, chosen)
+        return LoadedDataset(whole, cache)
+    corpus, rows = sub_corpus(whole, chosen)
     graph = cache.known_graph(usual_neighbours(len(whole.texts)))
-    memory = PartMemory(graph, rows, corpus.vectors) if graph else NoMemory()
-    return Reading(corpus, memory)
+    memory = PartIntermediates(graph, rows, corpus.vectors) if graph else NoIntermediates()
+    return LoadedDataset(corpus, memory)
+
+
+def read_corpus(store: Store, card: DatasetCard) -> Corpus:
+    """Read a dataset's records in a stream into one array.
+
+    Raises:
+        NotReady: The dataset grew while it was read.
+    """
+    count = store.count(card)
+    points = DistinctTexts(count, card.dim)
+    ids: list[str] = []
+    for page in store.pages(card):
+        for record, text, vector in zip(page.ids, page.texts, page.vectors, strict=True):
+            if len(ids) == count:
+                raise NotReady(f"'{card.name}' grew while it was read. Call again.")
+            points.add(text, vector)
+            ids.append(record)
+    return points.corpus(ids)
+
+
+def search_by_milvus(store: Store, card: DatasetCard, corpus: Corpus) -> NeighbourSearch:
+    """The search by Milvus, over the dataset that the corpus was read from."""
+
+    def search(k: int, report: Report) -> NeighbourGraph:
+        first = [corpus.ids[at] for at in corpus.first]
+        rows, cosines = store.neighbours(card, first, corpus.vectors, min(k, len(first)), report)
+        found = graph_from_lists(rows, cosines, np.arange(len(first)), "Milvus search")
+        from corpuscope.tools.clustering.knn import RECALL_AT, sampled_recall
+
+        asked = min(RECALL_AT, found.indices.shape[1] - 1)
+        recall = sampled_recall(corpus.vectors, asked, np.random.default_rng(0))
+        said = f"Milvus search, recall@{asked} {recall(found.indices[:, 1:]):.3f}"
+        return replace(found, provider=said)
+
+    return search
+
+
+def choose_search(store: Store, card: DatasetCard, corpus: Corpus, *, raw: bool) -> NeighbourSearch:
+    """Who searches best; `raw` says that the clusters are to be in the space of the vectors."""
+    most = MOST_BY_LITE if store.location.is_lite else MOST_BY_SERVER
+    if raw and len(corpus.texts) <= most:
+        return search_by_milvus(store, card, corpus)
+    return search_in_memory(corpus)

@@ -2,65 +2,22 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.clustering.tree import (
-    children_of,
-    is_within,
-    layer_paths,
-    order,
-    parent_of,
-    stands,
-)
+from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.errors import NotFound, NotReady
-from corpuscope.tools.core.ids import check_cluster_id
+from corpuscope.tools.core.ids import (
+    check_cluster_id,
+    children_of,
+    id_sort_key,
+    is_within,
+    parent_of,
+)
 from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Node, Run
-from corpuscope.tools.store.filters import Where
-from corpuscope.tools.store.runs import Members
+from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Members, Node, Run
 from corpuscope.tools.workspace.workspace import Workspace
-
-
-def as_id(value: object) -> object:
-    """Models say 3 or 3.1 as a number where an id is meant."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return [as_id(one) for one in value] if isinstance(value, list) else value
-
-
-DatasetName: TypeAlias = Annotated[
-    str | None, Field(description="The dataset; may be left out where there is only one.")
-]
-WhereFilter: TypeAlias = Annotated[
-    Where | None,
-    Field(
-        description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
-        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte, in); all must hold.'
-    ),
-]
-RunId: TypeAlias = Annotated[
-    str | None, Field(description="The run (r1, r2, …); left out: the newest of the whole dataset.")
-]
-ClusterId: TypeAlias = Annotated[
-    str,
-    BeforeValidator(as_id),
-    Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise."),
-]
-
-FOCUS_CHARACTERS = 500
-"""The most of what a person says about the corpus: it goes into every prompt."""
-Focus: TypeAlias = Annotated[
-    str | None,
-    Field(
-        max_length=FOCUS_CHARACTERS,
-        description="A sentence for who writes descriptions, on the texts and how to look at them: "
-        "'Tickets of a bank; by root cause, not by product'. Kept with the run; '' forgets it.",
-    ),
-]
 
 # An unknown id is answered with the ids there are; nobody reads more than this.
 IDS_IN_A_MESSAGE = 15
@@ -83,7 +40,7 @@ class Selection:
         """
         if node := self._nodes.get(check_cluster_id(cluster)):
             return node
-        known = sorted((node.id for node in self.run.nodes), key=order)
+        known = sorted((node.id for node in self.run.nodes), key=id_sort_key)
         listed = ", ".join(known[:IDS_IN_A_MESSAGE]) or "none"
         more = ", …" if len(known) > IDS_IN_A_MESSAGE else ""
         raise NotFound(
@@ -137,8 +94,8 @@ class Selection:
 
     def standing_in(self, layer: int) -> list[Node]:
         """The clusters of a layer, in the order of their ids."""
-        there = [node for node in self.run.nodes if stands(node, layer)]
-        return sorted(there, key=lambda node: order(node.id))
+        there = [node for node in self.run.nodes if stands_in(node, layer)]
+        return sorted(there, key=lambda node: id_sort_key(node.id))
 
 
 def select(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
@@ -148,10 +105,10 @@ def select(workspace: Workspace, dataset: str | None, run: str | None) -> Select
         NotFound: No such dataset or run.
         BadInput: No dataset named although there are several.
     """
-    return as_shown(stored(workspace, dataset, run), workspace.redact)
+    return redact_selection(select_stored(workspace, dataset, run), workspace.redact)
 
 
-def stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+def select_stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
     """The dataset and run that a client means, with words as they are kept: to make a run of.
 
     Raises:
@@ -163,7 +120,7 @@ def stored(workspace: Workspace, dataset: str | None, run: str | None) -> Select
     return Selection(card, chosen, workspace.runs.descriptions(chosen))
 
 
-def as_shown(selection: Selection, redact: Redact) -> Selection:
+def redact_selection(selection: Selection, redact: Redact) -> Selection:
     """The selection with keywords and descriptions redacted: they may be older than the setting,
     and a person may have written what no model is to read."""
     nodes = [
@@ -173,11 +130,11 @@ def as_shown(selection: Selection, redact: Redact) -> Selection:
     return Selection(
         selection.card,
         selection.run.model_copy(update={"nodes": nodes}),
-        {id: shown_words(words, redact) for id, words in selection.descriptions.items()},
+        {id: redact_description(words, redact) for id, words in selection.descriptions.items()},
     )
 
 
-def shown_words(description: Description, redact: Redact) -> Description:
+def redact_description(description: Description, redact: Redact) -> Description:
     """A description as it may be shown; what is kept stays as it was written."""
     summary = [
         sentence.model_copy(update={"text": redact(sentence.text)})
@@ -194,7 +151,7 @@ def shown_words(description: Description, redact: Redact) -> Description:
     )
 
 
-def rows_of(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
+def cluster_rows(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
     """The rows of `members` that are in a cluster, its children included.
 
     `noise` are the records in no cluster of the recommended layer, as they are counted everywhere:

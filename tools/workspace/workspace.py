@@ -19,7 +19,7 @@ MOST_KEPT = 2
 
 
 @dataclass(frozen=True)
-class Writer:
+class LlmOptions:
     """The model that writes descriptions, where it is, and what it may use.
 
     `max_tokens` is for one call of a tool; the prices are for a million tokens, None where the
@@ -67,7 +67,7 @@ class Workspace:
     files: FileAccess
     embedders: Embedders
     default_embedding: str
-    writer: Writer | None
+    writer: LlmOptions | None
     templates: Templates
     language: str | None
     """ISO 639-1 code of the language of descriptions; None: that of the texts."""

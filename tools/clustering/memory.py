@@ -1,0 +1,55 @@
+"""What is known of a corpus already: its graph, its node embedding, its map.
+
+Clustering asks here before it works anything out; the cache on disk answers for whole datasets.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from corpuscope.tools.clustering.graph import EXACT_UP_TO, NeighbourGraph, subgraph
+from corpuscope.tools.core.schema import Floats, Ints
+
+
+class Intermediates(Protocol):
+    """What is known of a corpus already: each answer is looked up, or worked out by `make`."""
+
+    def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
+        """The graph of the corpus with k neighbours each, itself included."""
+
+    def points(self, name: str, make: Callable[[], Floats]) -> Floats:
+        """Places of its distinct texts: the node embedding or the map, under a name of its own."""
+
+
+class NoIntermediates:
+    """Works everything out."""
+
+    def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
+        """A new graph."""
+        return make()
+
+    def points(self, name: str, make: Callable[[], Floats]) -> Floats:
+        """New places."""
+        return make()
+
+
+class PartIntermediates:
+    """Of a part of a dataset: its graph is what is left of the whole's, as far as that is exact.
+
+    `rows` (p,) are the points of the part among those of the whole, rising; `vectors` theirs.
+    """
+
+    def __init__(self, whole: NeighbourGraph, rows: Ints, vectors: Floats) -> None:
+        self._whole, self._rows, self._vectors = whole, rows, vectors
+
+    def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
+        """The graph of the whole, restricted; what is missing is searched anew.
+
+        In a large part nearly every list has lost somebody, and searching all is quicker.
+        """
+        if k > self._whole.indices.shape[1] or len(self._rows) > EXACT_UP_TO:
+            return make()
+        return subgraph(self._whole, self._rows, self._vectors, k)
+
+    def points(self, name: str, make: Callable[[], Floats]) -> Floats:
+        """New places: a part has a shape of its own."""
+        return make()
