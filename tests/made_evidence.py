@@ -1,6 +1,7 @@
 """Evidence with every field filled, as a reviewer can read it: no data, no clustering."""
 
 from corpuscope.tools.describing.evidence import Evidence, Excerpt, Keyphrase, Sibling
+from corpuscope.tools.describing.sampling import Role
 
 
 def record(number: int) -> str:
@@ -100,15 +101,13 @@ def evidence_of(
 
 
 def _excerpt(
-    number: int, text: str, role: str, copies: int = 1, cluster: str | None = None
+    number: int, text: str, role: Role, copies: int = 1, cluster: str | None = None
 ) -> Excerpt:
-    return Excerpt.model_validate(
-        {
-            "ref": f"r{number}",
-            "record": record(number),
-            "text": text,
-            "role": role,
-            "copies": copies,
-            "cluster": cluster,
-        }
+    return Excerpt(
+        ref=f"r{number}",
+        record=record(number),
+        text=text,
+        role=role,
+        copies=copies,
+        cluster=cluster,
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from endpoint_server import Behaviour, EndpointServer, Reply, Request, chat, endpoint_server, fails
@@ -31,8 +32,8 @@ def packs(*ids: str) -> list[DescriptionTask]:
 
 def known(title: str, *ids: str, author: Author = "llm") -> dict[str, Description]:
     return {
-        pack.evidence.cluster: describe_with_keywords(pack.evidence).model_copy(
-            update={"title": title, "author": author}
+        pack.evidence.cluster: replace(
+            describe_with_keywords(pack.evidence), title=title, author=author
         )
         for pack in packs(*ids)
     }

@@ -1,6 +1,7 @@
 """What is kept between runs: used where it holds, dropped where it does not, never needed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ async def test_nothing_is_kept_of_a_dataset_whose_ingest_was_stopped(
     await finish(client, "ingest", dataset="shop", rows=rows, mode="replace")
     store = Store(MilvusLocation(settings.home))
     card = store.card("shop")
-    store.save_card(card.model_copy(update={"changing": True}))
+    store.save_card(replace(card, changing=True))
     half = await again(client)
     assert half.data["records"] == len(rows)
     assert folders(settings) == {}

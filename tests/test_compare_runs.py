@@ -1,5 +1,6 @@
 """What a run keeps of the one before, and `compare-runs`, through the client."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def test_clusters_whose_records_are_gone_are_known_by_their_centroids(tmp_path: 
     for description in before.selection.descriptions.values():
         runs.save_description(saved, description)
     after = made("1:40 2:9", first=1_000)
-    draft = after.run.model_copy(update={"id": ""})
+    draft = replace(after.run, id="")
     second = inherit(runs, CARD, draft, after.members, {"1": axes[1], "2": axes[2]})
     assert [node.id for node in second.run.nodes] == ["2", "3"]
     assert second.descriptions["2"].title == "Parcels"

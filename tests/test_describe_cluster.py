@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -99,9 +99,7 @@ def script() -> Iterator[Script]:
 @pytest.fixture(scope="module")
 async def writing(script: Script, settings: Settings, keyless: Client) -> AsyncIterator[Client]:
     """A client of a server with a model, on the same home."""
-    own = settings.model_copy(
-        update={"llm_base_url": script.server.url, "llm_model": "tiny", "llm_price_in": 0.5}
-    )
+    own = replace(settings, llm_base_url=script.server.url, llm_model="tiny", llm_price_in=0.5)
     async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
         yield connected
 
@@ -119,14 +117,13 @@ async def guarded(
     script: Script, settings: Settings, templates: Path, keyless: Client
 ) -> AsyncIterator[Client]:
     """A client of a server with a model that redacts, has own templates, and wants German."""
-    own = settings.model_copy(
-        update={
-            "llm_base_url": script.server.url,
-            "llm_model": "tiny",
-            "redact": True,
-            "language": "de",
-            "prompts_dir": templates,
-        }
+    own = replace(
+        settings,
+        llm_base_url=script.server.url,
+        llm_model="tiny",
+        redact=True,
+        language="de",
+        prompts_dir=templates,
     )
     await clustered(keyless, "contacts", with_contacts())
     async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:

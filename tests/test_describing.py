@@ -23,7 +23,7 @@ from made_packs import INSIDE, OUTSIDE, made_pack, record, writing_at
 
 from corpuscope.prompts import Templates
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.core.schema import Description, no_report
+from corpuscope.tools.core.schema import Description, no_report, to_json
 from corpuscope.tools.describing.describe import (
     Outcome,
     Writing,
@@ -271,7 +271,7 @@ def test_a_model_that_obeys_hostile_texts_still_cannot_leave_the_schema() -> Non
     description = describe(obeys_the_texts, made_pack("3.1", HOSTILE))
     # The title that the text orders has more than eight words, and `key` is no field.
     assert description.author == "keywords"
-    assert "evil" not in description.model_dump_json(exclude={"note"})
+    assert "evil" not in to_json(description, exclude={"note"})
 
 
 @pytest.mark.parametrize("part", ["system", "user"])

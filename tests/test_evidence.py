@@ -128,9 +128,9 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
     one, two, *rest = full.siblings
     changes: list[dict[str, Any]] = [
         {"keywords": full.keywords[:1]},
-        {"keywords": [full.keywords[0].model_copy(update={"share": 0.6}), *full.keywords[1:]]},
+        {"keywords": [replace(full.keywords[0], share=0.6), *full.keywords[1:]]},
         {"siblings": [two, one, *rest]},
-        {"siblings": [one, two.model_copy(update={"size": 8}), *rest]},
+        {"siblings": [one, replace(two, size=8), *rest]},
         {"children": []},
         {"traits": []},
         {"texts": {**full.texts, 0: "Where is it?"}},

@@ -41,12 +41,14 @@ def test_a_part_found_by_drilling_down_is_held_against_its_fellows_and_all_aroun
     selection: Selection,
 ) -> None:
     drilled = [
-        node.model_copy(update={"layers": None, "drilled": True})
+        replace(node, layers=None, drilled=True)
         if node.id.startswith("1.")
-        else node.model_copy(update={"layers": (0, 1)} if node.id == "1" else {})
+        else replace(node, layers=(0, 1))
+        if node.id == "1"
+        else node
         for node in selection.run.nodes
     ]
-    run = selection.run.model_copy(update={"nodes": drilled})
+    run = replace(selection.run, nodes=drilled)
     again = replace(selection, run=run)
     assert clusters_beside(again, again.node("1.1")) == ("1.1", "1.2", "2.1", "3")
 
@@ -96,14 +98,14 @@ def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
 
 
 def test_no_clusters_need_no_reading(workspace: Workspace, selection: Selection) -> None:
-    gone = replace(selection, run=selection.run.model_copy(update={"collection": "gone"}))
+    gone = replace(selection, run=replace(selection.run, collection="gone"))
     assert gather_tasks(workspace, gone, []) == []
 
 
 def test_a_run_of_records_that_were_replaced_is_refused(
     workspace: Workspace, selection: Selection
 ) -> None:
-    gone = replace(selection, run=selection.run.model_copy(update={"collection": "gone"}))
+    gone = replace(selection, run=replace(selection.run, collection="gone"))
     with pytest.raises(NotReady, match="was replaced after run"):
         gather_tasks(workspace, gone, [gone.node("3")])
 

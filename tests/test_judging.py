@@ -158,7 +158,7 @@ def test_where_the_dataset_s_own_embedder_is_gone_words_are_compared(
 
 
 def with_endpoint(settings: Settings, server: EndpointServer) -> Workspace:
-    return open_workspace(settings.model_copy(update={"embedding_base_url": server.url}))
+    return open_workspace(replace(settings, embedding_base_url=server.url))
 
 
 def test_where_the_endpoint_of_the_embedder_refuses_words_are_compared(settings: Settings) -> None:
@@ -186,14 +186,14 @@ def test_an_endpoint_that_answers_judges_the_vectors_that_it_made(settings: Sett
 
 def saved_lexical(workspace: Workspace, name: str) -> tuple[DatasetCard, Embedder]:
     """A dataset whose fit is on the disk."""
-    at = card("lexical").model_copy(update={"collection": name})
+    at = replace(card("lexical"), collection=name)
     fitted = fit_embedder(
         "lexical",
         OF_THEME["login"],
         workspace.embedders.options,
         workspace.dataset_folder(at),
     )
-    return at.model_copy(update={"dim": fitted.embedder.dim}), fitted.embedder
+    return replace(at, dim=fitted.embedder.dim), fitted.embedder
 
 
 def test_the_dataset_s_own_embedder_judges_where_it_is_there(workspace: Workspace) -> None:
@@ -209,7 +209,7 @@ def test_an_embedder_of_another_size_than_the_vectors_does_not_judge_them(
     workspace: Workspace,
 ) -> None:
     there, embedder = saved_lexical(workspace, "c_other")
-    judge = open_judge(workspace, there.model_copy(update={"dim": embedder.dim + 1}), [COFFEE])
+    judge = open_judge(workspace, replace(there, dim=embedder.dim + 1), [COFFEE])
     assert judge is not None
     assert not judge.own
 

@@ -11,7 +11,7 @@ from made_packs import INSIDE, OUTSIDE, made_pack
 from pydantic import TypeAdapter, ValidationError
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.core.schema import Description
+from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.answers import Rules
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
@@ -200,18 +200,15 @@ def judge(tmp_path: Path) -> Iterator[Judge]:
 
 def tried(judge: Judge | None, pack: DescriptionTask, title: str, said: str) -> Description:
     """A description, and its proof on the half of the texts that scores."""
-    summary = [{"text": said, "records": []}]
-    found = Description.model_validate(
-        {
-            "cluster": pack.evidence.cluster,
-            "title": title,
-            "summary": summary,
-            "keywords": [],
-            "author": "assistant",
-        }
+    found = Description(
+        cluster=pack.evidence.cluster,
+        title=title,
+        summary=[Sentence(text=said)],
+        keywords=[],
+        author="assistant",
     )
     proof = judge.proof(found, pack.trial.halves()[1]) if judge else None
-    return found.model_copy(update={"proof": proof})
+    return replace(found, proof=proof)
 
 
 def about(cluster: str, *beside: str, refunds: bool = True) -> DescriptionTask:
@@ -312,12 +309,12 @@ def test_without_a_judge_or_enough_texts_nobody_says_that_words_are_weak(judge: 
 def test_a_part_that_the_words_pass_over_is_named_with_what_it_is_about(judge: Judge) -> None:
     pack = about("3.1", "3.2")
     part = rich_evidence().children[0]
-    evidence = pack.evidence.model_copy(update={"children": [part]})
+    evidence = replace(pack.evidence, children=[part])
     new = {"3.1": replace(pack, evidence=evidence)}
     found = tried(judge, pack, "Refund of a charge", "They want a refund.")
     assert found.proof is not None
-    proof = found.proof.model_copy(update={"passed_over": part.id})
-    known = {"3.1": found.model_copy(update={"proof": proof})}
+    proof = replace(found.proof, passed_over=part.id)
+    known = {"3.1": replace(found, proof=proof)}
     assert improvements(new, known, judge) == {
         "3.1": f"it says little of its part {part.id} ({part.label})."
     }

@@ -170,10 +170,8 @@ def test_the_line_says_the_score_its_word_and_what_compared_only_words() -> None
 
 
 def test_the_line_says_what_the_model_sorted() -> None:
-    found = {"precision": 0.9, "recall": 0.75, "sorted_by": "small"}
-    assert format_proof(proof(0.8).model_copy(update=found)) == (
-        "proof 0.80 fair, sorted with precision 0.90 and recall 0.75"
-    )
+    found = replace(proof(0.8), precision=0.9, recall=0.75, sorted_by="small")
+    assert format_proof(found) == ("proof 0.80 fair, sorted with precision 0.90 and recall 0.75")
 
 
 def test_the_score_is_kept_as_it_is_shown_so_that_its_word_fits() -> None:
@@ -202,5 +200,5 @@ def test_the_part_that_the_words_pass_over_is_named() -> None:
 
 
 def test_what_is_passed_over_is_said() -> None:
-    told = format_proof(proof(0.9).model_copy(update={"passed_over": "2.2"}))
+    told = format_proof(replace(proof(0.9), passed_over="2.2"))
     assert told == "proof 0.90 strong, says little of its part 2.2"

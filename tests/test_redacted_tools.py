@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def people(each: int = 24, first: int = 0) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
     """A client of a server that redacts, with a dataset and a run."""
-    own = settings.model_copy(update={"redact": True})
+    own = replace(settings, redact=True)
     async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
         await safe(connected, "ingest", rows=people(), id_column="id", **ASKED)
         found = await safe(connected, "cluster", **ASKED)
@@ -203,7 +204,7 @@ def evidence_from_before() -> Evidence:
         children=[sibling],
         traits=[f"contact = {text}: 24 of 24"],
         excerpts=[excerpt],
-        outside=[excerpt.model_copy(update={"ref": "r2", "role": "outside", "cluster": "2"})],
+        outside=[replace(excerpt, ref="r2", role="outside", cluster="2")],
     )
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run,
 from corpuscope.tools.store.runs import Runs
 
 
-def run(**changes: object) -> Run:
+def run(**changes: Any) -> Run:
     node = Node(id="1", layers=(0, 0), size=2, share=0.5, keywords=["tea"], exemplars=["a"])
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "id": "",
         "dataset": "shop",
         "dataset_version": 0,
@@ -26,7 +27,7 @@ def run(**changes: object) -> Run:
         "reason": "the only one",
         "nodes": [node],
     }
-    return Run.model_validate(fields | changes)
+    return replace(Run(**fields), **changes)
 
 
 def members() -> Members:

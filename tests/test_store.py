@@ -2,6 +2,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ def store(home: Path) -> Iterator[Store]:
     opened.close()
 
 
-def card(name: str, **changes: object) -> DatasetCard:
-    fields: dict[str, object] = {
+def card(name: str, **changes: Any) -> DatasetCard:
+    fields: dict[str, Any] = {
         "name": name,
         "collection": f"corpuscope_{name}__1",
         "embedding": "column",
@@ -41,7 +42,7 @@ def card(name: str, **changes: object) -> DatasetCard:
         "full_text": True,
         "created": "2026-01-01T00:00:00+00:00",
     }
-    return DatasetCard.model_validate(fields | changes)
+    return replace(DatasetCard(**fields), **changes)
 
 
 def records(count: int, text: str = "tea number {}") -> list[Record]:

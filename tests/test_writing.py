@@ -101,9 +101,9 @@ def test_words_that_a_theme_brought_along_stay_though_its_records_are_not_quite_
     workspace: Workspace, selection: Selection, endpoint: EndpointServer
 ) -> None:
     found = written(workspace, selection, "3")["3"]
-    changed = selection.card.model_copy(update={"version": selection.card.version + 1})
+    changed = replace(selection.card, version=selection.card.version + 1)
     for carried_from, calls in (("r1:3", 0), (None, 1)):
-        old = found.model_copy(update={"evidence_key": "old", "carried_from": carried_from})
+        old = replace(found, evidence_key="old", carried_from=carried_from)
         workspace.runs.save_description(selection.run, old)
         again = replace(select(workspace, "shop", selection.run.id), card=changed)
         before = len(endpoint.requests)
