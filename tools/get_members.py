@@ -9,7 +9,7 @@ from pydantic import Field
 from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shown_metadata
-from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar
+from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar, Verbatim
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.arguments import ClusterId, DatasetName, RunId, WhereFilter
 from corpuscope.tools.workspace.selection import cluster_rows, select, shown_records
@@ -19,7 +19,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 class MemberLine(Result):
     """One record of a cluster."""
 
-    id: str
+    id: Verbatim
     text: str
     strength: float
     cluster: str

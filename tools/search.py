@@ -14,6 +14,7 @@ from corpuscope.tools.core.schema import (
     Members,
     Result,
     Scalar,
+    Verbatim,
 )
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
@@ -32,7 +33,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 class SearchHit(Result):
     """One record found."""
 
-    id: str
+    id: Verbatim
     text: str
     score: float
     cluster: str | None

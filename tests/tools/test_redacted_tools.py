@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mcp.client import Client
 from mcp.types import TextResourceContents
-from support.calls import Answer, call, finish
+from support.calls import Answer, call, finish, forget_datasets
 from support.texts import tickets
 
 from corpuscope.server.app import TOOLS, build_server
@@ -67,6 +67,7 @@ async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client
         found = await safe(connected, "cluster", **ASKED)
         assert found.data["clusters"] > 2
         yield connected
+        await forget_datasets(connected)
 
 
 @pytest.fixture

@@ -95,8 +95,8 @@ def centrality(corpus: Corpus, clustering: Clustering) -> Floats:
     groups = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
     for name, rows in zip(names, groups, strict=True):
         if name != NOISE:
-            own = corpus.vectors[rows]
-            near[rows] = own @ unit_mean(own)
+            vectors = corpus.vectors[rows]
+            near[rows] = vectors @ unit_mean(vectors)
     return near
 
 

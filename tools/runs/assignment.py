@@ -1,7 +1,8 @@
 """New records join the clusters of a run by the votes of their nearest neighbours, without a refit.
 
-The nearest known texts of a new one vote with their similarity, each for its cluster and those
-above it; the text goes down the tree while more than half of the votes go along.
+In come a run and its dataset, out comes the draft of a run with all records. The nearest known
+texts of a new one vote with their similarity, each for its cluster and those above it; the text
+goes down the tree while more than half of the votes go along.
 """
 
 from collections import Counter
@@ -215,16 +216,18 @@ def _majority(paths: Paths, weights: Floats) -> tuple[str, float]:
         votes.update(dict.fromkeys(lineage(str(path)), float(weight)))
     total = float(weights.sum())
     # Of those with more than half each is within the one before: they share votes.
-    chosen = max((id for id in votes if 2 * votes[id] > total), key=len, default=NOISE)
+    chosen = max(
+        (cluster for cluster in votes if 2 * votes[cluster] > total), key=len, default=NOISE
+    )
     return (NOISE, 0.0) if chosen == NOISE else (chosen, min(1.0, votes[chosen] / total))
 
 
 def _centrality(votes: Votes, vectors: Floats, known_paths: Paths, asked: Floats) -> Floats:
     """(q,) float32: the cosine of each new text to the mean of its cluster; noise 0."""
     near = np.zeros(len(asked), np.float32)
-    there = sorted(set(known_paths))
+    paths = sorted(set(known_paths))
     for path in set(votes.paths) - {NOISE}:
-        inside = [own for own in there if is_within(own, path)]
+        inside = [known for known in paths if is_within(known, path)]
         rows = np.flatnonzero(votes.paths == path)
         near[rows] = asked[rows] @ unit_mean(vectors[np.isin(known_paths, inside)])
     return near
@@ -233,12 +236,12 @@ def _centrality(votes: Votes, vectors: Floats, known_paths: Paths, asked: Floats
 def _reasons(votes: Votes, known_paths: Paths, run: Run) -> NDArray[np.object_]:
     """(q,) why each new text is in no cluster of the recommended layer, as `noise` words it."""
     shown = np.array(layer_paths(known_paths, run.nodes, run.recommended), dtype=object)
-    own = layer_paths(votes.paths, run.nodes, run.recommended)
-    reasons = np.full(len(own), "", dtype=object)
-    for row in np.flatnonzero([place == NOISE for place in own]):
+    assigned = layer_paths(votes.paths, run.nodes, run.recommended)
+    reasons = np.full(len(assigned), "", dtype=object)
+    for row in np.flatnonzero([cluster == NOISE for cluster in assigned]):
         around = Counter(shown[votes.near[row]])
         among_noise = around.pop(NOISE, 0)
-        ranked = sorted(around, key=lambda id: (-around[id], id_sort_key(id)))
+        ranked = sorted(around, key=lambda cluster: (-around[cluster], id_sort_key(cluster)))
         if votes.far[row]:
             reasons[row] = "isolated"
         elif around.total() <= among_noise:
