@@ -53,7 +53,9 @@ class RunComparison(Result):
             *self.clusters.lines(CHANGES_TOLD, "in the structured result"),
         ]
         kept = [change for change in self.clusters.changes if change.kind == "kept"]
-        resized = sorted((one for one in kept if one.growth), key=lambda one: -abs(one.growth))
+        resized = sorted(
+            (change for change in kept if change.growth), key=lambda change: -abs(change.growth)
+        )
         lines += [f"  {change.as_text()}" for change in resized[:RESIZED_TOLD]]
         return "\n".join(lines)
 
@@ -125,7 +127,7 @@ def _compared(selection: Selection) -> ComparedRun:
 
 
 def _there_are(workspace: Workspace, dataset: str) -> str:
-    runs = [workspace.runs.load(dataset, id) for id in workspace.runs.ids(dataset)]
+    runs = [workspace.runs.load(dataset, run_id) for run_id in workspace.runs.ids(dataset)]
     listed = [f"{run.id} ({run.records:,} records{_part(run)})" for run in runs]
     return f"there are {', '.join(listed)}."
 

@@ -81,7 +81,7 @@ class Selection:
 
     def children(self, parent: str) -> list[Node]:
         """The clusters directly below one, in the order of their ids."""
-        return [self._nodes[id] for id in children_of(parent, self._nodes)]
+        return [self._nodes[child] for child in children_of(parent, self._nodes)]
 
     def siblings(self, node: Node) -> list[Node]:
         """The clusters beside one, the largest first: below the same parent, or on top as it is."""
@@ -90,8 +90,8 @@ class Selection:
             beside = self.children(parent)
         else:
             beside = self.standing_in(node.layers[1]) if node.layers else []
-        others = [other for other in beside if other.id != node.id]
-        return sorted(others, key=lambda other: -other.size)
+        siblings = [sibling for sibling in beside if sibling.id != node.id]
+        return sorted(siblings, key=lambda sibling: -sibling.size)
 
     def standing_in(self, layer: int) -> list[Node]:
         """The clusters of a layer, in the order of their ids."""
@@ -131,7 +131,10 @@ def redact_selection(selection: Selection, redact: Redact) -> Selection:
     return Selection(
         selection.card,
         replace(selection.run, nodes=nodes),
-        {id: redact_description(words, redact) for id, words in selection.descriptions.items()},
+        {
+            cluster: redact_description(description, redact)
+            for cluster, description in selection.descriptions.items()
+        },
     )
 
 
