@@ -9,6 +9,8 @@ from mcp.client import Client
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, read_settings
 
+pytest_plugins = ["support.server_starts"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
