@@ -8,8 +8,8 @@ the results. Memory is read from /proc, so that it runs on Linux only.
 import argparse
 from pathlib import Path
 
-from bench import compare, descriptions, sets, store
-from bench.describing import labelled
+from bench import compare, description_report, sets, store
+from bench.description_methods import labelled
 from bench.methods import METHODS, SEEDED, warm_methods
 from bench.table import write
 
@@ -27,7 +27,7 @@ def main() -> None:
         write(out, f"store {chosen.store}", store.end_to_end(chosen.data, chosen.store))
     if chosen.describe:
         for name in chosen.sets or labelled(chosen.data):
-            found = descriptions.in_words(chosen.data, name, chosen.model)
+            found = description_report.in_words(chosen.data, name, chosen.model)
             write(out, f"describe {name}", found)
     special = chosen.steps or chosen.store or chosen.million or chosen.describe
     keys = ["ours"] if special else chosen.methods

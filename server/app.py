@@ -15,10 +15,10 @@ from mcp.types import (
 )
 
 import corpuscope
-from corpuscope.server import conversation, job_tools, pages
+from corpuscope.server import job_tools, prompts, resources
+from corpuscope.server.adapter import Serving, ToolSpec, wrapped
 from corpuscope.server.jobs import serving_jobs
 from corpuscope.server.settings import Settings, for_worker, open_workspace
-from corpuscope.server.wrapping import Serving, ToolSpec, wrapped
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
@@ -97,13 +97,13 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     server.add_tool(job_tools.cancel_job, "cancel-job", "Stop a job", annotations=stopping)
 
     markdown = "text/markdown"
-    server.resource(pages.DATASET, title="Dataset", mime_type=markdown)(pages.read_dataset)
-    server.resource(pages.RUN, title="Run", mime_type=markdown)(pages.read_run)
-    server.resource(pages.CLUSTER, title="Cluster", mime_type=markdown)(pages.read_cluster)
-    server.prompt("explore-dataset", title="Explore a dataset")(conversation.explore_dataset)
-    server.prompt("drill-down", title="Look into a theme")(conversation.drill_down)
+    server.resource(resources.DATASET, title="Dataset", mime_type=markdown)(resources.read_dataset)
+    server.resource(resources.RUN, title="Run", mime_type=markdown)(resources.read_run)
+    server.resource(resources.CLUSTER, title="Cluster", mime_type=markdown)(resources.read_cluster)
+    server.prompt("explore-dataset", title="Explore a dataset")(prompts.explore_dataset)
+    server.prompt("drill-down", title="Look into a theme")(prompts.drill_down)
     complete: Any = server.completion
-    complete()(functools.partial(conversation.complete, workspace))
+    complete()(functools.partial(prompts.complete, workspace))
     return server
 
 

@@ -6,7 +6,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from corpuscope.server.wrapping import (
+from corpuscope.server.adapter import (
     USUAL_WAIT,
     JobTicket,
     Serving,

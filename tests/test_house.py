@@ -7,7 +7,7 @@ import ast
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -130,12 +130,16 @@ def test_each_room_imports_only_rooms_of_lower_floors() -> None:
         for module in imported(file)
         if room_of(module) not in {None, room(file)} | MAY_IMPORT[room(file)]
     }
-    assert upwards == set()
+    expect_none(upwards)
 
 
 def test_no_tool_imports_another() -> None:
     siblings = {f"corpuscope.tools.{file.stem}" for file in tool_modules()}
-    assert [name(file) for file in tool_modules() if siblings & imported(file)] == []
+    expect_none(
+        f"{name(file)} imports {module}"
+        for file in tool_modules()
+        for module in siblings & imported(file)
+    )
 
 
 def test_every_room_has_its_place_in_the_table_of_floors() -> None:
@@ -146,7 +150,8 @@ def test_every_room_has_its_place_in_the_table_of_floors() -> None:
 
 
 def test_the_modules_on_top_of_tools_are_the_registered_tools_and_nothing_else() -> None:
-    assert {file.stem.replace("_", "-") for file in tool_modules()} == set(TOOLS)
+    files = {file.stem.replace("_", "-") for file in tool_modules()}
+    expect_none(f"{tool} is only a file, or only registered" for tool in files ^ set(TOOLS))
 
 
 # 3. Sizes
@@ -154,12 +159,12 @@ def test_the_modules_on_top_of_tools_are_the_registered_tools_and_nothing_else()
 
 def test_a_wing_has_few_files() -> None:
     sizes = {wing: len(modules(wing)) for wing in WINGS}
-    assert {wing: size for wing, size in sizes.items() if size > MOST_FILES} == {}
+    expect_none(f"tools/{wing}: {size}" for wing, size in sizes.items() if size > MOST_FILES)
 
 
 def test_modules_are_short() -> None:
     lengths = {name(file): len(file.read_text("utf-8").splitlines()) for file in sources(*PRODUCT)}
-    assert {file: lines for file, lines in lengths.items() if lines > MOST_LINES} == {}
+    expect_none(f"{file}: {lines} lines" for file, lines in lengths.items() if lines > MOST_LINES)
 
 
 def test_functions_are_short_and_have_few_parameters() -> None:
@@ -173,7 +178,7 @@ def test_functions_are_short_and_have_few_parameters() -> None:
             if lines > MOST_FUNCTION_LINES or parameters(node) > MOST_PARAMETERS:
                 takes = f"{lines} lines, {parameters(node)} parameters"
                 large.append(f"{name(file)} {node.name}: {takes}")
-    assert large == []
+    expect_none(large)
 
 
 # 4. core/
@@ -189,27 +194,30 @@ def test_each_module_of_core_serves_three_rooms_or_core_alone() -> None:
         for module in imported(file):
             if room_of(module) == "core" and (stem := module.split(".")[3:4]):
                 users[stem[0]].add(room(file))
-    few = {
-        module: sorted(rooms)
+    expect_none(
+        f"tools/core/{module}.py serves {', '.join(sorted(rooms)) or 'nobody'}"
         for module, rooms in users.items()
         if len(rooms - {"core"}) < FEWEST_USERS_OF_CORE and rooms != {"core"}
-    }
-    assert few == {}
+    )
 
 
 # 5. What a wing says of itself
 
 
-@pytest.mark.parametrize("wing", sorted(WINGS))
-def test_a_wing_begins_with_a_docstring_that_lists_its_modules(wing: str) -> None:
-    body = tree(WINGS[wing] / "__init__.py").body
-    described = ast.get_docstring(tree(WINGS[wing] / "__init__.py")) or ""
-    assert len(body) == 1, "a wing's __init__.py is its docstring and nothing else"
-    lines = re.findall(
-        r"^\s*(?:[-*] )?`?([a-z][a-z0-9_]*)`?(?::| {2,}| [—-] ).*\w", described, re.M
-    )
-    assert Counter(lines) == Counter(modules(wing)), "one line `module: what it owns` for each"
-    assert re.match(r"[A-Z].{15}", described), "it first says what the wing is for"
+def test_a_wing_begins_with_a_docstring_that_lists_its_modules() -> None:
+    wrong = []
+    for wing in WINGS:
+        syntax = tree(WINGS[wing] / "__init__.py")
+        described = ast.get_docstring(syntax) or ""
+        listed = Counter(re.findall(MODULE_LINE, described, re.MULTILINE))
+        if len(syntax.body) != 1:
+            wrong.append(f"tools/{wing}/__init__.py has more than its docstring")
+        if not re.match(r"[A-Z].{15}", described):
+            wrong.append(f"tools/{wing}/__init__.py does not begin with what the wing is for")
+        if listed != Counter(modules(wing)):
+            unlike = listed.keys() ^ set(modules(wing)) or {"twice the same"}
+            wrong.append(f"tools/{wing}/__init__.py lists other modules: {sorted(unlike)}")
+    expect_none(wrong)
 
 
 # 6. Names
@@ -220,7 +228,9 @@ def test_no_public_name_stands_twice_within_tools() -> None:
     for file in sources("tools"):
         for public in public_names(file):
             places[public].append(name(file))
-    assert {public: files for public, files in places.items() if len(files) > 1} == {}
+    expect_none(
+        f"{public}: {', '.join(files)}" for public, files in places.items() if len(files) > 1
+    )
 
 
 # 7. Libraries
@@ -233,7 +243,7 @@ def test_each_library_has_one_owner() -> None:
         for library in libraries(file)
         if name(file) not in OWNERS.get(library, set()) and library not in SHARED
     }
-    assert strangers == set()
+    expect_none(strangers)
 
 
 def test_every_owner_still_imports_its_library() -> None:
@@ -243,7 +253,7 @@ def test_every_owner_still_imports_its_library() -> None:
         for owner in owners
         if not (ROOT / owner).is_file() or library not in libraries(ROOT / owner)
     }
-    assert gone == set()
+    expect_none(gone)
 
 
 # 8. Checked updates
@@ -258,7 +268,7 @@ def test_no_model_is_copied_with_updates_that_nothing_checks() -> None:
         if last_name(call.func) == "model_copy" and {word.arg for word in call.keywords} != {"deep"}
         if call.keywords or call.args
     ]
-    assert unchecked == []
+    expect_none(unchecked)
 
 
 # 9. Redaction
@@ -273,7 +283,7 @@ def test_redaction_is_called_at_its_doors_only() -> None:
         if redacts(call.func)
         or (last_name(call.func) in {"map", "partial"} and any(map(redacts, call.args)))
     ]
-    assert indoors == []
+    expect_none(indoors)
 
 
 def test_only_the_doors_import_what_redacts() -> None:
@@ -284,11 +294,11 @@ def test_only_the_doors_import_what_redacts() -> None:
         for module in imported(file)
         if module.startswith("corpuscope.") and re.match("_?redact(_|$)", module.split(".")[-1])
     }
-    assert strangers == set()
+    expect_none(strangers)
 
 
 def test_every_door_is_there() -> None:
-    assert [door for door in DOORS if not (ROOT / door).is_file()] == []
+    expect_none(door for door in DOORS if not (ROOT / door).is_file())
 
 
 # 10. Tests
@@ -304,11 +314,11 @@ def test_the_tests_of_a_wing_lie_in_its_folder_by_the_names_of_its_modules() -> 
             wrong.append(f"{path} is named after no module of the wing")
         elif "/" not in path and path not in HOUSE_TESTS:
             wrong.append(f"{path} belongs into a folder: {homes.get(path, 'its room')}")
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_every_wing_has_tests() -> None:
-    assert WINGS.keys() - {file.parent.name for file in files_of_tests()} == set()
+    expect_none(WINGS.keys() - {file.parent.name for file in files_of_tests()})
 
 
 def test_what_tests_share_lies_in_support() -> None:
@@ -318,7 +328,7 @@ def test_what_tests_share_lies_in_support() -> None:
         if not re.match(r"test_|conftest\.py|__init__\.py", file.name)
         if file.relative_to(TESTS).parts[0] != "support"
     ]
-    assert loose == []
+    expect_none(loose)
 
 
 def test_no_test_looks_at_a_clock_or_sleeps() -> None:
@@ -328,10 +338,16 @@ def test_no_test_looks_at_a_clock_or_sleeps() -> None:
         for node in ast.walk(tree(file))
         for clock in clocks_in(node)
     ]
-    assert clocks == []
+    expect_none(clocks)
 
 
 # How the sources are read
+
+
+def expect_none(broken: Iterable[str]) -> None:
+    """Fail with a line for each place that breaks the rule."""
+    if lines := sorted(broken):
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 @cache

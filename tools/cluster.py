@@ -164,18 +164,17 @@ def _find(
     kept = run_parameters(parameters, found, chosen.where)
     members = recorded_members(corpus, found)
     draft = recorded_run(chosen.card, corpus, found, nodes, members, kept)
-    draft = draft.model_copy(update={"parent_run": chosen.parent_run, "within": chosen.within})
+    draft = replace(draft, parent_run=chosen.parent_run, within=chosen.within)
     centroids = cluster_centroids(corpus, found.tree)
     new = inherit(workspace.runs, chosen.card, draft, members, centroids)
     # The answer first: a run is saved only when it can be told about.
     selection = Selection(chosen.card, new.run, new.descriptions)
     result = told(workspace, selection, carried=new)
     saved = _saved(workspace, new.run, new.members, new.keep, focus)
-    result = result.model_copy(update={"run": saved.id})
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
-    watch.ready(result)
+    watch.ready(result.with_run(saved.id, "being drawn"))
     draw_map(workspace, saved, reading, found)
-    return result.model_copy(update={"map": "ready"})
+    return result.with_run(saved.id, "ready")
 
 
 def _union(workspace: Workspace, selection: Selection, clusters: list[str]) -> _Chosen:
@@ -203,9 +202,7 @@ def _assign(
     points = workspace.runs.map(selection.run)
     if points is not None:
         workspace.runs.save_map(saved, grown.places(points))
-    return result.model_copy(
-        update={"run": saved.id, "map": "ready" if points is not None else "not drawn yet"}
-    )
+    return result.with_run(saved.id, "ready" if points is not None else "not drawn yet")
 
 
 def _drill(
@@ -235,7 +232,7 @@ def _drill(
     part = drill_down.Part(within, corpus, found, nodes, centrality(corpus, found))
     kept = run_parameters(parameters, found, None) | {"where": selection.run.parameters["where"]}
     child, moved = drill_down.replace_subtree(selection.run, members, part)
-    child = child.model_copy(update={"parameters": kept})
+    child = replace(child, parameters=kept)
     result = told(workspace, Selection(selection.card, child, {}), within)
     saved = _saved(
         workspace,

@@ -1,11 +1,13 @@
 """What the tool `cluster` answers: the run in counts, its largest clusters, and what changed."""
 
+from typing import Self
+
 from corpuscope.tools.clustering.noise import noise_sentence
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import NOISE, Layer, Node, Result
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.runs.changes import Comparison, Piece
+from corpuscope.tools.runs.changes import Comparison
 from corpuscope.tools.runs.inheritance import Carried
 from corpuscope.tools.workspace.selection import Selection, redact_selection
 from corpuscope.tools.workspace.workspace import Workspace
@@ -77,6 +79,10 @@ class ClusterResult(Result):
     hint: str | None
     map: str
     """`ready`, or `being drawn`: `plot` waits for it."""
+
+    def with_run(self, run: str, drawn: str) -> Self:
+        """The result of a run that is saved by now, and the state of its map."""
+        return self._with(run=run, map=drawn)
 
     def as_text(self) -> str:
         """Counts, the top clusters and the next step."""
@@ -168,15 +174,8 @@ def told(
 def _news(comparison: Comparison, redact: Redact) -> Comparison:
     """The comparison without what stayed as it was: that is the rule, and `compare-runs` has it."""
 
-    def shown(pieces: list[Piece]) -> list[Piece]:
-        return [one.model_copy(update={"title": redact(one.title)}) for one in pieces]
-
-    changes = [
-        one.model_copy(update={"before": shown(one.before), "after": shown(one.after)})
-        for one in comparison.changes
-        if one.kind != "kept" or one.moved
-    ]
-    return comparison.model_copy(update={"changes": changes})
+    changes = [one for one in comparison.changes if one.kind != "kept" or one.moved]
+    return comparison.with_changes([one.with_titles(redact) for one in changes])
 
 
 def _top(

@@ -1,6 +1,7 @@
 """The tool `describe-cluster`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -24,6 +25,7 @@ from corpuscope.tools.describing.result import (
     DescribeResult,
     Detail,
     Failure,
+    ToWrite,
     described_cluster,
     usage_cost,
 )
@@ -122,14 +124,14 @@ def _for_the_assistant(
     held = runs.stability(selection.run)
     scores = held.scores if held else {}
     wording = prompt_context(workspace, selection)
-    return _result(workspace, selection, [node for node in nodes if node.id in known]).model_copy(
-        update={
-            "to_write": ids,
-            "remaining": [node.id for node in missing if node.id not in ids],
-            "refresh": refresh,
-            "evidence": assistant_prompt(wording, shown) if shown else None,
-            "stability": {id: scores[id] for id in ids if id in scores},
-        }
+    result = _result(workspace, selection, [node for node in nodes if node.id in known])
+    to_write = ToWrite(
+        shown=ids,
+        remaining=[node.id for node in missing if node.id not in ids],
+        stability={id: scores[id] for id in ids if id in scores},
+    )
+    return result.with_evidence(
+        to_write, refresh, assistant_prompt(wording, shown) if shown else None
     )
 
 
@@ -144,8 +146,8 @@ def _by_the_model(
     if estimate:
         usage = expected_batch_usage(workspace, selection, order)
         there = [node for node in order.nodes if node.id in selection.descriptions]
-        update = {"estimate": usage_cost(usage, order.writer)}
-        return _result(workspace, selection, there).model_copy(update=update)
+        estimated = usage_cost(usage, order.writer)
+        return _result(workspace, selection, there).with_estimate(estimated)
     written = describe_batch(workspace, selection, order, watch.report)
     used = usage_cost(written.usage, order.writer, written.seconds)
     asked = written.usage.calls or written.usage.cached
@@ -161,9 +163,7 @@ def _by_the_model(
             for id, reason in written.unverified
         ),
     ]
-    return _result(workspace, selection, done).model_copy(
-        update={"failures": failures, "used": used if asked else None}
-    )
+    return _result(workspace, selection, done).with_usage(failures, used if asked else None)
 
 
 def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> DescribeResult:
@@ -241,10 +241,8 @@ def _with_texts(
             if i in records
         ]
         support = f" (supported by {'; '.join(quotes)})" if quotes else ""
-        return sentence.model_copy(update={"text": sentence.text + support})
+        return replace(sentence, text=sentence.text + support)
 
-    quoting = [
-        one.model_copy(update={"summary": [quoted(sentence) for sentence in one.summary]})
-        for one in shown
-    ]
-    return result.model_copy(update={"descriptions": quoting})
+    return result.with_descriptions(
+        [one.with_summary([quoted(sentence) for sentence in one.summary]) for one in shown]
+    )

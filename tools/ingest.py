@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -49,6 +49,10 @@ class IngestResult(Result):
     in_no_run: int
     """Records that the newest run does not know; 0 where there is no run."""
     seconds: float
+
+    def with_faults(self, bad_examples: list[str], warnings: list[str]) -> Self:
+        """The result with other examples of bad rows, and other warnings."""
+        return self._with(bad_examples=bad_examples, warnings=warnings)
 
     def as_text(self) -> str:
         """What was read, what was not and why, and what comes next."""
@@ -156,16 +160,14 @@ def ingest(
     request = loading.with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         try:
-            loaded = loading.load(workspace, watch, name, request, replace=mode == "replace")
+            loaded = loading.load(workspace, watch, name, request, anew=mode == "replace")
         except BadInput as error:
             # What is wrong with a file is said with what stands in it.
             raise type(error)(workspace.redact(str(error))) from error
     result = _result(loaded, _newest_run(workspace, loaded.card), time.monotonic() - begun)
-    return result.model_copy(
-        update={
-            "bad_examples": [workspace.redact(one) for one in result.bad_examples],
-            "warnings": result.warnings + _vectors_beside(request),
-        }
+    return result.with_faults(
+        bad_examples=[workspace.redact(one) for one in result.bad_examples],
+        warnings=result.warnings + _vectors_beside(request),
     )
 
 

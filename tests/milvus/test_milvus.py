@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calls import call, finish
-from endpoint_server import EndpointServer, describes, endpoint_server
 from mcp.client import Client
-from milvus_servers import milvus_server
-from texts import tickets
+from support.calls import call, finish
+from support.endpoint_server import EndpointServer, describes, endpoint_server
+from support.milvus_servers import milvus_server
+from support.texts import tickets
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import read_settings

@@ -1,18 +1,21 @@
 """The words of the project as types: dataset, record, run, layer, cluster, description.
 
-Frozen dataclasses travel inside the process in great numbers; pydantic models are what is stored
-as JSON or handed to a client.
+Frozen dataclasses are what travels inside the process and what is stored as JSON; pydantic models
+are what is handed to a client.
 """
 
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+T = TypeVar("T")
 
 Scalar: TypeAlias = str | int | float | bool | None
 """A metadata value. Dates are ISO 8601 strings."""
@@ -36,9 +39,39 @@ def no_report(fraction: float, message: str) -> None:
 
 
 class Frozen(BaseModel):
-    """A pydantic model that neither changes nor takes unknown fields."""
+    """A pydantic model that neither changes nor takes unknown fields: what is handed to a client,
+    or taken from a model. What is stored are dataclasses, which pass over fields they do not know:
+    an older version opens what a newer one wrote."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def _with(self, **fields: object) -> Self:
+        """A copy with other values: for the typed `with_…` methods of the models alone."""
+        if unknown := fields.keys() - type(self).model_fields.keys():
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        return self.model_copy(update=fields)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(stored: object, indent: int | None = None, exclude: Any = None) -> str:
+    """A stored dataclass as JSON, its fields in their order; `exclude` as pydantic takes it."""
+    kind: Any = type(stored)
+    return _adapter(kind).dump_json(stored, indent=indent, exclude=exclude).decode()
+
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """A stored dataclass from JSON; fields it does not know are passed over.
+
+    Raises:
+        pydantic.ValidationError: It is no JSON, or a field is missing or of another type.
+    """
+    known: Any = kind
+    stored: T = _adapter(known).validate_json(text)
+    return stored
 
 
 class Result(Frozen, abc.ABC):
@@ -98,7 +131,8 @@ class Hit:
 ColumnType = Literal["number", "string", "date", "boolean"]
 
 
-class DatasetCard(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetCard:
     """The described identity of a dataset, kept in the store's catalogue."""
 
     name: str
@@ -108,7 +142,7 @@ class DatasetCard(Frozen):
     dim: int
     text_columns: list[str]
     id_column: str | None = None
-    metadata_columns: dict[str, ColumnType] = Field(default_factory=dict)
+    metadata_columns: dict[str, ColumnType] = field(default_factory=dict)
     full_text: bool = False
     """Whether Milvus keeps a BM25 index of the texts, for queries that cannot be embedded."""
     created: str
@@ -123,7 +157,8 @@ class DatasetCard(Frozen):
     what was computed from an older one is stale. Metadata alone does not raise it."""
 
 
-class Layer(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
     """The clusters at one resolution. Index 0 is the coarsest."""
 
     index: int
@@ -134,7 +169,8 @@ class Layer(Frozen):
     """PLSCAN's score of the layer: larger means it survives more choices of the cluster size."""
 
 
-class Node(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
     """One cluster of a run's tree. Its id is its path: `3`, `3.1`, `3.1.2`."""
 
     id: str
@@ -151,7 +187,8 @@ class Node(Frozen):
     """Ids of records that show what it is, the most central first."""
 
 
-class Run(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
     """One clustering of one dataset, or of a part of it. Immutable once saved."""
 
     id: str
@@ -166,7 +203,7 @@ class Run(Frozen):
     records: int
     noise: int
     """Records in no cluster of the recommended layer."""
-    noise_reasons: dict[str, int] = Field(default_factory=dict)
+    noise_reasons: dict[str, int] = field(default_factory=dict)
     """How many of them are noise for which kind of reason; empty where that is not known."""
     layers: list[Layer]
     recommended: int
@@ -202,7 +239,8 @@ class Members:
     noise_reasons: NDArray[np.object_] | None = None
 
 
-class Stability(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
     """How surely the clusters of a run come back when a part of the texts is clustered again."""
 
     rounds: int
@@ -213,14 +251,16 @@ class Stability(Frozen):
 Author = Literal["llm", "assistant", "person", "keywords"]
 
 
-class Sentence(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
     """One sentence of a summary and the record ids that support it."""
 
     text: str
-    records: list[str] = Field(default_factory=list)
+    records: list[str] = field(default_factory=list)
 
 
-class Proof(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
     """How well title and summary tell the cluster's texts from those of the nearest clusters.
 
     Tried on texts that the writer was not shown.
@@ -247,7 +287,8 @@ class Proof(Frozen):
     """The model that sorted."""
 
 
-class Description(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
     """What a cluster is, in words."""
 
     cluster: str

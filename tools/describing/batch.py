@@ -322,7 +322,7 @@ def _verify(desk: _Desk, order: DescriptionOrder, stopped: str) -> list[tuple[st
         found = verify_description(
             desk.writing, redact_description(known, desk.workspace.redact), pack
         )
-        return known.model_copy(update={"proof": found.proof})
+        return replace(known, proof=found.proof)
 
     return describe_many(work, packs, desk.concurrency, no_report, desk.keep).failures
 
@@ -348,7 +348,7 @@ def _only_parts_words(
     """The words of a cluster's only part as its own; None where it has several, or none yet."""
     children = selection.children(id)
     only = known.get(children[0].id) if len(children) == 1 else None
-    return only and only.model_copy(update={"cluster": id, "carried_from": None})
+    return only and replace(only, cluster=id, carried_from=None)
 
 
 def _part(report: Report, start: float, share: float) -> Report:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from corpuscope.tools.core.errors import Unavailable
@@ -66,8 +66,7 @@ def describe_with_model(writing: Writing, pack: DescriptionTask) -> Description:
     try:
         found = _asked(writing, pack, describe_prompt(writing.wording, pack.evidence))
     except InvalidAnswer as error:
-        kept = {**_origin(writing), "note": str(error)}
-        found = describe_with_keywords(pack.evidence).model_copy(update=kept)
+        found = _by_model(writing, replace(describe_with_keywords(pack.evidence), note=str(error)))
         return prove_description(writing.judge, found, pack)
     return _mended(writing, found, pack)
 
@@ -95,12 +94,13 @@ def verify_description(
 
     fits = set(writing.asker.ask(prompt, SortAnswer, check).fits)
     right = sum(texts[number - 1][1] for number in fits)
-    scores = {
-        "precision": round(right / len(fits), 3) if fits else 0.0,
-        "recall": round(right / sum(inside for _, inside in texts), 3),
-        "sorted_by": writing.model,
-    }
-    return described.model_copy(update={"proof": described.proof.model_copy(update=scores)})
+    proof = replace(
+        described.proof,
+        precision=round(right / len(fits), 3) if fits else 0.0,
+        recall=round(right / sum(inside for _, inside in texts), 3),
+        sorted_by=writing.model,
+    )
+    return replace(described, proof=proof)
 
 
 def texts_to_sort(pack: DescriptionTask) -> list[tuple[str, bool]]:
@@ -170,7 +170,7 @@ def prove_description(
     if judge is None:
         return description
     _, scored = pack.trial.halves()
-    return description.model_copy(update={"proof": judge.proof(description, scored, pack.trial)})
+    return replace(description, proof=judge.proof(description, scored, pack.trial))
 
 
 @dataclass(frozen=True)
@@ -242,14 +242,13 @@ def _asked(writing: Writing, pack: DescriptionTask, prompt: Prompt) -> Descripti
     wording = writing.wording
     rules = Rules(pack.evidence, wording.language, writer_instructions(wording))
     answer = writing.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
-    found = description_from_answer(answer, pack.evidence, "llm").model_copy(
-        update=_origin(writing)
-    )
+    found = _by_model(writing, description_from_answer(answer, pack.evidence, "llm"))
     return prove_description(writing.judge, found, pack)
 
 
-def _origin(writing: Writing) -> dict[str, str]:
-    return {"model": writing.model, "prompt_key": writing.wording.key(writing.model)}
+def _by_model(writing: Writing, description: Description) -> Description:
+    """The description with the model that was asked, and how."""
+    return replace(description, model=writing.model, prompt_key=writing.wording.key(writing.model))
 
 
 def _mended(writing: Writing, found: Description, pack: DescriptionTask) -> Description:

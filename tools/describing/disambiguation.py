@@ -1,7 +1,7 @@
 """Telling clusters apart whose titles came out alike: one call for all of them together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
@@ -65,7 +65,7 @@ def tell_apart(writing: Writing, packs: Sequence[DescriptionTask], titles: Known
                 _retitle(writing, call, titles)
     except (LimitReached, EndpointDown):
         for id, _ in _alike(new, titles, writing.judge):
-            titles.change(titles.known[id].model_copy(update={"alike": True}))
+            titles.change(replace(titles.known[id], alike=True))
         return
     for id, group in _alike(new, titles, writing.judge):
         others = [new[other].evidence for other in group if other != id and other in new]
@@ -73,7 +73,7 @@ def tell_apart(writing: Writing, packs: Sequence[DescriptionTask], titles: Known
         _entitle(writing, title, new[id], titles)
     for id in new:
         if titles.known[id].alike:
-            titles.change(titles.known[id].model_copy(update={"alike": False}))
+            titles.change(replace(titles.known[id], alike=False))
 
 
 def _alike(
@@ -144,7 +144,7 @@ def _retitle(writing: Writing, call: _Call, titles: KnownTitles) -> None:
             evidence = shown[one.cluster]
             # Those of this group are all new now.
             others = [other for other in evidence.siblings if other.id not in ids]
-            alone = evidence.model_copy(update={"siblings": others})
+            alone = replace(evidence, siblings=others)
             if fault := title_fault(one.title, alone, writer_instructions(writing.wording)):
                 raise ValueError(f"{one.cluster}: {fault}")
 
@@ -162,5 +162,5 @@ def _retitle(writing: Writing, call: _Call, titles: KnownTitles) -> None:
 
 
 def _entitle(writing: Writing, title: str, pack: DescriptionTask, titles: KnownTitles) -> None:
-    changed = titles.known[pack.evidence.cluster].model_copy(update={"title": title})
+    changed = replace(titles.known[pack.evidence.cluster], title=title)
     titles.change(prove_description(writing.judge, changed, pack))

@@ -6,10 +6,10 @@ of the texts.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpuscope.tools.core.redaction import Redact, as_it_is
-from corpuscope.tools.core.schema import Frozen, Node
+from corpuscope.tools.core.schema import Node, to_json
 from corpuscope.tools.core.text import CUT, clean_text, shorten_middle
 from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
 
@@ -42,7 +42,8 @@ KEY_LETTERS = 16
 """Hex digits of a hash that tells one evidence from another."""
 
 
-class Excerpt(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
     """One text, shortened. `copies` counts the records that say the same, or nearly so."""
 
     ref: str
@@ -55,7 +56,8 @@ class Excerpt(Frozen):
     """Of an outsider the cluster that it is in, `noise` if in none; else the part, if any."""
 
 
-class Keyphrase(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyphrase:
     """A phrase that sets the cluster apart, with the share of its texts that hold it, and of those
     of the nearest clusters; None where that was not counted."""
 
@@ -64,7 +66,8 @@ class Keyphrase(Frozen):
     beside: float | None = None
 
 
-class Sibling(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sibling:
     """A cluster beside this one, or below it. The label is its title, or its keywords where it has
     none."""
 
@@ -74,7 +77,8 @@ class Sibling(Frozen):
     size: int = 0
 
 
-class Evidence(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
     """All that is shown of one cluster."""
 
     dataset: str
@@ -95,7 +99,7 @@ class Evidence(Frozen):
         """Changes with everything that is shown but the labels of other clusters, which follow
         from what was described before."""
         labels = {"__all__": {"label", "titled"}}
-        text = self.model_dump_json(exclude={"siblings": labels, "children": labels})
+        text = to_json(self, exclude={"siblings": labels, "children": labels})
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:KEY_LETTERS]
 
     @property
@@ -108,20 +112,17 @@ class Evidence(Frozen):
 
         def titled(others: Sequence[Sibling]) -> list[Sibling]:
             return [
-                one.model_copy(
-                    update={
-                        "label": shorten_middle(clean_text(titles[one.id]), LABEL_CHARACTERS),
-                        "titled": True,
-                    }
+                replace(
+                    one,
+                    label=shorten_middle(clean_text(titles[one.id]), LABEL_CHARACTERS),
+                    titled=True,
                 )
                 if one.id in titles
                 else one
                 for one in others
             ]
 
-        return self.model_copy(
-            update={"siblings": titled(self.siblings), "children": titled(self.children)}
-        )
+        return replace(self, siblings=titled(self.siblings), children=titled(self.children))
 
     def as_text(self) -> str:
         """The evidence as lines, at most `EVIDENCE_CHARACTERS` long."""
@@ -186,7 +187,7 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
             if pick.role == "outside" and first[same].role != "outside":
                 continue  # a text on both sides tells nothing, and is no copy of the one inside
             copies = first[same].copies + pick.records
-            first[same] = first[same].model_copy(update={"copies": copies})
+            first[same] = replace(first[same], copies=copies)
         elif text:
             first[same] = Excerpt(
                 ref=f"r{len(first) + 1}",
@@ -219,32 +220,28 @@ def redact_evidence(evidence: Evidence, redact: Redact) -> Evidence:
         return evidence
 
     def texts(excerpts: list[Excerpt]) -> list[Excerpt]:
-        return [one.model_copy(update={"text": _of_cut(one.text, redact)}) for one in excerpts]
+        return [replace(one, text=_of_cut(one.text, redact)) for one in excerpts]
 
     def labels(others: list[Sibling]) -> list[Sibling]:
-        return [one.model_copy(update={"label": _of_cut(one.label, redact)}) for one in others]
+        return [replace(one, label=_of_cut(one.label, redact)) for one in others]
 
-    return evidence.model_copy(
-        update={
-            "keywords": [
-                word.model_copy(update={"text": _of_cut(word.text, redact)})
-                for word in evidence.keywords
-            ],
-            "siblings": labels(evidence.siblings),
-            "children": labels(evidence.children),
-            "traits": [_of_cut(one, redact) for one in evidence.traits],
-            "excerpts": texts(evidence.excerpts),
-            "outside": texts(evidence.outside),
-        }
+    return replace(
+        evidence,
+        keywords=[replace(word, text=_of_cut(word.text, redact)) for word in evidence.keywords],
+        siblings=labels(evidence.siblings),
+        children=labels(evidence.children),
+        traits=[_of_cut(one, redact) for one in evidence.traits],
+        excerpts=texts(evidence.excerpts),
+        outside=texts(evidence.outside),
     )
 
 
 def _clean_phrase(word: Keyphrase) -> Keyphrase:
-    return word.model_copy(update={"text": shorten_middle(clean_text(word.text), LABEL_CHARACTERS)})
+    return replace(word, text=shorten_middle(clean_text(word.text), LABEL_CHARACTERS))
 
 
 def _clean_sibling(one: Sibling) -> Sibling:
-    return one.model_copy(update={"label": shorten_middle(clean_text(one.label), LABEL_CHARACTERS)})
+    return replace(one, label=shorten_middle(clean_text(one.label), LABEL_CHARACTERS))
 
 
 def _keyphrase_text(word: Keyphrase) -> str:

@@ -58,7 +58,7 @@ class Judge:
         except Unavailable as error:
             logging.getLogger(__name__).warning("a description was not tried: %s", error)
             return None
-        return found.model_copy(update={"passed_over": missed}) if found else None
+        return replace(found, passed_over=missed) if found else None
 
     def alike(self, titles: Mapping[str, str]) -> list[tuple[str, str]]:
         """The pairs of clusters whose titles are equal or nearly so."""

@@ -1,7 +1,8 @@
 """What `describe-cluster` answers."""
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Self
 
 from corpuscope.tools.clustering.stability import format_stability, known_word, stability_meanings
 from corpuscope.tools.core.schema import (
@@ -49,6 +50,10 @@ class DescribedCluster(Result):
     that was not checked."""
     stability_word: str | None = None
     """stable, shaky, unstable, or `not checked` where only others were; None where none was."""
+
+    def with_summary(self, summary: list[Sentence]) -> Self:
+        """The cluster with another summary."""
+        return self._with(summary=summary)
 
     def as_text(self) -> str:
         """Title, summary, and how far they can be trusted."""
@@ -104,6 +109,16 @@ class Cost(Result):
         )
 
 
+@dataclass(frozen=True)
+class ToWrite:
+    """Clusters that the assistant is to write: those whose evidence is shown, those whose evidence
+    comes next, and the stability of the former, 0 to 1, where it was checked."""
+
+    shown: list[str]
+    remaining: list[str]
+    stability: dict[str, float]
+
+
 class DescribeResult(Result):
     """Descriptions, and the evidence for those that the assistant should write itself."""
 
@@ -127,6 +142,28 @@ class DescribeResult(Result):
     """What the model used; None where none was asked."""
     estimate: Cost | None
     """What it would use, where only that was asked for."""
+
+    def with_descriptions(self, descriptions: list[DescribedCluster]) -> Self:
+        """The result with other descriptions."""
+        return self._with(descriptions=descriptions)
+
+    def with_evidence(self, to_write: ToWrite, refresh: bool, evidence: str | None) -> Self:
+        """The result with the evidence for clusters that the assistant is to write."""
+        return self._with(
+            to_write=to_write.shown,
+            remaining=to_write.remaining,
+            stability=to_write.stability,
+            refresh=refresh,
+            evidence=evidence,
+        )
+
+    def with_usage(self, failures: list[Failure], used: Cost | None) -> Self:
+        """The result with what failed, and what the model used."""
+        return self._with(failures=failures, used=used)
+
+    def with_estimate(self, estimate: Cost) -> Self:
+        """The result with what the model would use."""
+        return self._with(estimate=estimate)
 
     def as_text(self) -> str:
         """The descriptions, what went wrong, and what is left to write."""

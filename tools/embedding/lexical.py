@@ -7,7 +7,6 @@ that it finds themes of vocabulary rather than of meaning.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.spec import LEXICAL

@@ -106,9 +106,7 @@ def with_vector_file(request: Request, workspace: Workspace) -> Request:
     return replace(request, vector_column=None, vectors=vectors)
 
 
-def load(
-    workspace: Workspace, watch: Watch, name: str, request: Request, *, replace: bool
-) -> Loaded:
+def load(workspace: Workspace, watch: Watch, name: str, request: Request, *, anew: bool) -> Loaded:
     """Read the source into the dataset `name`; the caller holds its lock.
 
     Raises:
@@ -117,7 +115,7 @@ def load(
     """
     store = workspace.store
     present = store.find(name)
-    old = None if replace or _starts_anew(present, request) else present
+    old = None if anew or _starts_anew(present, request) else present
     survey = _survey(workspace, request, old)
     watch.report(SURVEY_SHARE, f"looked through {survey.tally.read:,} rows")
     forget_strays(workspace, name, present)
@@ -127,7 +125,7 @@ def load(
         card, embedder, note = _more_for(workspace, request, survey, old)
     if present is None:
         # So that an ingest that is killed can be taken up again; in no list until it ends.
-        store.save_card(card.model_copy(update={"pending": True}))
+        store.save_card(replace(card, pending=True))
     writer = _Writer(workspace, card, embedder, grows=old is not None)
     maker = RecordMaker(survey.columns, request.vectors, workspace.redact)
     tally = writer.write(maker, _rows(workspace, request), watch, survey)
@@ -135,7 +133,7 @@ def load(
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
-        card = card.model_copy(update={"pending": False})
+        card = replace(card, pending=False)
         store.save_card(card)
         forget_strays(workspace, name, card)
     return Loaded(card, survey.columns, tally, note, store.count(card), *writer.counts)
@@ -230,20 +228,19 @@ def _new_dataset(
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
         fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, saved)
-        made = {"embedding": fitted.embedder.spec, "dim": fitted.embedder.dim}
-        card = card.model_copy(update=made)
+        card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)
         return card, fitted.embedder, fitted.note
     note = "They came with the file."
     if spec == COLUMN:
         finds_words = workspace.store.finds_words()
-        card = card.model_copy(update={"full_text": finds_words})
+        card = replace(card, full_text=finds_words)
         means = "matches words" if finds_words else "cannot be used on this old Milvus server"
         note += f" No model is named for them, so `search` {means}."
     else:
         embedder = open_embedder(spec, workspace.embedders.options, saved)
         _check_dim(embedder.dim, survey.dim, f"the model {spec} makes")
-        card = card.model_copy(update={"embedding": embedder.spec})
+        card = replace(card, embedding=embedder.spec)
         note += f" Queries are embedded by {embedder.spec}."
     workspace.store.create(card)
     return card, None, note
@@ -259,7 +256,7 @@ def _more_for(
             "models. Leave `embedding` out, use mode='replace', or take another name."
         )
     columns = old.metadata_columns | survey.columns.metadata
-    card = old.model_copy(update={"metadata_columns": columns})
+    card = replace(old, metadata_columns=columns)
     if request.brings_vectors:
         if old.embedding == LEXICAL:
             raise BadInput(
@@ -334,7 +331,7 @@ class _Writer:
         """Before the first change: what was computed from the dataset is stale from here on."""
         if self._grows and not (self.moved if moves else self._announced):
             if moves:
-                self.card = self._raised().model_copy(update={"changing": True})
+                self.card = replace(self._raised(), changing=True)
             self._store.save_card(self.card)
             self._announced, self.moved = True, self.moved or moves
 
@@ -344,11 +341,11 @@ class _Writer:
         So is what was computed after an earlier ingest was stopped in the middle.
         """
         if self.moved or (self._grows and self.card.changing):
-            self.card = self._raised().model_copy(update={"changing": False})
+            self.card = replace(self._raised(), changing=False)
             self._store.save_card(self.card)
 
     def _raised(self) -> DatasetCard:
-        return self.card.model_copy(update={"version": self.card.version + 1})
+        return replace(self.card, version=self.card.version + 1)
 
     def _embedded(self, records: list[Record]) -> list[Record]:
         if self._embedder is None:

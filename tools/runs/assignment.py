@@ -261,19 +261,18 @@ def _recorded(selection: Selection, after: Members, fresh: NDArray[np.bool_]) ->
             f"{base.noise / base.records:.0%}: cluster() may find new themes among them."
         )
     reasons = after.noise_reasons
-    return child.model_copy(
-        update={
-            "id": "",
-            "dataset_version": selection.card.version,
-            "noise_reasons": {} if reasons is None else count_reasons(reasons),
-            "reason": f"The clusters are those of {base.id}: {count:,} new records were put into "
-            f"them, {strangers:,} of these are noise.",
-            "hint": hint,
-            "parent_run": None,
-            "within": None,
-            "assigned_from": base.id,
-            "assigned": count,
-        }
+    return replace(
+        child,
+        id="",
+        dataset_version=selection.card.version,
+        noise_reasons={} if reasons is None else count_reasons(reasons),
+        reason=f"The clusters are those of {base.id}: {count:,} new records were put into "
+        f"them, {strangers:,} of these are noise.",
+        hint=hint,
+        parent_run=None,
+        within=None,
+        assigned_from=base.id,
+        assigned=count,
     )
 
 
@@ -287,5 +286,5 @@ def _shown(nodes: list[Node], members: Members) -> list[Node]:
             rows = np.flatnonzero([is_within(str(path), node.id) for path in members.paths])
             central = rows[np.argsort(-members.centrality[rows], kind="stable")]
             left = [members.ids[row] for row in central[: len(node.exemplars)]]
-        answer.append(node.model_copy(update={"exemplars": left}))
+        answer.append(replace(node, exemplars=left))
     return answer

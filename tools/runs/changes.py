@@ -5,9 +5,9 @@ between the recommended layers: what people read. Other layers count only as kep
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class Piece(Frozen):
     """Its title, or its first keywords."""
     records: int
 
+    def with_title(self, title: str) -> Self:
+        """The cluster under another title."""
+        return self._with(title=title)
+
 
 class Change(Result):
     """What became of one cluster, or of several."""
@@ -50,6 +54,18 @@ class Change(Result):
     mostly: str | None = None
     """Where most records of a cluster that died are now, or where those of a new one were: a
     cluster or `noise`; None for records that the other run does not know."""
+
+    def with_mostly(self, mostly: str | None) -> Self:
+        """The change with where most of the records are, or were."""
+        return self._with(mostly=mostly)
+
+    def with_titles(self, titled: Callable[[str], str]) -> Self:
+        """The change with each title as `titled` gives it."""
+
+        def renamed(pieces: list[Piece]) -> list[Piece]:
+            return [piece.with_title(titled(piece.title)) for piece in pieces]
+
+        return self._with(before=renamed(self.before), after=renamed(self.after))
 
     @property
     def moved(self) -> bool:
@@ -97,6 +113,10 @@ class Comparison(Result):
     noise_after: int
     changes: list[Change]
     """Splits, mergers, deaths, births and then what was kept, each by size."""
+
+    def with_changes(self, changes: list[Change]) -> Self:
+        """The comparison with some of its changes."""
+        return self._with(changes=changes)
 
     def as_text(self) -> str:
         """The counts, and the largest changes a line each."""
@@ -148,13 +168,13 @@ def compare(
     for one in old:
         if one not in later and one not in splits and one not in joined:
             gone = _change("died", before, [one], after, [])
-            changes.append(gone.model_copy(update={"mostly": _mostly(flow.between, one, 0)}))
+            changes.append(gone.with_mostly(_mostly(flow.between, one, 0)))
     for id in new:
         if id not in same and id not in parts and id not in mergers:
             born = _change("born", before, [], after, [id])
             known = 2 * flow.into[id] >= after.node(id).size
             mostly = _mostly(flow.between, id, 1) if known else None
-            changes.append(born.model_copy(update={"mostly": mostly}))
+            changes.append(born.with_mostly(mostly))
     changes += [_change("kept", before, [one], after, [id]) for one, id in pairs]
     counts = Counter(change.kind for change in changes)
     others = {node.id for node in before.run.nodes} - set(old)

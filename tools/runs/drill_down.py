@@ -75,20 +75,12 @@ def replace_subtree(parent: Run, members: Members, part: Part) -> tuple[Run, Mem
     stand = (parent.recommended, parent.recommended)
     coarser = split is not None and split.layers is not None and split.layers[1] < stand[0]
     below = [
-        node.model_copy(
-            update={
-                "id": f"{within}.{node.id}",
-                "layers": stand if coarser else None,
-                "drilled": True,
-            }
-        )
+        replace(node, id=f"{within}.{node.id}", layers=stand if coarser else None, drilled=True)
         for node in part.nodes
     ]
     kept = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
     moved = _regrouped(members, part)
-    child = recount(parent, kept + below, moved.paths).model_copy(
-        update={"parent_run": parent.id, "within": within}
-    )
+    child = replace(recount(parent, kept + below, moved.paths), parent_run=parent.id, within=within)
     return _reasoned(child, moved, within)
 
 
@@ -119,7 +111,7 @@ def _reasoned(run: Run, members: Members, within: str) -> tuple[Run, Members]:
     noise = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object) == NOISE
     held[~noise] = ""
     held[noise & (held == "")] = f"edge of {within}"
-    run = run.model_copy(update={"noise_reasons": count_reasons(held)})
+    run = replace(run, noise_reasons=count_reasons(held))
     return run, replace(members, noise_reasons=held)
 
 
@@ -128,32 +120,28 @@ def recount(run: Run, nodes: list[Node], paths: Paths) -> Run:
     records = len(paths)
     sizes = Counter(one for path in paths for one in lineage(str(path)))
     count_reasons = [
-        node.model_copy(
-            update={"size": sizes[node.id], "share": round(sizes[node.id] / records, 6)}
-        )
+        replace(node, size=sizes[node.id], share=round(sizes[node.id] / records, 6))
         for node in nodes
         if sizes[node.id]
     ]
     layers = [
-        layer.model_copy(
-            update={
-                "coverage": round(covered(count_reasons, layer.index) / records, 4),
-                "clusters": sum(stands_in(node, layer.index) for node in count_reasons),
-            }
+        replace(
+            layer,
+            coverage=round(covered(count_reasons, layer.index) / records, 4),
+            clusters=sum(stands_in(node, layer.index) for node in count_reasons),
         )
         for layer in run.layers
     ]
-    return run.model_copy(
-        update={
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "records": records,
-            "noise": records - covered(count_reasons, run.recommended),
-            "layers": layers,
-            "nodes": count_reasons,
-            "follows": None,
-            "assigned_from": None,
-            "assigned": 0,
-        }
+    return replace(
+        run,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        records=records,
+        noise=records - covered(count_reasons, run.recommended),
+        layers=layers,
+        nodes=count_reasons,
+        follows=None,
+        assigned_from=None,
+        assigned=0,
     )
 
 
@@ -173,6 +161,6 @@ def keep_what_holds(runs: Runs, old: Selection, child: Run, target: Path) -> Non
     keep_centroids(target, {id: known[id] for id in stay})
     if held := runs.stability(old.run):
         scores = unchanged_scores(held.scores, old.run.nodes, child.nodes)
-        write_stability(target, held.model_copy(update={"scores": scores}))
+        write_stability(target, replace(held, scores=scores))
     if (source / MAP_FILE).exists():
         shutil.copy2(source / MAP_FILE, target)

@@ -5,7 +5,7 @@ when their records are gone.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from corpuscope.tools.core.schema import (
     Members,
     Run,
     Scalar,
+    to_json,
 )
 from corpuscope.tools.core.vectors import unit_mean
 from corpuscope.tools.runs.changes import Comparison, compare
@@ -92,11 +93,9 @@ def inherit(
     used = {node.id for run in past for node in run.nodes}
     names = inherited_ids([node.id for node in draft.nodes], returning, used)
     nodes, moved = rename_clusters(draft.nodes, members, names)
-    run = draft.model_copy(update={"nodes": nodes, "follows": past[0].id})
+    run = replace(draft, nodes=nodes, follows=past[0].id)
     same = {names[id]: earlier for id, earlier in same.items()}
-    words = {
-        names[id]: word.model_copy(update={"cluster": names[id]}) for id, word in words.items()
-    }
+    words = {names[id]: replace(word, cluster=names[id]) for id, word in words.items()}
     comparison = compare(newest, Selection(card, run, words), same, overlaps(known, moved))
     vectors = {names[id]: vector for id, vector in centroids.items()}
     return Carried(run, moved, vectors, words, same, comparison)
@@ -154,12 +153,10 @@ def inherited_descriptions(before: Selection, same: Mapping[str, str]) -> dict[s
     Their parts are others now, so that nothing is said of one that was passed over.
     """
     return {
-        id: without_parts(before.descriptions[earlier]).model_copy(
-            update={
-                "cluster": id,
-                "carried_from": before.descriptions[earlier].carried_from
-                or f"{before.run.id}:{earlier}",
-            }
+        id: replace(
+            without_parts(before.descriptions[earlier]),
+            cluster=id,
+            carried_from=before.descriptions[earlier].carried_from or f"{before.run.id}:{earlier}",
         )
         for id, earlier in same.items()
         if earlier in before.descriptions
@@ -170,8 +167,8 @@ def without_parts(description: Description) -> Description:
     """The description without what its proof says of parts that are no more."""
     if description.proof is None or description.proof.passed_over is None:
         return description
-    proof = description.proof.model_copy(update={"passed_over": None})
-    return description.model_copy(update={"proof": proof})
+    proof = replace(description.proof, passed_over=None)
+    return replace(description, proof=proof)
 
 
 def keep_descriptions(folder: Path, descriptions: Mapping[str, Description]) -> None:
@@ -179,7 +176,7 @@ def keep_descriptions(folder: Path, descriptions: Mapping[str, Description]) -> 
     if descriptions:
         (folder / DESCRIPTIONS).mkdir(exist_ok=True)
     for id, description in descriptions.items():
-        written = description.model_dump_json(indent=1)
+        written = to_json(description, indent=1)
         (folder / DESCRIPTIONS / f"{id}.json").write_text(written, encoding="utf-8")
 
 

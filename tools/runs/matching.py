@@ -145,7 +145,7 @@ def rename_clusters(
 
     Reasons for noise name clusters: `between 3 and 7.1`.
     """
-    called = [node.model_copy(update={"id": names[node.id]}) for node in nodes]
+    called = [replace(node, id=names[node.id]) for node in nodes]
     name = {NOISE: NOISE, **names}
     paths: NDArray[np.object_] = np.array([name[path] for path in members.paths], dtype=object)
     moved = replace(members, paths=paths)

@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.files import written_aside
 
 FOLDER = "milvus.db"
 ADDRESS_FILE = "milvus.json"

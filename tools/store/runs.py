@@ -5,19 +5,27 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel
 
 from corpuscope.tools.core.errors import NotFound
 from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import RUN, check_dataset_name, check_run_id
-from corpuscope.tools.core.schema import Description, Floats, Members, Run, Stability
+from corpuscope.tools.core.schema import (
+    Description,
+    Floats,
+    Members,
+    Run,
+    Stability,
+    from_json,
+    to_json,
+)
 from corpuscope.tools.describing.evidence import Evidence
 
-Kept = TypeVar("Kept", bound=BaseModel)
+Kept = TypeVar("Kept")
 
 RUN_FILE = "run.json"
 MEMBERS_FILE = "members.parquet"
@@ -69,8 +77,8 @@ class Runs:
         inherit(draft)
         number = int((self.ids(run.dataset) or ["r0"])[-1][1:]) + 1
         while True:
-            named = run.model_copy(update={"id": f"r{number}"})
-            (draft / RUN_FILE).write_text(named.model_dump_json(indent=1), encoding="utf-8")
+            named = replace(run, id=f"r{number}")
+            (draft / RUN_FILE).write_text(to_json(named, indent=1), encoding="utf-8")
             try:
                 draft.rename(parent / named.id)
             except OSError:
@@ -103,7 +111,7 @@ class Runs:
 
     def _read(self, dataset: str, run: str) -> Run:
         text = (self.folder(dataset, run) / RUN_FILE).read_text(encoding="utf-8")
-        return Run.model_validate_json(text)
+        return from_json(Run, text)
 
     def members(self, run: Run) -> Members:
         """Which record is in which cluster of the run."""
@@ -163,7 +171,7 @@ class Runs:
         if not folder.is_dir():
             return {}
         found = (
-            Description.model_validate_json(file.read_text(encoding="utf-8"))
+            from_json(Description, file.read_text(encoding="utf-8"))
             for file in sorted(folder.glob("*.json"))
         )
         return {description.cluster: description for description in found}
@@ -244,13 +252,13 @@ def _read(file: Path, kind: type[Kept]) -> Kept | None:
     """What is kept in a file; None where there is none."""
     if not file.exists():
         return None
-    return kind.model_validate_json(file.read_text(encoding="utf-8"))
+    return from_json(kind, file.read_text(encoding="utf-8"))
 
 
-def _write(file: Path, kept: BaseModel) -> None:
+def _write(file: Path, kept: object) -> None:
     """Keep something in a file, which is there whole or as it was before."""
     with written_aside(file) as draft:
-        draft.write_text(kept.model_dump_json(indent=1), encoding="utf-8")
+        draft.write_text(to_json(kept, indent=1), encoding="utf-8")
 
 
 def _alive(pid: int) -> bool:

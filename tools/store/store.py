@@ -14,7 +14,9 @@ from corpuscope.tools.core.schema import (
     Ints,
     Record,
     Report,
+    from_json,
     no_report,
+    to_json,
 )
 from corpuscope.tools.store import neighbour_search, scan
 from corpuscope.tools.store.collections import (
@@ -80,7 +82,7 @@ class Store:
         rows = self.connection.call(
             "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MOST_HITS
         )
-        cards = [DatasetCard.model_validate_json(row["card"]) for row in rows]
+        cards = [from_json(DatasetCard, row["card"]) for row in rows]
         return sorted(cards, key=lambda card: card.name)
 
     def card(self, name: str | None) -> DatasetCard:
@@ -117,7 +119,7 @@ class Store:
 
     def save_card(self, card: DatasetCard) -> None:
         """Write the card into the catalogue: from now on it is the dataset's."""
-        written = card.model_dump_json()
+        written = to_json(card)
         if len(written.encode()) > CARD_BYTES:
             raise BadInput(
                 f"{len(card.metadata_columns)} metadata columns are too many to describe; "

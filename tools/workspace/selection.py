@@ -1,6 +1,6 @@
 """What a client means by `dataset`, `run` and `cluster`, found and checked once for every tool."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -124,30 +124,26 @@ def redact_selection(selection: Selection, redact: Redact) -> Selection:
     """The selection with keywords and descriptions redacted: they may be older than the setting,
     and a person may have written what no model is to read."""
     nodes = [
-        node.model_copy(update={"keywords": [redact(word) for word in node.keywords]})
+        replace(node, keywords=[redact(word) for word in node.keywords])
         for node in selection.run.nodes
     ]
     return Selection(
         selection.card,
-        selection.run.model_copy(update={"nodes": nodes}),
+        replace(selection.run, nodes=nodes),
         {id: redact_description(words, redact) for id, words in selection.descriptions.items()},
     )
 
 
 def redact_description(description: Description, redact: Redact) -> Description:
     """A description as it may be shown; what is kept stays as it was written."""
-    summary = [
-        sentence.model_copy(update={"text": redact(sentence.text)})
-        for sentence in description.summary
-    ]
-    return description.model_copy(
-        update={
-            "title": redact(description.title),
-            "summary": summary,
-            "keywords": [redact(word) for word in description.keywords],
-            "misfits": redact(description.misfits),
-            "note": redact(description.note),
-        }
+    summary = [replace(sentence, text=redact(sentence.text)) for sentence in description.summary]
+    return replace(
+        description,
+        title=redact(description.title),
+        summary=summary,
+        keywords=[redact(word) for word in description.keywords],
+        misfits=redact(description.misfits),
+        note=redact(description.note),
     )
 
 

@@ -1,0 +1,155 @@
+"""Stability on made data, where it is known what is a group and what only looks like one."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from corpuscope.tools.clustering.corpus import collapse
+from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.clustering.pipeline import Material, Parameters
+from corpuscope.tools.clustering.stability import (
+    Clustered,
+    best_overlap,
+    format_stability,
+    known_word,
+    membership,
+    points_of,
+    stability,
+    stability_meanings,
+    stability_word,
+    unchanged_scores,
+)
+from corpuscope.tools.core.schema import Ints, Layer, Members, Node, Run, Stability
+from corpuscope.tools.store.runs import Runs, original_run
+
+DIM = 16
+
+
+def clustered(size: int | None = None) -> tuple[Clustered, dict[str, Ints]]:
+    """Two tight groups and a smear, of which an arbitrary half is called a cluster."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.eye(2, DIM), 60, axis=0) + 0.06 * random.normal(size=(120, DIM))
+    smear = np.eye(1, DIM, 5) + 0.3 * random.normal(size=(120, DIM))
+    points = np.concatenate((groups, smear))
+    vectors = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    members = {
+        "1": np.arange(60, dtype=np.int32),
+        "2": np.arange(60, 120, dtype=np.int32),
+        "3": np.arange(120, 180, dtype=np.int32),
+    }
+    weights = np.ones(len(points), np.int32)
+    graph = neighbour_graph(vectors)
+    return Clustered(Material(graph, vectors, weights), Parameters(size, "graph", 0)), members
+
+
+def node(id: str, size: int, layers: tuple[int, int] | None = (0, 0)) -> Node:
+    return Node(id=id, layers=layers, size=size, share=0.5, keywords=[], exemplars=[])
+
+
+@pytest.mark.parametrize("size", [None, 20])
+def test_clear_groups_come_back_and_an_arbitrary_half_of_a_smear_does_not(size: int | None) -> None:
+    scores = stability(*clustered(size))
+    assert stability_word(scores["1"]) == stability_word(scores["2"]) == "stable"
+    assert scores["3"] < min(scores["1"], scores["2"]) - 0.3
+    assert stability_word(scores["3"]) != "stable"
+
+
+def test_the_same_input_gives_the_same_scores_and_each_round_is_told() -> None:
+    told: list[str] = []
+    first = stability(
+        *clustered(),
+        2,
+        lambda done, format_stability: told.append(f"{done:.1f} {format_stability}"),
+    )
+    assert first == stability(*clustered(), 2)
+    assert [line.split(" ", 1)[0] for line in told] == ["0.0", "0.5"]
+    assert told[1].endswith("round 2 of 2")
+
+
+def test_too_few_texts_have_no_scores() -> None:
+    whole, _ = clustered()
+    vectors = whole.material.vectors[:30]
+    part = Material(neighbour_graph(vectors), vectors, whole.material.weights[:30])
+    few = Clustered(part, whole.parameters)
+    assert stability(few, {"1": np.arange(30, dtype=np.int32)}) == {}
+
+
+def test_overlap_is_the_jaccard_similarity_to_the_most_similar_group() -> None:
+    asked = membership([np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([], int)], 8)
+    found = membership([np.array([0, 1, 2]), np.array([3, 4, 5, 6])], 8)
+    assert best_overlap(asked, found)[:2].tolist() == [0.75, 0.5]
+    assert np.isnan(best_overlap(asked, found)[2]), "of an empty group nothing can be said"
+    assert best_overlap(asked, membership([], 8))[0] == 0
+
+
+def test_words_go_with_the_numbers() -> None:
+    assert [format_stability(score) for score in (0.93, 0.75, 0.74, 0.5, 0.2, None)] == [
+        *("stable 0.93", "stable 0.75", "shaky 0.74", "shaky 0.50", "unstable 0.20", "not checked")
+    ]
+    known = Stability(rounds=5, scores={"1": 0.6})
+    assert [known_word(known, "1"), known_word(known, "1.1")] == ["shaky", "not checked"]
+    assert known_word(None, "1") is None
+
+
+def test_only_words_that_warn_are_explained() -> None:
+    assert stability_meanings([0.9, None]) is None
+    assert str(stability_meanings([0.9, 0.6])).startswith("Shaky (below 0.75): ")
+    assert "Unstable (below 0.5)" in str(stability_meanings([0.6, 0.1]))
+
+
+def test_scores_hold_for_clusters_that_did_not_change() -> None:
+    before = [node("1", 10), node("1.1", 6), node("1.2", 4), node("2", 5)]
+    after = [node("1", 10), node("1.1", 7, None), node("1.2", 4), node("2", 4)]
+    scores = {"1": 0.9, "1.1": 0.8, "1.2": 0.7, "2": 0.6}
+    assert unchanged_scores(scores, before, after) == {"1": 0.9, "1.2": 0.7}
+
+
+def run(**changes: Any) -> Run:
+    fields: dict[str, Any] = {
+        "id": "",
+        "dataset": "shop",
+        "dataset_version": 0,
+        "collection": "c",
+        "created": "",
+        "parameters": {"min_cluster_size": None, "where": None},
+        "versions": {},
+        "records": 5,
+        "noise": 1,
+        "layers": [Layer(index=0, clusters=2, coverage=0.8, persistence=1.0)],
+        "recommended": 0,
+        "reason": "",
+        "nodes": [node("1", 3), node("1.1", 2, None), node("2", 1)],
+    }
+    return replace(Run(**fields), **changes)
+
+
+MEMBERS = Members(
+    ids=list("abcde"),
+    paths=np.array(["1.1", "1.1", "1", "2", "noise"], dtype=object),
+    strengths=np.ones(5, np.float32),
+    centrality=np.ones(5, np.float32),
+    copies_of=np.array([0, 0, 1, 2, 3], np.int32),
+)
+
+
+def test_the_texts_of_a_cluster_are_those_still_there_each_once() -> None:
+    corpus = collapse(["e", "b", "a", "c"], ["E", "A", "A", "C"], np.eye(4, dtype=np.float32))
+    found = points_of(run(), MEMBERS, corpus)
+    assert {id: points.tolist() for id, points in found.items()} == {"1": [1, 2]}
+
+
+def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    whole = runs.save(run(), MEMBERS)
+    split = runs.save(
+        run(parent_run="r1", within="1", parameters={"min_cluster_size": 9, "where": None}), MEMBERS
+    )
+    grown = runs.save(run(assigned_from="r2"), MEMBERS)
+    part = runs.save(run(parent_run="r1", within="1, 2", parameters={"where": "{}"}), MEMBERS)
+    assert (
+        original_run(runs, split) == original_run(runs, grown) == original_run(runs, whole) == whole
+    )
+    assert original_run(runs, part) == part

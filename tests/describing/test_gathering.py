@@ -1,0 +1,147 @@
+"""From a run to the evidence of its clusters."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.made_shop import SIZE, fill, made_run
+
+from corpuscope.server.settings import Settings, open_workspace
+from corpuscope.tools.cluster_page import cluster_page
+from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.redaction import redact
+from corpuscope.tools.core.schema import Description, Sentence
+from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks
+from corpuscope.tools.workspace.selection import Selection
+from corpuscope.tools.workspace.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(settings: Settings) -> Iterator[Workspace]:
+    found = open_workspace(settings)
+    fill(found)
+    yield found
+    found.store.close()
+
+
+@pytest.fixture(scope="module")
+def selection(workspace: Workspace) -> Selection:
+    return made_run(workspace)
+
+
+def test_clusters_are_held_against_those_of_their_own_layer(selection: Selection) -> None:
+    assert clusters_beside(selection, selection.node("1")) == ("1", "2", "3")
+    assert clusters_beside(selection, selection.node("1.2")) == ("1.1", "1.2", "2.1", "3")
+    assert clusters_beside(selection, selection.node("3")) == ("1.1", "1.2", "2.1", "3")
+
+
+def test_a_part_found_by_drilling_down_is_held_against_its_fellows_and_all_around(
+    selection: Selection,
+) -> None:
+    drilled = [
+        replace(node, layers=None, drilled=True)
+        if node.id.startswith("1.")
+        else replace(node, layers=(0, 1))
+        if node.id == "1"
+        else node
+        for node in selection.run.nodes
+    ]
+    run = replace(selection.run, nodes=drilled)
+    again = replace(selection, run=run)
+    assert clusters_beside(again, again.node("1.1")) == ("1.1", "1.2", "2.1", "3")
+
+
+def test_evidence_of_a_cluster_has_its_own_texts_and_outsiders_by_name(
+    workspace: Workspace, selection: Selection
+) -> None:
+    pack = gather_tasks(workspace, selection, [selection.node("3")])[0]
+    words = ("espresso", "coffee", "milk", "water")
+    texts = [excerpt.text for excerpt in pack.evidence.excerpts]
+    assert texts
+    assert all(any(word in text.lower() for word in words) for text in texts)
+    assert {one.cluster for one in pack.evidence.outside} <= {"1.1", "1.2", "2.1"}
+    assert pack.evidence.outside
+    held = {*pack.trial.inside_texts}
+    assert held.isdisjoint(texts)
+    assert len(held) >= SIZE // 4
+
+
+def test_the_evidence_of_a_cluster_does_not_depend_on_what_else_is_asked(
+    workspace: Workspace, selection: Selection
+) -> None:
+    alone = gather_tasks(workspace, selection, [selection.node("3")])[0]
+    nodes = [selection.node(id) for id in ("1", "2.1", "3")]
+    together = gather_tasks(workspace, selection, nodes)[2]
+    assert together.evidence == alone.evidence
+    assert together.trial.inside_texts == alone.trial.inside_texts
+    assert np.array_equal(together.trial.outside, alone.trial.outside)
+
+
+def test_metadata_and_children_are_in_the_evidence(
+    workspace: Workspace, selection: Selection
+) -> None:
+    evidence = gather_tasks(workspace, selection, [selection.node("1")])[0].evidence
+    assert [child.id for child in evidence.children] == ["1.1", "1.2"]
+    assert any(re.match(r"theme = (delivery|refund): 36 of 72", line) for line in evidence.traits)
+
+
+def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
+    workspace: Workspace, selection: Selection
+) -> None:
+    pack = gather_tasks(workspace, selection, [selection.node("1")])[0]
+    spread = {one.cluster for one in pack.evidence.excerpts if one.role == "spread"}
+    assert spread == {"1.1", "1.2"}
+    assert re.search(r"^r\d+ \(spread, part 1\.2\): ", pack.evidence.as_text(), re.MULTILINE)
+    assert {*pack.trial.parts} == {"1.1", "1.2"}
+
+
+def test_no_clusters_need_no_reading(workspace: Workspace, selection: Selection) -> None:
+    gone = replace(selection, run=replace(selection.run, collection="gone"))
+    assert gather_tasks(workspace, gone, []) == []
+
+
+def test_a_run_of_records_that_were_replaced_is_refused(
+    workspace: Workspace, selection: Selection
+) -> None:
+    gone = replace(selection, run=replace(selection.run, collection="gone"))
+    with pytest.raises(NotReady, match="was replaced after run"):
+        gather_tasks(workspace, gone, [gone.node("3")])
+
+
+def test_texts_are_redacted_before_they_are_cut(workspace: Workspace, selection: Selection) -> None:
+    def spoken(text: str) -> str:
+        return redact(f"ann@example.org {text}")
+
+    pack = gather_tasks(replace(workspace, redact=spoken), selection, [selection.node("3")])[0]
+    shown = [one.text for one in [*pack.evidence.excerpts, *pack.evidence.outside]]
+    for text in [*shown, *pack.trial.inside_texts, *pack.trial.outside_texts]:
+        assert text.startswith("[email] ")
+
+
+# The page of a cluster
+
+
+def test_the_page_of_a_cluster_shows_examples_then_its_words_with_their_evidence(
+    workspace: Workspace,
+) -> None:
+    selection = made_run(workspace)
+    page = cluster_page(workspace, "shop", selection.run.id, "3")
+    assert page.startswith("# 3: word3, phrase3, text\n")
+    assert "Keywords: word3, phrase3, text" in page
+    evidence = gather_tasks(workspace, selection, [selection.node("3")])[0].evidence
+    workspace.runs.save_evidence(selection.run, evidence)
+    words = Description(
+        cluster="3",
+        title="Broken machines",
+        summary=[Sentence(text="They leak.", records=[])],
+        keywords=[],
+        misfits="One is about tea.",
+        author="assistant",
+    )
+    workspace.runs.save_description(selection.run, words)
+    page = cluster_page(workspace, "shop", selection.run.id, "3")
+    assert page.startswith("# 3: Broken machines\n\nThey leak.\n\nDescribed by assistant; proof: ")
+    assert "Does not fit: One is about tea." in page
+    assert evidence.as_text() in page

@@ -1,0 +1,181 @@
+"""What a host sees of the server, in both eras of the protocol."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from mcp import MCPError
+from mcp.client import Client
+from mcp.types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
+from support.calls import call, finish
+from support.texts import tickets
+
+from corpuscope.server.app import build_server
+from corpuscope.server.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+NAMES = {
+    "ingest",
+    "cluster",
+    "list-clusters",
+    "compare-runs",
+    "describe-cluster",
+    "label-cluster",
+    "get-members",
+    "check-stability",
+    "search",
+    "plot",
+    "list-datasets",
+    "delete-dataset",
+    "get-job",
+    "cancel-job",
+}
+# Hosts cut descriptions and instructions at 2 KB each.
+MOST_BYTES = 2_048
+
+
+@pytest.fixture(scope="module", params=["auto", "legacy"])
+async def host(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Client]:
+    own = replace(settings, home=tmp_path_factory.mktemp("home"))
+    server = build_server(own, warm=False)
+    async with Client(server, mode=request.param, raise_exceptions=True) as connected:
+        await finish(connected, "ingest", dataset="shop", rows=tickets(), id_column="id")
+        await finish(connected, "cluster", dataset="shop")
+        yield connected
+
+
+async def test_every_tool_describes_itself_within_the_limits(host: Client) -> None:
+    tools = (await host.list_tools()).tools
+    assert {tool.name for tool in tools} == NAMES
+    for tool in tools:
+        assert tool.title
+        assert 0 < len((tool.description or "").encode()) <= MOST_BYTES
+        assert tool.output_schema is not None
+        assert tool.output_schema["type"] == "object"
+        assert tool.annotations is not None
+        for name, schema in tool.input_schema["properties"].items():
+            assert schema.get("description"), f"{tool.name} {name} has no description"
+
+
+async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
+    tools = {tool.name: tool.annotations for tool in (await host.list_tools()).tools}
+    destroying = {name for name, hints in tools.items() if hints and hints.destructive_hint}
+    reading = {name for name, hints in tools.items() if hints and hints.read_only_hint}
+    assert destroying == {"delete-dataset"}
+    assert reading == {
+        "list-clusters",
+        "compare-runs",
+        "get-members",
+        "search",
+        "list-datasets",
+        "get-job",
+    }
+
+
+async def test_the_instructions_tell_the_usual_way(host: Client) -> None:
+    said = host.instructions or ""
+    assert len(said.encode()) <= MOST_BYTES
+    steps = ["`ingest`", "`cluster`", "`describe-cluster`", "`plot`", "Drill down"]
+    assert [said.index(step) for step in steps] == sorted(said.index(step) for step in steps)
+
+
+async def test_an_unknown_argument_is_refused_with_the_valid_ones(host: Client) -> None:
+    answer = await call(host, "list-clusters", datset="shop")
+    assert answer.is_error
+    assert "list-clusters has no argument 'datset'. Valid: dataset, run, parent" in answer.text
+
+
+async def test_a_value_out_of_range_is_refused_with_the_range(host: Client) -> None:
+    answer = await call(host, "list-clusters", limit=1000)
+    assert answer.is_error
+    assert "less than or equal to 100" in answer.text
+
+
+async def test_pages_tell_about_datasets_runs_and_clusters(host: Client) -> None:
+    for uri, said in (
+        ("corpuscope://dataset/shop", "# shop"),
+        ("corpuscope://dataset/shop/run/r1", "Run r1 of 'shop'"),
+        ("corpuscope://dataset/shop/run/r1/cluster/1", "# 1: "),
+    ):
+        content = (await host.read_resource(uri)).contents[0]
+        assert isinstance(content, TextResourceContents)
+        assert said in content.text
+        assert content.mime_type == "text/markdown"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "corpuscope://dataset/nothing",
+        "corpuscope://dataset/shop/run/r99",
+        "corpuscope://dataset/shop/run/r1/cluster/99",
+        "corpuscope://dataset/..%2F..%2Fetc/run/r1",
+    ],
+)
+async def test_a_page_that_is_not_there_is_refused(host: Client, uri: str) -> None:
+    with pytest.raises(MCPError):
+        await host.read_resource(uri)
+
+
+async def test_prompts_for_people_name_what_was_asked_for(host: Client) -> None:
+    assert {prompt.name for prompt in (await host.list_prompts()).prompts} == {
+        "explore-dataset",
+        "drill-down",
+    }
+    for name, arguments in (
+        ("explore-dataset", {"source": "shop"}),
+        ("drill-down", {"dataset": "shop", "cluster": "1"}),
+    ):
+        message = (await host.get_prompt(name, arguments)).messages[0]
+        assert isinstance(message.content, TextContent)
+        assert all(value in message.content.text for value in arguments.values())
+
+
+async def test_datasets_runs_and_clusters_are_completed(host: Client) -> None:
+    template = ResourceTemplateReference(
+        uri="corpuscope://dataset/{dataset}/run/{run}/cluster/{cluster}"
+    )
+    prompt = PromptReference(name="drill-down")
+    chosen = {"dataset": "shop"}
+
+    async def offered(
+        ref: ResourceTemplateReference | PromptReference, name: str, value: str
+    ) -> list[str]:
+        answer = await host.complete(ref, {"name": name, "value": value}, context_arguments=chosen)
+        return answer.completion.values
+
+    assert await offered(template, "dataset", "sh") == ["shop"]
+    assert await offered(template, "run", "") == ["r1"]
+    assert "1" in await offered(template, "cluster", "")
+    assert all(v.startswith("2") for v in await offered(prompt, "cluster", "2"))
+    assert await offered(prompt, "dataset", "x") == []
+
+
+async def test_deleting_asks_first_and_then_forgets_everything(host: Client) -> None:
+    await finish(host, "ingest", dataset="doomed", rows=tickets(each=2))
+    asked = await call(host, "delete-dataset", dataset="doomed")
+    assert asked.is_error
+    assert "10 records" in asked.text
+    assert "confirm=true" in asked.text
+    done = await call(host, "delete-dataset", dataset="doomed", confirm=True)
+    assert done.data == {"dataset": "doomed", "records": 10, "runs": 0}
+    gone = await call(host, "delete-dataset", dataset="doomed", confirm=True)
+    assert "No dataset 'doomed'. Datasets: shop." in gone.text
+
+
+async def test_a_search_names_the_cluster_of_each_hit(host: Client) -> None:
+    answer = await call(host, "search", query="the refund never reached my bank account", limit=5)
+    assert answer.data["by"] == "vectors"
+    assert all(hit["metadata"]["theme"] == "refund" for hit in answer.data["hits"])
+    assert "The vectors are lexical" in answer.text
+    assert answer.data["hits"][0]["theme"] in answer.text
+    places = {hit["cluster"].split(".")[0] for hit in answer.data["hits"]}
+    inside = await call(host, "search", query="refund", cluster=sorted(places)[0], limit=3)
+    assert all(hit["cluster"].split(".")[0] in places for hit in inside.data["hits"])
+    filtered = await call(host, "search", query="refund", where={"theme": "garden"}, limit=3)
+    assert all(hit["metadata"]["theme"] == "garden" for hit in filtered.data["hits"])
+    strange = await call(host, "search", query="qqqq zzzz")
+    assert not strange.is_error or "no word that the dataset knows" in strange.text

@@ -1,0 +1,102 @@
+"""Jobs through the tools: waiting, joining, cancelling, failing."""
+
+import anyio
+import pytest
+from mcp.client import Client
+from support.calls import call, finish
+from support.texts import tickets
+
+from corpuscope.server.jobs import Job
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def dataset(client: Client) -> None:
+    await finish(client, "ingest", dataset="shop", rows=tickets())
+
+
+async def test_a_call_that_does_not_wait_gets_a_job_to_ask_for(client: Client) -> None:
+    ticket = await call(client, "cluster", dataset="shop", seed=1, wait_seconds=0)
+    assert ticket.data["state"] in ("queued", "running")
+    assert f"get-job with job_id={ticket.data['job_id']}" in ticket.text
+    done = await call(client, "get-job", job_id=ticket.data["job_id"], wait_seconds=45)
+    assert done.data["state"] == "done"
+    assert done.data["progress"] == 1
+    assert done.data["result"]["clusters"] >= 2
+    assert "Run r" in done.text
+
+
+async def test_the_same_call_again_joins_the_job_that_runs(client: Client) -> None:
+    first = await call(client, "cluster", dataset="shop", seed=2, wait_seconds=0)
+    again = await call(client, "cluster", dataset="shop", seed=2, wait_seconds=0)
+    assert again.data["job_id"] == first.data["job_id"]
+    await call(client, "get-job", job_id=first.data["job_id"], wait_seconds=45)
+
+
+async def test_a_cancelled_job_leaves_the_store_as_it_was(client: Client) -> None:
+    before = await call(client, "list-datasets")
+    ticket = await call(client, "cluster", dataset="shop", seed=3, wait_seconds=0)
+    cancelled = await call(client, "cancel-job", job_id=ticket.data["job_id"])
+    assert cancelled.data["state"] == "cancelled"
+    assert (await call(client, "list-datasets")).data == before.data
+    over = await call(client, "cancel-job", job_id=ticket.data["job_id"])
+    assert over.is_error
+    assert "over already (cancelled)" in over.text
+    after = await finish(client, "cluster", dataset="shop", seed=3)
+    assert not after.is_error, "the next job must find a worker again"
+
+
+async def test_a_running_job_is_cancelled_within_two_seconds(client: Client) -> None:
+    rows = [{"text": f"{row['text']} {number}"} for number in range(12) for row in tickets(each=60)]
+    await finish(client, "ingest", dataset="large", rows=rows[:2_000])
+    for seed in (1, 2, 3):
+        ticket = await call(client, "cluster", dataset="large", seed=seed, wait_seconds=0)
+        job = ticket.data["job_id"]
+        with anyio.fail_after(30):
+            while ticket.data["progress"] < 0.15 * seed:
+                ticket = await call(client, "get-job", job_id=job, wait_seconds=0)
+        begun = anyio.current_time()
+        cancelled = await call(client, "cancel-job", job_id=job)
+        assert anyio.current_time() - begun < 2
+        assert cancelled.data["state"] == "cancelled"
+
+
+def test_the_time_left_follows_the_pace_once_there_is_one() -> None:
+    job = Job("j1", "cluster", {}, state="running", began=100.0)
+    assert job.seconds_left(103.0) is None
+    job.fraction, job.moved = 0.25, 110.0
+    assert job.seconds_left(110.0) == 30.0
+    assert job.seconds_left(120.0) == 20.0
+    assert job.seconds_left(200.0) is None, "it goes slower than it began"
+    job.state = "done"
+    assert job.seconds_left(120.0) is None
+
+
+async def test_a_job_that_fails_says_why_when_asked(client: Client) -> None:
+    answer = await finish(client, "cluster", dataset="nothing")
+    assert answer.is_error
+    assert "No dataset 'nothing'. Datasets: large, shop." in answer.text
+
+
+async def test_an_unknown_job_is_answered_with_the_known_ones(client: Client) -> None:
+    answer = await call(client, "get-job", job_id="j999")
+    assert answer.is_error
+    assert "No job 'j999' in this server. Newest: j" in answer.text
+
+
+async def test_progress_is_told_while_waiting_and_never_falls(client: Client) -> None:
+    told: list[float] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        assert total == 1
+        assert message
+        told.append(progress)
+
+    await client.call_tool(
+        "cluster",
+        {"dataset": "shop", "seed": 4, "wait_seconds": 45},
+        progress_callback=note,
+    )
+    assert told
+    assert told == sorted(set(told))

@@ -1,0 +1,117 @@
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from corpuscope.server.cli import main
+from corpuscope.server.settings import Settings, for_worker, open_workspace, read_settings, shown
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def test_the_readme_has_every_setting_with_its_description() -> None:
+    text = README.read_text(encoding="utf-8")
+    missing = [
+        name
+        for name, field in Settings.model_fields.items()
+        if f"| `CORPUSCOPE_{name.upper()}` | {(field.description or '').replace('|', '&#124;')} |"
+        not in text
+    ]
+    assert missing == []
+
+
+def test_settings_come_from_the_environment_and_a_dotenv_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("CORPUSCOPE_LLM_MODEL=from-file\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CORPUSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CORPUSCOPE_ALLOWED_DIRS", f"{tmp_path}{os.pathsep}/usr/share")
+    settings = read_settings()
+    assert settings.llm_model == "from-file"
+    assert settings.home == (tmp_path / "home").resolve()
+    assert settings.allowed_dirs[:2] == (tmp_path.resolve(), Path("/usr/share"))
+
+
+def test_without_a_setting_the_inbox_and_the_current_folder_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings(_env_file=None, home=tmp_path / "home")
+    assert settings.allowed_dirs == (tmp_path, tmp_path / "home" / "inbox")
+
+
+@pytest.mark.parametrize("where", ["/", "~"])
+def test_the_root_and_the_bare_home_folder_are_never_allowed_by_default(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(Path(where).expanduser())
+    settings = read_settings(_env_file=None, home=tmp_path / "data")
+    assert settings.allowed_dirs == (tmp_path / "data" / "inbox",)
+
+
+def test_openais_own_key_goes_to_openai_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-own")
+    assert read_settings(_env_file=None).llm_api_key.get_secret_value() == "sk-own"
+    for url in (
+        "http://localhost:11434/v1",
+        "https://api.openai.com.evil.example/v1",
+        "https://evil.example//api.openai.com/v1",
+        "http://api.openai.com/v1",
+    ):
+        elsewhere = read_settings(_env_file=None, llm_base_url=url)
+        assert elsewhere.llm_api_key.get_secret_value() == ""
+
+
+def test_the_models_key_is_not_sent_to_another_embedding_endpoint() -> None:
+    settings = read_settings(
+        _env_file=None, llm_api_key="secret-key", embedding_base_url="http://localhost:1/v1"
+    )
+    options = open_workspace(settings).embedders.options.openai
+    assert options is not None
+    assert options.api_key == ""
+
+
+def test_secrets_are_masked_where_people_look_and_whole_for_the_worker() -> None:
+    settings = read_settings(_env_file=None, llm_api_key="secret-key", milvus_token="secret-token")
+    assert "secret" not in str(shown(settings)) + repr(settings)
+    assert shown(settings)["CORPUSCOPE_LLM_API_KEY"] == "(set)"
+    assert Settings.model_validate(for_worker(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("milvus_uri", "localhost"), ("llm_timeout", -1), ("max_file_mb", 0), ("workers", 99)],
+)
+def test_a_wrong_setting_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        read_settings(_env_file=None, **{name: value})
+
+
+def test_a_blank_setting_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MILVUS_URI", "LLM_MODEL", "LLM_TIMEOUT", "HOME"):
+        monkeypatch.setenv(f"CORPUSCOPE_{name}", "")
+    settings = read_settings(_env_file=None)
+    assert settings.milvus_uri is None
+    assert settings.llm_timeout == 60
+    assert settings.home != Path.cwd()
+
+
+def test_the_command_names_a_wrong_setting_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CORPUSCOPE_MILVUS_URI", "not-a-uri-but-perhaps-a-secret")
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert "CORPUSCOPE_MILVUS_URI" in said
+    assert "secret" not in said
+
+
+def test_the_command_tells_its_version_and_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for argument, said in (("--version", "0."), ("--help", "doctor")):
+        with pytest.raises(SystemExit) as end:
+            main([argument])
+        assert end.value.code == 0
+        assert said in capsys.readouterr().out

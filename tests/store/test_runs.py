@@ -1,0 +1,128 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run, Sentence, Stability
+from corpuscope.tools.store.runs import Runs
+
+
+def run(**changes: Any) -> Run:
+    node = Node(id="1", layers=(0, 0), size=2, share=0.5, keywords=["tea"], exemplars=["a"])
+    fields: dict[str, Any] = {
+        "id": "",
+        "dataset": "shop",
+        "dataset_version": 0,
+        "collection": "corpuscope_shop__1",
+        "created": "2026-01-01T00:00:00+00:00",
+        "parameters": {"seed": 0, "where": None},
+        "versions": {},
+        "records": 3,
+        "noise": 1,
+        "layers": [Layer(index=0, clusters=1, coverage=0.67, persistence=1.0)],
+        "recommended": 0,
+        "reason": "the only one",
+        "nodes": [node],
+    }
+    return replace(Run(**fields), **changes)
+
+
+def members() -> Members:
+    return Members(
+        ids=["a", "b", "c"],
+        paths=np.array(["1", "1", "noise"], dtype=object),
+        strengths=np.array([1, 0.5, 0], dtype=np.float32),
+        centrality=np.array([0.9, 0.8, 0], dtype=np.float32),
+        copies_of=np.array([0, 0, 1], dtype=np.int32),
+        noise_reasons=np.array(["", "", "edge of 1"], dtype=object),
+    )
+
+
+def test_a_saved_run_is_read_back_as_it_was(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+    assert saved.id == "r1"
+    assert runs.load("shop") == saved
+    read = runs.members(saved)
+    assert read.ids == ["a", "b", "c"]
+    assert list(read.paths) == ["1", "1", "noise"]
+    np.testing.assert_array_equal(read.strengths, members().strengths)
+    np.testing.assert_array_equal(read.copies_of, [0, 0, 1])
+    assert read.noise_reasons is not None
+    assert list(read.noise_reasons) == ["", "", "edge of 1"]
+
+
+def test_a_run_from_before_reasons_of_noise_were_kept_is_read(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), replace(members(), noise_reasons=None))
+    assert runs.members(saved).noise_reasons is None
+    assert saved.noise_reasons == {}
+
+
+def test_stability_is_kept_beside_the_run(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+    assert runs.stability(saved) is None
+    for rounds in (2, 5):
+        runs.save_stability(saved, Stability(rounds=rounds, scores={"1": 0.93}))
+    assert runs.stability(saved) == Stability(rounds=5, scores={"1": 0.93})
+    assert len(list(runs.folder("shop", "r1").iterdir())) == 3, "no drafts are left"
+
+
+def test_runs_are_numbered_and_the_newest_is_the_default(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    for _ in range(11):
+        runs.save(run(), members())
+    assert runs.ids("shop")[-2:] == ["r10", "r11"]
+    assert runs.load("shop").id == "r11"
+    assert runs.load("shop", "r2").id == "r2"
+
+
+def test_an_unknown_run_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    with pytest.raises(NotFound, match="no run yet. Make one with `cluster`"):
+        runs.load("shop")
+    runs.save(run(), members())
+    with pytest.raises(NotFound, match="Runs: r1"):
+        runs.load("shop", "r2")
+    with pytest.raises(NotFound, match="Run ids are r1"):
+        runs.load("shop", "../../etc")
+
+
+def test_a_draft_that_a_dead_process_left_is_cleared_away(tmp_path: Path) -> None:
+    stray = tmp_path / "shop" / "draft-999999999-dead"
+    stray.mkdir(parents=True)
+    Runs(tmp_path).save(run(), members())
+    assert not stray.exists()
+
+
+def test_the_map_and_each_description_are_kept_beside_the_run(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+    assert runs.map(saved) is None
+    points = np.array([[0, 1], [1, 0], [0, 0]], dtype=np.float32)
+    runs.save_map(saved, points)
+    np.testing.assert_array_equal(runs.map(saved), points)
+    for cluster, title in (("1", "Tea"), ("1.1", "Green tea"), ("1", "Tea, hot")):
+        runs.save_description(
+            saved,
+            Description(
+                cluster=cluster,
+                title=title,
+                summary=[Sentence(text="About tea.", records=["a"])],
+                keywords=["tea"],
+                author="person",
+            ),
+        )
+    titles = {name: words.title for name, words in runs.descriptions(saved).items()}
+    assert titles == {"1": "Tea, hot", "1.1": "Green tea"}
+
+
+def test_removing_a_dataset_removes_its_runs(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    runs.remove("shop")
+    assert runs.ids("shop") == []

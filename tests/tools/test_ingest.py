@@ -1,0 +1,184 @@
+"""`ingest` through the client."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mcp.client import Client
+from support.calls import Answer, call, finish
+from support.texts import tickets
+
+pytestmark = pytest.mark.anyio
+
+
+def write_csv(file: Path, rows: list[dict[str, Any]]) -> Path:
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return file
+
+
+def write_vectors(file: Path, count: int, dim: int = 8) -> Path:
+    vectors = np.random.default_rng(0).normal(size=(count, dim)).astype(np.float16)
+    np.save(file, vectors)
+    return file
+
+
+async def records_of(client: Client, dataset: str) -> int:
+    listed = await call(client, "list-datasets")
+    return int(next(d["records"] for d in listed.data["datasets"] if d["name"] == dataset))
+
+
+async def test_a_csv_becomes_records_with_typed_metadata(client: Client, folder: Path) -> None:
+    write_csv(folder / "a.csv", tickets(each=6))
+    answer = await finish(client, "ingest", dataset="a", path="a.csv", id_column="id")
+    assert not answer.is_error, answer.text
+    assert (answer.data["added"], answer.data["records"]) == (30, 30)
+    assert answer.data["text_columns"] == ["text"]
+    assert answer.data["metadata_columns"] == {"theme": "string", "stars": "number", "date": "date"}
+    assert "Took 'text' as the text" in answer.text
+    assert "Next: cluster(dataset='a')" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "tsv", "csv.gz", "jsonl.gz", "parquet", "xlsx"])
+async def test_every_format_gives_the_same_records(client: Client, folder: Path, kind: str) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(tickets(each=2))
+    file = folder / f"b.{kind}"
+    if kind == "parquet":
+        frame.to_parquet(file)
+    elif kind == "xlsx":
+        frame.to_excel(file, index=False)
+    elif kind.startswith("json"):
+        frame.to_json(file, orient="records", lines="jsonl" in kind)
+    else:
+        frame.to_csv(file, sep="\t" if kind == "tsv" else ",", index=False)
+    if "gz" in kind:
+        gzip.decompress(file.read_bytes())  # pandas packs by the name
+    answer = await finish(client, "ingest", dataset="b", path=file.name, id_column="id")
+    assert not answer.is_error, answer.text
+    assert answer.data["records"] == 10
+    assert answer.data["updated"] == 0
+
+
+async def test_the_same_file_twice_adds_nothing_and_a_changed_row_is_updated(
+    client: Client, folder: Path
+) -> None:
+    rows = tickets(each=3)
+    file = write_csv(folder / "c.csv", rows)
+    await finish(client, "ingest", dataset="c", path="c.csv", id_column="id")
+    again = await finish(client, "ingest", dataset="c", path="c.csv", id_column="id")
+    assert (again.data["added"], again.data["unchanged"]) == (0, 15)
+    rows[4]["text"] = "Something else altogether"
+    write_csv(file, rows)
+    changed = await finish(client, "ingest", dataset="c", path="c.csv", id_column="id")
+    assert (changed.data["updated"], changed.data["unchanged"]) == (1, 14)
+    assert await records_of(client, "c") == 15
+
+
+async def test_replace_drops_what_was_there(client: Client) -> None:
+    await finish(client, "ingest", dataset="d", rows=tickets(each=3))
+    await finish(client, "ingest", dataset="d", rows=tickets(each=1), mode="replace")
+    assert await records_of(client, "d") == 5
+
+
+async def test_equal_texts_are_kept_as_records_and_counted(client: Client) -> None:
+    rows = [{"text": "the very same text"}] * 4 + [{"text": "another text"}]
+    answer = await finish(client, "ingest", dataset="e", rows=rows)
+    assert (answer.data["records"], answer.data["repeated_texts"]) == (5, 3)
+    again = await finish(client, "ingest", dataset="e", rows=rows)
+    assert again.data["added"] == 0
+
+
+async def test_empty_long_and_bad_rows_are_counted_and_named(client: Client, folder: Path) -> None:
+    long = "ü" * 40_000
+    lines = ["text,stars", "fine,1", ",2", "one,two,three", f"{long},3", "good,4"]
+    (folder / "f.csv").write_text("\n".join(lines), encoding="utf-8")
+    answer = await finish(client, "ingest", dataset="f", path="f.csv", text_columns=["text"])
+    assert (answer.data["records"], answer.data["empty"], answer.data["bad"]) == (3, 1, 1)
+    assert answer.data["bad_examples"][0].startswith("row 4: ")
+    assert "65,535 bytes and were cut: rows 5" in answer.text
+    page = await call(client, "search", dataset="f", query="üüü good fine", limit=3)
+    assert not page.is_error
+
+
+async def test_vectors_from_a_npy_file_are_used_and_their_number_is_checked(
+    client: Client, folder: Path
+) -> None:
+    write_csv(folder / "g.csv", tickets(each=2))
+    write_vectors(folder / "g.npy", 10)
+    answer = await finish(
+        client, "ingest", dataset="g", path="g.csv", id_column="id", vector_column="g.npy"
+    )
+    assert answer.data["embedding"] == "column"
+    assert "`search` matches words" in answer.text
+    found = await call(client, "search", dataset="g", query="password rejected espresso tomato")
+    assert found.data["by"] == "words"
+    assert found.data["hits"]
+    assert "Found by matching words (BM25)" in found.text
+    write_vectors(folder / "h.npy", 9)
+    wrong = await finish(client, "ingest", dataset="h", path="g.csv", vector_column="h.npy")
+    assert wrong.is_error
+    assert "more rows than the 9 vectors" in wrong.text
+    write_vectors(folder / "h.npy", 11)
+    wrong = await finish(client, "ingest", dataset="h", path="g.csv", vector_column="h.npy")
+    assert "10 rows (empty and bad ones included) and 11 vectors" in wrong.text
+
+
+async def test_vectors_in_a_column_are_used(client: Client) -> None:
+    rows = [{"text": f"text number {n}", "v": [1.0, float(n), 0.5]} for n in range(6)]
+    answer = await finish(client, "ingest", dataset="i", rows=rows, vector_column="v")
+    assert (answer.data["records"], answer.data["embedding"]) == (6, "column")
+
+
+async def refused(client: Client, **arguments: Any) -> str:
+    answer: Answer = await finish(client, "ingest", **arguments)
+    assert answer.is_error, answer.text
+    return answer.text
+
+
+async def test_what_cannot_be_read_is_refused_with_the_next_step(
+    client: Client, folder: Path
+) -> None:
+    write_csv(folder / "j.csv", tickets(each=1))
+    (folder / "j.pdf").write_bytes(b"%PDF")
+    assert "Allowed: " in await refused(client, dataset="j", path="/etc/passwd")
+    assert "In that folder: " in await refused(client, dataset="j", path="nothing.csv")
+    assert "must end in one of" in await refused(client, dataset="j", path="j.pdf")
+    assert "theme" in await refused(client, dataset="j", path="j.csv", text_columns=["them"])
+    assert "For example: 'my_set'" in await refused(client, dataset="My Set", path="j.csv")
+    assert "either `path`" in await refused(client, dataset="j")
+    unknown = await refused(client, dataset="j", path="j.csv", embedding="word2vec")
+    assert "lexical" in unknown
+    listed = await call(client, "list-datasets")
+    assert "j" not in [dataset["name"] for dataset in listed.data["datasets"]]
+
+
+async def test_a_dataset_never_mixes_models(client: Client) -> None:
+    await finish(client, "ingest", dataset="k", rows=tickets(each=2))
+    text = await refused(client, dataset="k", rows=tickets(each=3), embedding="openai:some-model")
+    assert "never mixes models" in text
+    assert "mode='replace'" in text
+
+
+async def test_progress_is_told_in_rows_and_rows_per_second(client: Client) -> None:
+    told: list[str] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    rows = [{"text": f"{json.dumps(row)} {n}"} for n in range(8) for row in tickets(each=30)]
+    await client.call_tool(
+        "ingest",
+        {"dataset": "l", "rows": rows, "wait_seconds": 45},
+        progress_callback=note,
+    )
+    assert any("looked through 1,200 rows" in said for said in told) or any(
+        "of 1,200 rows" in said and "rows/s" in said for said in told
+    )

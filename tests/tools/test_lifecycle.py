@@ -1,0 +1,188 @@
+"""What happens to data and jobs when datasets go and come, and when processes end."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from mcp.client import Client
+from support.calls import call, finish
+from support.texts import odd_texts, tickets
+
+from corpuscope.server.app import build_server
+from corpuscope.server.settings import Settings
+from corpuscope.tools.core.schema import DatasetCard, Description
+from corpuscope.tools.store.connection import MilvusLocation
+from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.store.store import Store
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_dataset_that_is_made_anew_has_nothing_of_the_old_one(client: Client) -> None:
+    await finish(client, "ingest", dataset="again", rows=tickets(), id_column="id")
+    await finish(client, "cluster", dataset="again")
+    await call(client, "search", dataset="again", query="my refund")
+    await call(client, "delete-dataset", dataset="again", confirm=True)
+    await finish(client, "ingest", dataset="again", rows=odd_texts(40))
+    word = odd_texts(1)[0]["text"].split()[0]
+    found = await call(client, "search", dataset="again", query=word, limit=1)
+    assert word in found.data["hits"][0]["text"]
+    assert found.data["run"] is None
+    listed = await call(client, "list-datasets")
+    assert listed.data["datasets"][0]["newest_run"] is None
+
+
+async def test_replacing_leaves_no_fit_of_the_old_one(client: Client, settings: Settings) -> None:
+    for each in (3, 4, 5):
+        rows = tickets(each=each)
+        await finish(client, "ingest", dataset="fits", rows=rows, mode="replace")
+    fits = list((settings.home / "datasets").glob("corpuscope_fits__*"))
+    assert len(fits) == 1
+    old_run = await finish(client, "cluster", dataset="fits")
+    await finish(client, "ingest", dataset="fits", rows=tickets(each=2), mode="replace")
+    listed = await call(client, "list-datasets")
+    fit = next(one for one in listed.data["datasets"] if one["name"] == "fits")
+    assert fit["newest_run"] == old_run.data["run"]
+    assert fit["stale"]
+
+
+async def test_a_cluster_job_of_a_deleted_dataset_leaves_no_run(
+    client: Client, settings: Settings
+) -> None:
+    await finish(client, "ingest", dataset="doomed", rows=tickets(), id_column="id")
+    ticket = await call(client, "cluster", dataset="doomed", wait_seconds=0)
+    await call(client, "delete-dataset", dataset="doomed", confirm=True)
+    ended = await call(client, "get-job", job_id=ticket.data["job_id"], wait_seconds=45)
+    assert ended.data["state"] == "failed"
+    assert "doomed" in ended.text or "deleted or replaced" in ended.text
+    assert Runs(settings.home / "runs").ids("doomed") == []
+
+
+async def test_a_cancelled_first_ingest_leaves_no_dataset_and_can_be_taken_up(
+    client: Client,
+) -> None:
+    rows = [{"text": f"{row['text']} {n}"} for n in range(8) for row in tickets()]
+    ticket = await call(client, "ingest", dataset="half", rows=rows, wait_seconds=0)
+    cancelled = await call(client, "cancel-job", job_id=ticket.data["job_id"])
+    assert cancelled.data["state"] == "cancelled"
+    listed = await call(client, "list-datasets")
+    assert "half" not in [one["name"] for one in listed.data["datasets"]]
+    done = await finish(client, "ingest", dataset="half", rows=rows)
+    assert done.data["records"] == len(rows)
+
+
+async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(settings: Settings) -> None:
+    async with Client(build_server(settings, warm=False)) as client:
+        await finish(client, "ingest", dataset="alive", rows=tickets(each=2))
+        for worker in workers_of(os.getpid()):
+            os.kill(worker, signal.SIGKILL)
+            wait_until_gone(worker)
+        answer = await finish(client, "ingest", dataset="alive", rows=tickets(each=3))
+    assert answer.data["records"] == 15
+
+
+def workers_of(parent: int) -> list[int]:
+    """The process ids of the worker processes that this process started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(stat[1]) == parent and b"corpuscope.server.worker" in command:
+            found.append(int(folder.name))
+    return found
+
+
+def wait_until_gone(pid: int) -> None:
+    """Return when the process has ended; its parent may not have taken note of it yet."""
+    with os.fdopen(os.pidfd_open(pid)) as handle:
+        import select
+
+        assert select.select([handle], [], [], 10)[0], "the process did not end"
+
+
+def test_first_ingests_at_the_same_time_make_one_catalogue(tmp_path: Path) -> None:
+    stores = [Store(MilvusLocation(tmp_path)) for _ in range(4)]
+    stores[0].connect()
+    cards = [
+        DatasetCard(
+            name=f"n{n}",
+            collection=f"corpuscope_n{n}__1",
+            embedding="lexical",
+            dim=2,
+            text_columns=["text"],
+            created="",
+        )
+        for n in range(4)
+    ]
+    threads = [
+        threading.Thread(target=store.save_card, args=(card,))
+        for store, card in zip(stores, cards, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [card.name for card in stores[0].cards()] == ["n0", "n1", "n2", "n3"]
+    for store in reversed(stores):
+        store.close()
+
+
+def test_descriptions_saved_at_the_same_time_do_not_disturb_one_another(tmp_path: Path) -> None:
+    from store.test_runs import members, run
+
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+
+    def save(title: str) -> None:
+        for _ in range(50):
+            words = Description(cluster="1", title=title, summary=[], keywords=[], author="person")
+            runs.save_description(saved, words)
+
+    threads = [threading.Thread(target=save, args=(f"title {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert runs.descriptions(saved)["1"].title.startswith("title")
+    left = [file.name for file in runs.folder("shop", saved.id).glob("descriptions/*")]
+    assert left == ["1.json"]
+
+
+async def test_a_picture_is_never_written_through_a_link_that_leads_outside(
+    client: Client, folder: Path, tmp_path: Path
+) -> None:
+    await finish(client, "ingest", dataset="drawn", rows=tickets(each=8))
+    await finish(client, "cluster", dataset="drawn")
+    (folder / "m.png").symlink_to(tmp_path / "outside.png")
+    answer = await finish(client, "plot", dataset="drawn", save_as="m.html")
+    assert answer.is_error
+    assert "outside the allowed folders" in answer.text
+    assert not (tmp_path / "outside.png").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["~nosuchuser/x.csv", "x" * 300 + ".csv", "a.csv/b.csv", "\ud800.csv"]
+)
+async def test_odd_paths_are_refused_and_crash_nothing(
+    client: Client, folder: Path, path: str
+) -> None:
+    (folder / "a.csv").write_text("text\nhello\n", encoding="utf-8")
+    answer = await finish(client, "ingest", dataset="odd", path=path)
+    assert answer.is_error
+    assert "worker" not in answer.text
+
+
+async def test_answers_stay_small_whatever_the_metadata_hold(client: Client) -> None:
+    wide = {f"column {n}": "x" * 900 for n in range(30)}
+    rows = [{"id": row["id"], "text": row["text"]} | wide for row in tickets(each=8)]
+    await finish(client, "ingest", dataset="wide", rows=rows, id_column="id", text_columns=["text"])
+    await finish(client, "cluster", dataset="wide")
+    page = await call(client, "get-members", dataset="wide", cluster="1", limit=10)
+    assert len(page.text) < 25_000
+    found = await call(client, "search", dataset="wide", query="refund", limit=10)
+    assert len(str(found.data)) < 25_000

@@ -1,0 +1,80 @@
+"""`plot` through the client."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from mcp.client import Client
+from mcp.types import ResourceLink
+from support.calls import call, finish
+from support.texts import tickets
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<img src=x onerror=alert(1)> espresso </script><script>alert(2)</script>"
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def dataset(client: Client) -> None:
+    rows = [*tickets(each=36), {"id": "X", "text": HOSTILE, "theme": "<b>evil</b>", "stars": 1}]
+    await finish(client, "ingest", dataset="shop", rows=rows, id_column="id")
+    await finish(client, "cluster", dataset="shop")
+
+
+async def test_the_map_comes_as_a_page_a_picture_and_a_link(client: Client) -> None:
+    result = await client.call_tool("plot", {"wait_seconds": 45})
+    data = dict(result.structured_content or {})
+    html = Path(data["html"])
+    assert html.stat().st_size > 100_000, "the page carries all it needs"
+    links = [block for block in result.content if isinstance(block, ResourceLink)]
+    assert [str(link.uri) for link in links] == [html.as_uri()]
+    answer = await finish(client, "plot")
+    picture = base64.b64decode(answer.images[0].data)
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 700_000
+    assert answer.data["points"] == 181
+    assert answer.data["largest"][0] in answer.text
+
+
+async def test_texts_cannot_become_markup_in_the_page(client: Client) -> None:
+    answer = await finish(client, "plot", color_by="theme")
+    page = Path(answer.data["html"]).read_text(encoding="utf-8")
+    assert "onerror=alert(1)>" not in page.replace("\\u003c", "<")
+    assert "<script>alert(2)" not in page
+    assert "<b>evil" not in page
+
+
+async def test_colours_by_a_column_and_a_part_of_the_map(client: Client) -> None:
+    themes = await finish(client, "plot", color_by="theme")
+    assert themes.data["groups"] == 6
+    part = await finish(client, "plot", cluster="1")
+    assert part.data["points"] < 301
+    wrong = await finish(client, "plot", color_by="city")
+    assert wrong.is_error
+    assert "Valid: cluster, theme, stars, date" in wrong.text
+
+
+async def test_the_page_is_written_only_where_it_is_allowed(client: Client, folder: Path) -> None:
+    answer = await finish(client, "plot", save_as="maps/mine.html")
+    assert Path(answer.data["html"]) == folder / "maps" / "mine.html"
+    assert (folder / "maps" / "mine.png").exists()
+    outside = await finish(client, "plot", save_as="/tmp/../etc/mine.html")
+    assert outside.is_error
+    assert "outside the allowed folders" in outside.text
+    other = await finish(client, "plot", save_as="mine.exe")
+    assert "must end in .html" in other.text
+
+
+async def test_titles_take_the_place_of_keywords(client: Client) -> None:
+    page = await call(client, "get-members", cluster="1", limit=1)
+    await call(
+        client,
+        "label-cluster",
+        cluster="1",
+        title="A title of its own",
+        summary="It has been named by the test. It is the largest.",
+        records=[page.data["members"][0]["id"]],
+    )
+    answer = await finish(client, "plot")
+    assert answer.data["largest"][0].startswith("A title of its own (")
+    assert "A title of its own" in Path(answer.data["html"]).read_text(encoding="utf-8")

@@ -1,0 +1,169 @@
+"""What is kept between runs: used where it holds, dropped where it does not, never needed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mcp.client import Client
+from support.calls import Answer, finish
+from support.texts import tickets
+
+from corpuscope.server.settings import Settings
+from corpuscope.tools.clustering.corpus import Corpus, collapse, sub_corpus
+from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
+from corpuscope.tools.clustering.memory import PartIntermediates
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.store.connection import MilvusLocation
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.cache import FORMAT, Cache
+
+pytestmark = pytest.mark.anyio
+
+
+def unknown() -> Any:
+    raise AssertionError("this had to be known")
+
+
+def vectors(count: int, seed: int = 0) -> Floats:
+    rows = np.random.default_rng(seed).normal(size=(count, 12))
+    unit: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    texts = [f"text {number % 50}, ünï\ud800" for number in range(60)]
+    return collapse([f"id{n}" for n in range(60)], texts, vectors(60))
+
+
+def test_a_corpus_comes_back_as_it_was(tmp_path: Path, corpus: Corpus) -> None:
+    Cache(tmp_path, 3).corpus(lambda: corpus)
+    again = Cache(tmp_path, 3).corpus(unknown)
+    assert (again.ids, again.texts) == (corpus.ids, corpus.texts)
+    for name in ("copies_of", "vectors", "first", "weights"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(corpus, name))
+
+
+def test_graphs_and_places_come_back_by_their_name(tmp_path: Path, corpus: Corpus) -> None:
+    cache = Cache(tmp_path, 0)
+    first = cache.graph(7, lambda: neighbour_graph(corpus.vectors, k=7))
+    again = Cache(tmp_path, 0).graph(7, unknown)
+    np.testing.assert_array_equal(again.indices, first.indices)
+    assert again.provider == first.provider
+    assert cache.known_graph(8) is None
+    places = cache.points("map-7-0", lambda: vectors(50))
+    np.testing.assert_array_equal(cache.points("map-7-0", unknown), places)
+
+
+def test_a_newer_version_knows_nothing_and_drops_the_older(tmp_path: Path, corpus: Corpus) -> None:
+    Cache(tmp_path, 1).corpus(lambda: corpus)
+    made: list[int] = []
+    Cache(tmp_path, 2).corpus(lambda: made.append(1) or corpus)  # type: ignore[func-returns-value]
+    assert made
+    assert [folder.name for folder in tmp_path.iterdir()] == [f"{FORMAT}-2"]
+
+
+@pytest.fixture(params=["a file in its place", "a damaged file"])
+def broken(request: pytest.FixtureRequest, tmp_path: Path, corpus: Corpus) -> Iterator[Cache]:
+    cache = Cache(tmp_path / "cache", 0)
+    if request.param == "a damaged file":
+        cache.corpus(lambda: corpus)
+        (tmp_path / "cache" / f"{FORMAT}-0" / "corpus" / "vectors.npy").write_bytes(b"\x93NUMPY")
+    else:
+        (tmp_path / "cache").write_text("")
+    yield cache
+
+
+def test_a_cache_that_cannot_be_used_costs_only_time(broken: Cache, corpus: Corpus) -> None:
+    assert broken.corpus(lambda: corpus) is corpus
+    assert broken.points("map", lambda: vectors(3)).shape == (3, 12)
+
+
+def test_a_part_takes_its_neighbours_from_the_whole(corpus: Corpus) -> None:
+    chosen = set(corpus.ids[::2])
+    part, rows = sub_corpus(corpus, chosen)
+    assert part.ids == corpus.ids[::2]
+    assert [part.texts[at] for at in part.copies_of] == [
+        corpus.texts[at] for at in corpus.copies_of[::2]
+    ]
+    assert part.weights.sum() == 30
+    assert [part.copies_of[at] for at in part.first] == list(range(len(part.texts)))
+    memory = PartIntermediates(neighbour_graph(corpus.vectors, k=10), rows, part.vectors)
+    here = neighbour_graph(part.vectors, k=5)
+    np.testing.assert_array_equal(memory.graph(5, unknown).indices, here.indices)
+    wider: NeighbourGraph = memory.graph(12, lambda: here)
+    assert wider is here
+
+
+def folders(settings: Settings) -> dict[str, int]:
+    """The kept parts of all datasets, by version and name, and when they were written."""
+    found = settings.home.glob("datasets/*/cache/*/*")
+    return {f"{path.parent.name}/{path.name}": path.stat().st_mtime_ns for path in found}
+
+
+async def again(client: Client, **parameters: Any) -> Answer:
+    answer = await finish(client, "cluster", **parameters)
+    assert not answer.is_error, answer.text
+    return answer
+
+
+async def test_only_an_ingest_that_changes_texts_makes_a_run_search_anew(
+    client: Client, settings: Settings
+) -> None:
+    rows = tickets(each=24)
+    await finish(client, "ingest", dataset="shop", rows=rows, id_column="id")
+    first = await again(client)
+    kept = folders(settings)
+    assert {name.split("/")[1].split("-")[0] for name in kept} == {
+        *("corpus", "graph", "embedding", "map")
+    }
+    other = await again(client, min_cluster_size=10)
+    assert other.data["records"] == first.data["records"]
+    part = await again(client, where={"theme": ["garden", "coffee"]})
+    assert part.data["records"] == 48
+    await finish(
+        client,
+        "ingest",
+        dataset="shop",
+        rows=[row | {"stars": 0} for row in rows],
+        id_column="id",
+    )
+    same = await again(client, where={"stars": 0})
+    assert same.data["records"] == len(rows)
+    assert folders(settings) == kept
+    more = [{"id": f"X{row['id']}", "text": f"{row['text']} Now!"} for row in rows[:3]]
+    await finish(client, "ingest", dataset="shop", rows=more)
+    grown = await again(client)
+    assert grown.data["records"] > first.data["records"]
+    assert not set(folders(settings)) & set(kept)
+
+
+async def test_other_neighbours_are_other_places(client: Client, settings: Settings) -> None:
+    await finish(client, "ingest", dataset="shop", rows=tickets(each=24), mode="replace")
+    usual = await again(client)
+    fewer = await again(client, neighbours=6)
+    assert fewer.data["run"] != usual.data["run"]
+    names = {name.split("/")[1] for name in folders(settings)}
+    assert {"graph-6", "embedding-6-0", "map-6-0", "graph-11", "embedding-11-0"} <= names
+
+
+async def test_nothing_is_kept_of_a_dataset_whose_ingest_was_stopped(
+    client: Client, settings: Settings
+) -> None:
+    rows = tickets(each=24)
+    await finish(client, "ingest", dataset="shop", rows=rows, mode="replace")
+    store = Store(MilvusLocation(settings.home))
+    card = store.card("shop")
+    store.save_card(replace(card, changing=True))
+    half = await again(client)
+    assert half.data["records"] == len(rows)
+    assert folders(settings) == {}
+    await finish(client, "ingest", dataset="shop", rows=rows)
+    ended = store.card("shop")
+    assert (ended.changing, ended.version) == (False, card.version + 1)
+    store.close()
+    await again(client)
+    assert folders(settings)
