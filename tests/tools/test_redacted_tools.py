@@ -61,7 +61,7 @@ def people(each: int = 24, first: int = 0) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
     """A client of a server that redacts, with a dataset and a run."""
-    own = replace(settings, redact=True)
+    own = settings.model_copy(update={"redact": True})
     async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
         await safe(connected, "ingest", rows=people(), id_column="id", **ASKED)
         found = await safe(connected, "cluster", **ASKED)

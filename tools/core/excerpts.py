@@ -10,13 +10,12 @@ VALUE_CHARACTERS = 100
 COLUMNS_SHOWN = 12
 
 
-def shown_metadata(metadata: dict[str, Scalar], redact: Redact) -> dict[str, Scalar]:
-    """The first columns of a record that have a value, redacted, long ones shortened."""
+def shown_metadata(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
+    """The first columns of a record that have a value, long values shortened."""
     filled = [(name, value) for name, value in metadata.items() if value is not None]
-    shown = {name: shown_value(name, value, redact) for name, value in filled[:COLUMNS_SHOWN]}
     return {
         name: shorten(value, VALUE_CHARACTERS) if isinstance(value, str) else value
-        for name, value in shown.items()
+        for name, value in filled[:COLUMNS_SHOWN]
     }
 
 

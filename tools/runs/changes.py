@@ -5,17 +5,17 @@ between the recommended layers: what people read. Other layers count only as kep
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
-from corpuscope.tools.clustering.tree import layer_paths
+from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
-from corpuscope.tools.core.schema import NOISE, Frozen, Node, Result, Run
+from corpuscope.tools.core.schema import NOISE, Frozen, Result, Run
 from corpuscope.tools.runs.matching import Overlaps
-from corpuscope.tools.workspace.selection import Selection
 
 LARGE_PART = 0.25
 """Of a cluster that goes elsewhere makes it a split; less is the usual wavering of the edges."""
@@ -40,10 +40,6 @@ class Piece(Frozen):
     """Its title, or its first keywords."""
     records: int
 
-    def with_title(self, title: str) -> Self:
-        """The cluster under another title."""
-        return self._with(title=title)
-
 
 class Change(Result):
     """What became of one cluster, or of several."""
@@ -58,14 +54,6 @@ class Change(Result):
     def with_mostly(self, mostly: str | None) -> Self:
         """The change with where most of the records are, or were."""
         return self._with(mostly=mostly)
-
-    def with_titles(self, titled: Callable[[str], str]) -> Self:
-        """The change with each title as `titled` gives it."""
-
-        def renamed(pieces: list[Piece]) -> list[Piece]:
-            return [piece.with_title(titled(piece.title)) for piece in pieces]
-
-        return self._with(before=renamed(self.before), after=renamed(self.after))
 
     @property
     def moved(self) -> bool:
@@ -114,9 +102,11 @@ class Comparison(Result):
     changes: list[Change]
     """Splits, mergers, deaths, births and then what was kept, each by size."""
 
-    def with_changes(self, changes: list[Change]) -> Self:
-        """The comparison with some of its changes."""
-        return self._with(changes=changes)
+    def without_unchanged(self) -> Self:
+        """The comparison without what stayed as it was: that is the rule; `compare-runs` has it."""
+        return self._with(
+            changes=[change for change in self.changes if change.kind != "kept" or change.moved]
+        )
 
     def as_text(self) -> str:
         """The counts, and the largest changes a line each."""
@@ -136,6 +126,30 @@ class Comparison(Result):
         return [*lines, f"  … {left} more changes: {rest}."] if left > 0 else lines
 
 
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run as it is compared, and what to call each of its clusters."""
+
+    run: Run
+    titles: Mapping[str, str]
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The records in each cluster, all layers."""
+        return {node.id: node.size for node in self.run.nodes}
+
+    @cached_property
+    def recommended(self) -> list[str]:
+        """The ids of the recommended layer, in their order."""
+        nodes = self.run.nodes
+        standing = [node.id for node in nodes if stands_in(node, self.run.recommended)]
+        return sorted(standing, key=id_sort_key)
+
+    def piece(self, cluster_id: str) -> Piece:
+        """A cluster as a change names it."""
+        return Piece(id=cluster_id, title=self.titles[cluster_id], records=self.sizes[cluster_id])
+
+
 @dataclass(frozen=True, slots=True)
 class _Flow:
     """Records both runs know, by their clusters in the recommended layers, `noise` included."""
@@ -146,7 +160,7 @@ class _Flow:
 
 
 def compare(
-    before: Selection, after: Selection, same: Mapping[str, str], shared: Overlaps
+    before: ComparedRun, after: ComparedRun, same: Mapping[str, str], shared: Overlaps
 ) -> Comparison:
     """What became of the clusters of `before` in `after`.
 
@@ -154,8 +168,7 @@ def compare(
     the overlaps; both under the ids that the two runs have.
     """
     flow = _flow(before.run, after.run, shared)
-    old = [node.id for node in before.standing_in(before.run.recommended)]
-    new = [node.id for node in after.standing_in(after.run.recommended)]
+    old, new = before.recommended, after.recommended
     later = {earlier: id for id, earlier in same.items()}
     shown = ({*old}, {*new})
     pairs = [(one, id) for id, one in same.items() if one in shown[0] or id in shown[1]]
@@ -172,7 +185,7 @@ def compare(
     for id in new:
         if id not in same and id not in parts and id not in mergers:
             born = _change("born", before, [], after, [id])
-            known = 2 * flow.into[id] >= after.node(id).size
+            known = 2 * flow.into[id] >= after.sizes[id]
             mostly = _mostly(flow.between, id, 1) if known else None
             changes.append(born.with_mostly(mostly))
     changes += [_change("kept", before, [one], after, [id]) for one, id in pairs]
@@ -275,17 +288,13 @@ def _mostly(between: Counter[tuple[str, str]], id: str, side: int) -> str | None
 
 
 def _change(
-    kind: ChangeKind, before: Selection, old: list[str], after: Selection, new: list[str]
+    kind: ChangeKind, before: ComparedRun, old: list[str], after: ComparedRun, new: list[str]
 ) -> Change:
     return Change(
         kind=kind,
-        before=[_piece(before, before.node(id)) for id in old],
-        after=[_piece(after, after.node(id)) for id in new],
+        before=[before.piece(cluster_id) for cluster_id in old],
+        after=[after.piece(cluster_id) for cluster_id in new],
     )
-
-
-def _piece(selection: Selection, node: Node) -> Piece:
-    return Piece(id=node.id, title=selection.label(node), records=node.size)
 
 
 def _rank(change: Change) -> tuple[int, int]:
