@@ -41,6 +41,9 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	# numba compiles here, once, and not while somebody waits for the first clusters.
 	$(BIN)/python -c 'from corpuscope.tools.clustering.warm_up import warm_up; warm_up()'
+	# The package as it is installed, in links: type checkers and editors follow no import hook.
+	mkdir -p $(VENV)/types/corpuscope
+	cd $(VENV)/types/corpuscope && ln -sfn $(PACKAGE:%=../../../%) .
 	touch $@
 
 # The embedders that need torch, on tiny models that the tests make. torch goes in first and by
