@@ -10,6 +10,8 @@ from support.calls import forget_datasets
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, read_settings
 
+pytest_plugins = ["support.server_starts"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
