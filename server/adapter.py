@@ -28,7 +28,6 @@ from pydantic import ConfigDict, Field, RootModel
 from corpuscope.server.jobs import Job, Jobs
 from corpuscope.tools.core.errors import CorpuscopeError
 from corpuscope.tools.core.excerpts import redacted
-from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import VERBATIM, Result
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -130,7 +129,7 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
             return await call(spec, ctx, arguments)
         except CorpuscopeError as error:
             # What is wrong is said with what stands in files and filters.
-            raise type(error)(redact_of(ctx)(str(error))) from error
+            raise type(error)(_serving(ctx).workspace.redact(str(error))) from error
 
     own = inspect.signature(spec.function).parameters
     parameters = [
@@ -151,20 +150,20 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
     return tool
 
 
-def content(result: Result, redact: Redact, note: str = "") -> CallToolResult:
+def content(ctx: Context[Serving, Any], result: Result, note: str = "") -> CallToolResult:
     """A result as text (with a note after it), pictures, links and structured data.
 
     Here results leave: whatever a tool put into it, every text is redacted that is not `Verbatim`.
     """
-    result = redacted(result, redact)
+    result = redacted(result, _serving(ctx).workspace.redact)
     blocks: list[ContentBlock] = [TextContent(type="text", text=result.as_text() + note)]
     blocks += [_picture(path) for path in result.pictures()]
     blocks += [_link(path) for path in result.documents()]
     return CallToolResult(content=blocks, structured_content=result.model_dump(mode="json"))
 
 
-def ticket(spec: ToolSpec, job: Job, redact: Redact) -> JobTicket:
-    """What to tell about a job of this tool now."""
+def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
+    """What to tell about a job now."""
     goes_on = f"Call get-job with job_id={job.id} (wait_seconds up to {LONGEST_WAIT})."
     next_steps = {
         "done": "The result is there; it is kept.",
@@ -172,9 +171,10 @@ def ticket(spec: ToolSpec, job: Job, redact: Redact) -> JobTicket:
         "cancelled": "Call the tool again to start anew.",
     }
     left = job.seconds_left(anyio.current_time())
-    shown = None
+    shown, serving = None, _serving(ctx)
     if job.result is not None:
-        shown = redacted(spec.result_type.model_validate(job.result), redact)
+        result = serving.tools[job.tool].result_type.model_validate(job.result)
+        shown = redacted(result, serving.workspace.redact)
     return JobTicket(
         job_id=job.id,
         tool=job.tool,
@@ -193,7 +193,7 @@ async def _call_here(
 ) -> CallToolResult:
     work = functools.partial(spec.function, _serving(ctx).workspace, **arguments)
     result = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-    return content(result, redact_of(ctx))
+    return content(ctx, result)
 
 
 async def _call_job(
@@ -207,10 +207,10 @@ async def _call_job(
         await ctx.report_progress(fraction, 1.0, message)
 
     await jobs.wait(job, wait_seconds, tell)
-    return finished(spec, job, redact_of(ctx))
+    return finished(ctx, job)
 
 
-def finished(spec: ToolSpec, job: Job, redact: Redact) -> CallToolResult:
+def finished(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
     """The job's result if it has one to show, its ticket if not.
 
     Raises:
@@ -219,15 +219,10 @@ def finished(spec: ToolSpec, job: Job, redact: Redact) -> CallToolResult:
     if job.error is not None:
         raise job.error
     if job.result is None:
-        return content(ticket(spec, job, redact), redact)
-    result = spec.result_type.model_validate(job.result)
+        return content(ctx, ticket(ctx, job))
+    result = _serving(ctx).tools[job.tool].result_type.model_validate(job.result)
     note = "" if job.over else f"\nJob {job.id} goes on in the background: {job.message}."
-    return content(result, redact, note)
-
-
-def redact_of(ctx: Context[Serving, Any]) -> Redact:
-    """What is done to every text before it leaves this server."""
-    return _serving(ctx).workspace.redact
+    return content(ctx, result, note)
 
 
 def _serving(ctx: Context[Serving, Any]) -> Serving:

@@ -13,7 +13,6 @@ from corpuscope.server.adapter import (
     WaitSeconds,
     content,
     finished,
-    redact_of,
     ticket,
 )
 from corpuscope.tools.core.errors import BadInput
@@ -33,10 +32,9 @@ async def get_job(
     serving = ctx.request_context.lifespan_context
     job = serving.jobs.job(job_id)
     await serving.jobs.wait_for_end(job, wait_seconds)
-    spec, redact = serving.tools[job.tool], redact_of(ctx)
-    answer = content(ticket(spec, job, redact), redact)
+    answer = content(ctx, ticket(ctx, job))
     if job.state == "done":
-        answer.content += finished(spec, job, redact).content
+        answer.content += finished(ctx, job).content
     return answer
 
 
@@ -55,5 +53,4 @@ async def cancel_job(
     if job.over:
         raise BadInput(f"Job {job.id} is over already ({job.state}); there is nothing to cancel.")
     await serving.jobs.cancel(job)
-    redact = redact_of(ctx)
-    return content(ticket(serving.tools[job.tool], job, redact), redact)
+    return content(ctx, ticket(ctx, job))

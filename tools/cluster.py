@@ -23,9 +23,9 @@ from corpuscope.tools.store.runs import write_focus
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
 from corpuscope.tools.workspace.selection import (
     Selection,
-    redact_selection,
     select_stored,
     shown_records,
+    shown_selection,
 )
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -268,7 +268,7 @@ def _save(workspace: Workspace, draft: RunDraft, focus: str | None) -> Run:
 def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
     """What a draft found: its recommended layer, or the parts of the cluster that it splits."""
     card = workspace.store.card(draft.run.dataset)
-    selection = redact_selection(Selection(card, draft.run, draft.descriptions), workspace.redact)
+    selection = shown_selection(workspace, Selection(card, draft.run, draft.descriptions))
     run, split = selection.run, draft.split
     if split is None:
         shown, size, noise = selection.standing_in(run.recommended), run.records, run.noise

@@ -106,7 +106,7 @@ def select(workspace: Workspace, dataset: str | None, run: str | None) -> Select
         NotFound: No such dataset or run.
         BadInput: No dataset named although there are several.
     """
-    return redact_selection(select_stored(workspace, dataset, run), workspace.redact)
+    return shown_selection(workspace, select_stored(workspace, dataset, run))
 
 
 def select_stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
@@ -121,9 +121,10 @@ def select_stored(workspace: Workspace, dataset: str | None, run: str | None) ->
     return Selection(card, chosen, workspace.runs.descriptions(chosen))
 
 
-def redact_selection(selection: Selection, redact: Redact) -> Selection:
-    """The selection with keywords and descriptions redacted: they may be older than the setting,
+def shown_selection(workspace: Workspace, selection: Selection) -> Selection:
+    """A selection with keywords and descriptions redacted: they may be older than the setting,
     and a person may have written what no model is to read."""
+    redact = workspace.redact
     nodes = [
         replace(node, keywords=[redact(word) for word in node.keywords])
         for node in selection.run.nodes
