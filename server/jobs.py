@@ -274,11 +274,13 @@ class Jobs:
         return None
 
     async def _spawn(self) -> _Worker:
-        process = await anyio.open_process(
-            [sys.executable, "-m", "corpuscope.server.worker"],
-            stderr=None,
-            env=os.environ | PATIENT,
-        )
+        # Shielded: a process whose start was cancelled would be nobody's to end.
+        with anyio.CancelScope(shield=True):
+            process = await anyio.open_process(
+                [sys.executable, "-m", "corpuscope.server.worker"],
+                stderr=None,
+                env=os.environ | PATIENT,
+            )
         assert process.stdout is not None
         worker = _Worker(process, BufferedByteReceiveStream(process.stdout))
         started = False

@@ -68,6 +68,7 @@ async def made_up(settings: Settings, redact: bool, anyio_backend: str) -> Async
     server = build_server(settings.model_copy(update={"redact": redact}), warm=False)
     server.add_tool(wrapped(ToolSpec(quote_people, "Quote people")), name="quote-people")
     async with Client(server, raise_exceptions=True) as client:
+        await call(client, "list-datasets")  # it has begun in earnest before it ends
         yield client
 
 
