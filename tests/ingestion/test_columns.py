@@ -9,7 +9,7 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Scalar
 from corpuscope.tools.core.values import PARSERS, without_controls
 from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
-from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows
+from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 
 
 def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> Columns:

@@ -11,7 +11,7 @@ import pytest
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Record
 from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
-from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows, read_rows
+from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
     MAX_TEXT_BYTES,
     MAX_VALUE_CHARS,
@@ -20,6 +20,7 @@ from corpuscope.tools.ingestion.records import (
     check_vector_count,
     open_vectors,
 )
+from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 
 TEXT = Columns(text=("text",), id=None, vector=None, metadata={}, guessed=None)
 

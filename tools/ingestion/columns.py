@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
 from corpuscope.tools.core.values import CONTROL, PARSERS, SINGLE, is_missing
-from corpuscope.tools.ingestion.readers import BadRow, Row
+from corpuscope.tools.ingestion.rows import BadRow, Row
 
 SAMPLE_ROWS = 2_000
 """Rows that are enough to tell the types of the columns, and held in memory for that."""

@@ -23,7 +23,7 @@ from corpuscope.tools.core.schema import COLUMN, DatasetCard, Floats, Record, Wa
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnRequest, Columns, plan_columns
-from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows, read_rows
+from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
     RecordMaker,
     Tally,
@@ -31,6 +31,7 @@ from corpuscope.tools.ingestion.records import (
     content_of,
     open_vectors,
 )
+from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 from corpuscope.tools.store.collections import PREFIX
 from corpuscope.tools.store.rows import BATCH_ROWS
 from corpuscope.tools.workspace.workspace import Workspace

@@ -16,7 +16,7 @@ from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats, Record, Scalar
 from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
 from corpuscope.tools.ingestion.columns import Columns
-from corpuscope.tools.ingestion.readers import BadRow, Row
+from corpuscope.tools.ingestion.rows import BadRow, Row
 
 MAX_TEXT_BYTES = 65_535
 """Milvus' limit on a string, in bytes of UTF-8."""
