@@ -2,9 +2,9 @@
 
 In: a path and the limit on the unpacked bytes; out: rows, as they are asked for. Text is UTF-8 and
 encodings are never guessed. Lines are unpacked, measured and decoded one at a time; csv goes
-through Python's csv module, jsonl line by line through its json. A json document is held as text (two to
-three times its bytes at the peak), and the items of its list are decoded one by one: the objects of
-a whole file would take several times the memory of its text.
+through Python's csv module, jsonl line by line through its json. A json document is held as text
+(two to three times its bytes at the peak), and the items of its list are decoded one by one: the
+objects of a whole file would take several times the memory of its text.
 """
 
 import csv
