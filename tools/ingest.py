@@ -10,8 +10,8 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import check_dataset_name
 from corpuscope.tools.core.schema import DatasetCard, Result, Run, Watch
 from corpuscope.tools.ingestion import loading
-from corpuscope.tools.ingestion.columns import Columns
-from corpuscope.tools.ingestion.records import Tally
+from corpuscope.tools.ingestion.columns import ColumnPlan
+from corpuscope.tools.ingestion.records import RowTally
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -148,7 +148,7 @@ def ingest(
     name = check_dataset_name(dataset)
     if (path is None) == (rows is None):
         raise BadInput("Give either `path` (a file) or `rows` (a list of objects), and not both.")
-    request = loading.Request(
+    request = loading.IngestRequest(
         source=rows if rows is not None else workspace.files.readable(str(path)),
         text_columns=text_columns,
         id_column=id_column,
@@ -160,7 +160,7 @@ def ingest(
     request = loading.with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         try:
-            loaded = loading.load(workspace, watch, name, request, anew=mode == "replace")
+            loaded = loading.load_records(workspace, watch, name, request, anew=mode == "replace")
         except BadInput as error:
             # What is wrong with a file is said with what stands in it.
             raise type(error)(workspace.redact(str(error))) from error
@@ -180,7 +180,7 @@ def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:
     return run if whole else None
 
 
-def _result(loaded: loading.Loaded, newest: Run | None, seconds: float) -> IngestResult:
+def _result(loaded: loading.IngestOutcome, newest: Run | None, seconds: float) -> IngestResult:
     tally = loaded.tally
     return IngestResult(
         dataset=loaded.card.name,
@@ -208,7 +208,7 @@ def _result(loaded: loading.Loaded, newest: Run | None, seconds: float) -> Inges
     )
 
 
-def _vectors_beside(request: loading.Request) -> list[str]:
+def _vectors_beside(request: loading.IngestRequest) -> list[str]:
     """Whether vectors seem to lie beside the file and were not asked for."""
     if request.brings_vectors or not isinstance(request.source, Path):
         return []
@@ -221,7 +221,7 @@ def _vectors_beside(request: loading.Request) -> list[str]:
     ]
 
 
-def _warnings(columns: Columns, tally: Tally) -> list[str]:
+def _warnings(columns: ColumnPlan, tally: RowTally) -> list[str]:
     warnings = [columns.guessed] if columns.guessed else []
     if tally.cut:
         rows = ", ".join(map(str, tally.cut_rows[:EXAMPLES_SHOWN]))

@@ -8,11 +8,11 @@ import pytest
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Scalar
 from corpuscope.tools.core.values import PARSERS, without_controls
-from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
+from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 
 
-def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> Columns:
+def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> ColumnPlan:
     return plan_columns(list(inline_rows(rows)), request or ColumnRequest())
 
 
@@ -63,7 +63,7 @@ def test_no_text_column_is_an_error_that_names_the_columns() -> None:
 
 def test_given_columns_are_taken_and_nothing_is_guessed() -> None:
     request = ColumnRequest(text_columns=["b", "a"], id_column="id", metadata_columns=["n"])
-    assert plan([{"a": "x", "b": "y", "id": 1, "n": 2, "m": 3}], request) == Columns(
+    assert plan([{"a": "x", "b": "y", "id": 1, "n": 2, "m": 3}], request) == ColumnPlan(
         text=("b", "a"), id="id", vector=None, metadata={"n": "number"}, guessed=None
     )
 

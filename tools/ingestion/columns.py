@@ -16,8 +16,8 @@ SAMPLE_ROWS = 2_000
 MAX_NAME_CHARS = 200
 """Longer column names are nearly always a row of data taken for the header."""
 
-HEADS = ("title", "subject", "headline")
-BODIES = ("description", "body", "abstract")
+HEAD_NAMES = ("title", "subject", "headline")
+BODY_NAMES = ("description", "body", "abstract")
 TEXT_NAMES = (
     *("body", "content", "message", "question", "comment", "review", "abstract", "description"),
     *("headline", "title", "subject", "summary", "sentence", "utterance", "query", "tweet"),
@@ -37,7 +37,7 @@ class ColumnRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ColumnPlan:
     """Which column is what. `guessed` says which text columns were guessed and why, if so."""
 
     text: tuple[str, ...]
@@ -47,7 +47,7 @@ class Columns:
     guessed: str | None
 
 
-def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Columns:
+def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> ColumnPlan:
     """Decide from the first rows (up to `SAMPLE_ROWS`) which column is what.
 
     Metadata is, unless asked for, every other column of single values; a column of lists or
@@ -68,7 +68,7 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
     asked = [*(request.text_columns or []), *(request.metadata_columns or []), *single]
     types = {name: _column_type(cells) for name, cells in values.items()}
     for name in asked:
-        _check_there(name, list(values))
+        _check_present(name, list(values))
         if types[name] is None and name != request.vector_column:
             raise BadInput(
                 f"column {name!r} holds lists or objects; texts, ids and metadata are single values"
@@ -87,21 +87,21 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
                 f"column name {name[:40]!r} has {len(name):,} characters; it needs 1 to "
                 f"{MAX_NAME_CHARS}, none of them a control character; is the first row a header?"
             )
-    return Columns(text, request.id_column, request.vector_column, metadata, guessed)
+    return ColumnPlan(text, request.id_column, request.vector_column, metadata, guessed)
 
 
-def _check_there(name: str, names: list[str]) -> None:
+def _check_present(name: str, names: list[str]) -> None:
     if name in names:
         return
     near = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
     meant = next((known for known in names if near and known.casefold() == near[0]), None)
     hint = f" (did you mean {meant!r}?)" if meant else ""
     raise BadInput(
-        f"There is no column {name!r}{hint}. Columns: {_listed(names)}. Name one of them."
+        f"There is no column {name!r}{hint}. Columns: {_quoted_list(names)}. Name one of them."
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def _quoted_list(names: Iterable[str]) -> str:
     all_names = list(names)
     more = f" and {len(all_names) - 30} more" if len(all_names) > 30 else ""
     return ", ".join(repr(name[:60]) for name in all_names[:30]) + more
@@ -116,7 +116,7 @@ def _guess_text(
         if types[name] == "string"
     }
     by_name = {name.strip().casefold(): name for name, cells in present.items() if cells}
-    pairs = [(head, body) for head in HEADS for body in BODIES]
+    pairs = [(head, body) for head in HEAD_NAMES for body in BODY_NAMES]
     for wanted in [("text",), *pairs, *((name,) for name in TEXT_NAMES)]:
         if all(name in by_name for name in wanted):
             text = tuple(by_name[name] for name in wanted)
@@ -125,11 +125,12 @@ def _guess_text(
     lengths = {
         name: sum(map(len, cells)) / len(cells)
         for name, cells in present.items()
-        if cells and not _identifies(name, cells)
+        if cells and not _holds_identifiers(name, cells)
     }
     if not lengths:
         raise BadInput(
-            f"no column looks like text; name one in text_columns; the columns are {_listed(types)}"
+            "no column looks like text; name one in text_columns; the columns are "
+            f"{_quoted_list(types)}"
         )
     best = max(lengths, key=lambda name: lengths[name])
     return (best,), (
@@ -138,7 +139,7 @@ def _guess_text(
     )
 
 
-def _identifies(name: str, cells: list[str]) -> bool:
+def _holds_identifiers(name: str, cells: list[str]) -> bool:
     """Whether a column of strings holds ids, hashes or addresses of something, by name or form."""
     if re.search(r"(^|[_\W])(id|guid|uuid|url|uri|link|hash|path)$", name, re.I):
         return True

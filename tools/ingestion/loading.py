@@ -22,13 +22,13 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Floats, Record, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
-from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnRequest, Columns, plan_columns
+from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
-    RecordMaker,
-    Tally,
+    RecordBuilder,
+    RowTally,
     check_vector_count,
-    content_of,
+    content_digest,
     open_vectors,
 )
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
@@ -38,22 +38,22 @@ from corpuscope.tools.workspace.workspace import Workspace
 
 AUTO = "auto"
 
-STRAY = re.compile(r"__\d+")
+LEFTOVER_SUFFIX = re.compile(r"__\d+")
 # Enough texts to fit a vocabulary on; more cost time and memory and change little.
-FIT_TEXTS = 50_000
+SURVEY_TEXTS = 50_000
 # Vectors of texts seen lately, so that equal texts near each other are embedded once.
-REMEMBERED = 20_000
+VECTORS_REMEMBERED = 20_000
 # The share of the progress that looking through takes.
 SURVEY_SHARE = 0.05
 
-Source: TypeAlias = Path | list[dict[str, Any]]
+RowSource: TypeAlias = Path | list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Request:
+class IngestRequest:
     """What the client asked for."""
 
-    source: Source
+    source: RowSource
     text_columns: list[str] | None
     id_column: str | None
     vector_column: str | None
@@ -70,12 +70,12 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class IngestOutcome:
     """What came of it."""
 
     card: DatasetCard
-    columns: Columns
-    tally: Tally
+    columns: ColumnPlan
+    tally: RowTally
     note: str
     count: int
     added: int
@@ -87,13 +87,13 @@ class Loaded:
 class _Survey:
     """What the first pass found: how many rows, and texts to fit an embedder on."""
 
-    columns: Columns
-    tally: Tally
+    columns: ColumnPlan
+    tally: RowTally
     texts: list[str]
     dim: int
 
 
-def with_vector_file(request: Request, workspace: Workspace) -> Request:
+def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequest:
     """The request with its `.npy` file opened, where `vector_column` is one.
 
     Raises:
@@ -107,7 +107,9 @@ def with_vector_file(request: Request, workspace: Workspace) -> Request:
     return replace(request, vector_column=None, vectors=vectors)
 
 
-def load(workspace: Workspace, watch: Watch, name: str, request: Request, *, anew: bool) -> Loaded:
+def load_records(
+    workspace: Workspace, watch: Watch, name: str, request: IngestRequest, *, anew: bool
+) -> IngestOutcome:
     """Read the source into the dataset `name`; the caller holds its lock.
 
     Raises:
@@ -117,46 +119,48 @@ def load(workspace: Workspace, watch: Watch, name: str, request: Request, *, ane
     store = workspace.store
     present = store.find(name)
     old = None if anew or _starts_anew(present, request) else present
-    survey = _survey(workspace, request, old)
+    survey = _survey_source(workspace, request, old)
     watch.report(SURVEY_SHARE, f"looked through {survey.tally.read:,} rows")
-    forget_strays(workspace, name, present)
+    drop_leftovers(workspace, name, present)
     if old is None:
-        card, embedder, note = _new_dataset(workspace, request, survey, name)
+        card, embedder, note = _start_dataset(workspace, request, survey, name)
     else:
-        card, embedder, note = _more_for(workspace, request, survey, old)
+        card, embedder, note = _extend_dataset(workspace, request, survey, old)
     if present is None:
         # So that an ingest that is killed can be taken up again; in no list until it ends.
         store.save_card(replace(card, pending=True))
-    writer = _Writer(workspace, card, embedder, grows=old is not None)
-    maker = RecordMaker(survey.columns, request.vectors, workspace.redact)
-    tally = writer.write(maker, _rows(workspace, request), watch, survey)
+    writer = _BatchWriter(workspace, card, embedder, grows=old is not None)
+    builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+    tally = writer.write(builder, _open_rows(workspace, request), watch, survey)
     writer.finish()
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
         card = replace(card, pending=False)
         store.save_card(card)
-        forget_strays(workspace, name, card)
-    return Loaded(card, survey.columns, tally, note, store.count(card), *writer.counts)
+        drop_leftovers(workspace, name, card)
+    return IngestOutcome(card, survey.columns, tally, note, store.count(card), *writer.counts)
 
 
-def _starts_anew(present: DatasetCard | None, request: Request) -> bool:
+def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:
     """Whether a first ingest that did not end is dropped: it was to be by another embedder."""
     if present is None or not present.pending:
         return False
     return request.embedding not in (AUTO, present.embedding)
 
 
-def forget_strays(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
+def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
     """Drop what killed or replaced ingests of the dataset left behind, but for the `kept` one."""
     keep = kept.collection if kept else ""
     workspace.store.drop_strays(name, keep)
     for folder in (workspace.home / "datasets").glob(f"{PREFIX}{name}__*"):
-        if folder.name != keep and STRAY.fullmatch(folder.name.removeprefix(PREFIX + name)):
+        if folder.name != keep and LEFTOVER_SUFFIX.fullmatch(
+            folder.name.removeprefix(PREFIX + name)
+        ):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rows(workspace: Workspace, request: Request) -> Iterator[Row | BadRow]:
+def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | BadRow]:
     source = request.source
     rows = (
         read_rows(source, max_bytes=workspace.files.max_bytes)
@@ -166,8 +170,10 @@ def _rows(workspace: Workspace, request: Request) -> Iterator[Row | BadRow]:
     return islice(rows, request.limit)
 
 
-def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> _Survey:
-    rows = _rows(workspace, request)
+def _survey_source(
+    workspace: Workspace, request: IngestRequest, old: DatasetCard | None
+) -> _Survey:
+    rows = _open_rows(workspace, request)
     head = list(islice(rows, SAMPLE_ROWS))
     asked = ColumnRequest(
         request.text_columns or (old.text_columns if old else None),
@@ -182,31 +188,32 @@ def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> 
             name: old.metadata_columns.get(name, kind) for name, kind in columns.metadata.items()
         }
         columns = replace(columns, metadata=kinds)
-    maker = RecordMaker(columns, request.vectors, workspace.redact)
+    builder = RecordBuilder(columns, request.vectors, workspace.redact)
     chooser = random.Random(0)
     texts: list[str] = []
     dim = 0 if request.vectors is None else request.vectors.shape[1]
-    for number, record in enumerate(maker.make(chain(head, rows))):
+    for number, record in enumerate(builder.build(chain(head, rows))):
         if record.vector is not None:
             dim = len(record.vector)
-        elif len(texts) < FIT_TEXTS:
+        elif len(texts) < SURVEY_TEXTS:
             texts.append(record.text)
-        elif (place := chooser.randrange(number + 1)) < FIT_TEXTS:
+        elif (place := chooser.randrange(number + 1)) < SURVEY_TEXTS:
             texts[place] = record.text
     if request.vectors is not None and request.limit is None:
-        check_vector_count(maker.tally.read, request.vectors)
-    if not maker.tally.made:
-        reasons = "; ".join(f"row {n}: {why}" for n, why in maker.tally.bad_rows[:3])
+        check_vector_count(builder.tally.read, request.vectors)
+    tally = builder.tally
+    if not tally.made:
+        reasons = "; ".join(f"row {number}: {reason}" for number, reason in tally.bad_rows[:3])
         raise BadInput(
-            f"No usable row: of {maker.tally.read:,} rows {maker.tally.empty:,} have no text in "
-            f"{', '.join(columns.text)} and {maker.tally.bad:,} are bad. {reasons}".rstrip()
+            f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
+            f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
         )
-    return _Survey(columns, maker.tally, texts, dim)
+    return _Survey(columns, tally, texts, dim)
 
 
-def _new_dataset(
+def _start_dataset(
     workspace: Workspace,
-    request: Request,
+    request: IngestRequest,
     survey: _Survey,
     name: str,
 ) -> tuple[DatasetCard, Embedder | None, str]:
@@ -240,15 +247,15 @@ def _new_dataset(
         note += f" No model is named for them, so `search` {means}."
     else:
         embedder = open_embedder(spec, workspace.embedders.options, saved)
-        _check_dim(embedder.dim, survey.dim, f"the model {spec} makes")
+        _check_dimension(embedder.dim, survey.dim, f"the model {spec} makes")
         card = replace(card, embedding=embedder.spec)
         note += f" Queries are embedded by {embedder.spec}."
     workspace.store.create(card)
     return card, None, note
 
 
-def _more_for(
-    workspace: Workspace, request: Request, survey: _Survey, old: DatasetCard
+def _extend_dataset(
+    workspace: Workspace, request: IngestRequest, survey: _Survey, old: DatasetCard
 ) -> tuple[DatasetCard, Embedder | None, str]:
     spec = request.embedding
     if spec not in (AUTO, old.embedding):
@@ -264,7 +271,7 @@ def _more_for(
                 f"'{old.name}' has lexical vectors, made of its own texts; others cannot be mixed "
                 "in. Leave `vector_column` out, or use mode='replace'."
             )
-        _check_dim(old.dim, survey.dim, f"those of '{old.name}' have")
+        _check_dimension(old.dim, survey.dim, f"those of '{old.name}' have")
         return card, None, "They came with the file."
     if old.embedding == COLUMN:
         raise BadInput(
@@ -275,12 +282,12 @@ def _more_for(
     return card, embedder, "The same as for the records that were there."
 
 
-def _check_dim(expected: int, actual: int, whose: str) -> None:
+def _check_dimension(expected: int, actual: int, whose: str) -> None:
     if actual != expected:
         raise BadInput(f"The vectors have {actual} numbers, {whose} {expected}.")
 
 
-class _Writer:
+class _BatchWriter:
     """Writes records in batches and counts what changed."""
 
     def __init__(
@@ -297,20 +304,20 @@ class _Writer:
         self._known: dict[str, Floats] = {}
 
     def write(
-        self, maker: RecordMaker, rows: Iterator[Row | BadRow], watch: Watch, survey: _Survey
-    ) -> Tally:
+        self, builder: RecordBuilder, rows: Iterator[Row | BadRow], watch: Watch, survey: _Survey
+    ) -> RowTally:
         begun = time.monotonic()
         total = survey.tally.read
-        records = maker.make(rows)
+        records = builder.build(rows)
         while batch := list(islice(records, BATCH_ROWS)):
             self._write(batch)
-            done = maker.tally.read
+            done = builder.tally.read
             rate = done / max(time.monotonic() - begun, 1e-3)
             watch.report(
                 SURVEY_SHARE + (1 - SURVEY_SHARE) * min(1.0, done / total),
                 f"{done:,} of {total:,} rows, {rate:,.0f} rows/s",
             )
-        return maker.tally
+        return builder.tally
 
     def _write(self, batch: list[Record]) -> None:
         fresh = [record for record in batch if record.id not in self._there]
@@ -326,7 +333,7 @@ class _Writer:
 
     def _moves(self, record: Record) -> bool:
         """Whether a record that is there gets another text or vector, not only other metadata."""
-        return content_of(self._there[record.id]) != content_of(record.digest)
+        return content_digest(self._there[record.id]) != content_digest(record.digest)
 
     def _announce(self, *, moves: bool) -> None:
         """Before the first change: what was computed from the dataset is stale from here on."""
@@ -351,7 +358,7 @@ class _Writer:
     def _embedded(self, records: list[Record]) -> list[Record]:
         if self._embedder is None:
             return records
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > VECTORS_REMEMBERED:
             self._known.clear()
         new = list(dict.fromkeys(r.text for r in records if r.text not in self._known))
         if new:

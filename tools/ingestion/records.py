@@ -15,7 +15,7 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats, Record, Scalar
 from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
-from corpuscope.tools.ingestion.columns import Columns
+from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.rows import BadRow, Row
 
 MAX_TEXT_BYTES = 65_535
@@ -27,7 +27,7 @@ MAX_VALUE_CHARS = 1_000
 MAX_METADATA_BYTES = 60_000
 """Milvus keeps at most 65,536 bytes of JSON per record; the rest is room for its own fields."""
 
-MAX_DIM = 32_768
+MAX_DIMENSION = 32_768
 """Milvus' limit on the numbers in a vector; its lower limit is 2."""
 
 DIGEST_BYTES = 8
@@ -36,12 +36,12 @@ DIGEST_BYTES = 8
 ID_BYTES = 8
 """Short enough to be quoted in a chat; two of a million ids meet once in 30 million datasets."""
 
-KEPT = 20
+EXAMPLES_KEPT = 20
 """Examples kept of each kind of trouble: enough to find the cause."""
 
 
 @dataclass(slots=True)
-class Tally:
+class RowTally:
     """What became of the rows: read = made + empty + bad. `dataclasses.asdict` makes it JSON."""
 
     read: int = 0
@@ -49,7 +49,7 @@ class Tally:
     empty: int = 0
     bad: int = 0
     bad_rows: list[tuple[int, str]] = field(default_factory=list)
-    """Row number and reason of the first `KEPT`."""
+    """Row number and reason of the first `EXAMPLES_KEPT`."""
     repeated_texts: int = 0
     """Records whose text an earlier record of the file has."""
     cut: int = 0
@@ -63,20 +63,20 @@ class Tally:
     def add_bad(self, row: BadRow) -> None:
         """Count a bad row."""
         self.bad += 1
-        if len(self.bad_rows) < KEPT:
+        if len(self.bad_rows) < EXAMPLES_KEPT:
             self.bad_rows.append((row.number, row.reason))
 
 
-class _Fault(Exception):
+class _UnfitRow(Exception):
     """Why one row cannot be a record."""
 
 
-def content_of(digest: str) -> str:
+def content_digest(digest: str) -> str:
     """The part of a record's digest that follows its text and vector, without the metadata."""
     return digest[: 2 * DIGEST_BYTES]
 
 
-class RecordMaker:
+class RecordBuilder:
     """Makes the records of one file and counts in `tally` what became of its rows.
 
     vectors: (rows of the file, dim) from `open_vectors`, or None; row i belongs to the i-th row
@@ -87,11 +87,11 @@ class RecordMaker:
 
     def __init__(
         self,
-        columns: Columns,
+        columns: ColumnPlan,
         vectors: NDArray[Any] | None = None,
         redact: Redact = as_it_is,
     ) -> None:
-        self.tally = Tally()
+        self.tally = RowTally()
         self._columns = columns
         self._redact = redact
         # A plain view of the same pages: numpy's memmap class makes each row many times slower.
@@ -100,7 +100,7 @@ class RecordMaker:
         self._ids: set[bytes] = set()
         self._dim = 0
 
-    def make(self, rows: Iterable[Row | BadRow]) -> Iterator[Record]:
+    def build(self, rows: Iterable[Row | BadRow]) -> Iterator[Record]:
         """The records of the rows, as they come.
 
         Raises BadInput where `vectors` has no row for a row of the file.
@@ -109,7 +109,7 @@ class RecordMaker:
             self.tally.read += 1
             try:
                 record = self._record(row) if isinstance(row, Row) else None
-            except _Fault as fault:
+            except _UnfitRow as fault:
                 self.tally.add_bad(BadRow(row.number, str(fault)))
                 continue
             if isinstance(row, BadRow):
@@ -134,7 +134,7 @@ class RecordMaker:
         metadata, cut_values = self._metadata(row)
         written = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
         if len(written) > MAX_METADATA_BYTES:
-            raise _Fault(
+            raise _UnfitRow(
                 f"its metadata takes {len(written):,} bytes, the limit is {MAX_METADATA_BYTES:,}; "
                 "name fewer metadata_columns"
             )
@@ -146,7 +146,7 @@ class RecordMaker:
         self.tally.cut_values += cut_values
         if too_long:
             self.tally.cut += 1
-            self.tally.cut_rows += [row.number] if len(self.tally.cut_rows) < KEPT else []
+            self.tally.cut_rows += [row.number] if len(self.tally.cut_rows) < EXAMPLES_KEPT else []
         if given is not None:
             self._ids.add(given)
             key = given
@@ -159,19 +159,19 @@ class RecordMaker:
         return Record(key.hex(), text, content.hexdigest() + beside.hexdigest(), metadata, vector)
 
     def _text(self, row: Row) -> str:
-        parts = (_words(row, name) for name in self._columns.text)
+        parts = (_cell_text(row, name) for name in self._columns.text)
         return "\n".join(part for part in parts if part)
 
     def _given_id(self, row: Row) -> bytes | None:
         """The hash of the id column's value; None where the file has no such column."""
         if self._columns.id is None:
             return None
-        given = _words(row, self._columns.id)
+        given = _cell_text(row, self._columns.id)
         if not given:
-            raise _Fault(f"id column {self._columns.id!r} is empty")
+            raise _UnfitRow(f"id column {self._columns.id!r} is empty")
         key = blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
         if key in self._ids:
-            raise _Fault(
+            raise _UnfitRow(
                 f"id {self._redact(given)[:80]!r} stands in an earlier row, which was kept"
             )
         return key
@@ -205,18 +205,18 @@ class RecordMaker:
                     f"the file has more rows than the {len(self._vectors):,} vectors; "
                     "there must be one vector for each row, empty and bad rows included"
                 )
-            vector = _unit(self._vectors[place])
+            vector = _unit_vector(self._vectors[place])
         elif self._columns.vector is not None:
-            vector = _unit(row.values.get(self._columns.vector))
+            vector = _unit_vector(row.values.get(self._columns.vector))
         else:
             return None
         if self._dim and len(vector) != self._dim:
-            raise _Fault(f"its vector has {len(vector)} numbers, those before have {self._dim}")
+            raise _UnfitRow(f"its vector has {len(vector)} numbers, those before have {self._dim}")
         self._dim = len(vector)
         return vector
 
 
-def _words(row: Row, name: str) -> str:
+def _cell_text(row: Row, name: str) -> str:
     """A single value as cleaned, stripped text; empty where it is missing."""
     value = row.values.get(name)
     if isinstance(value, str):
@@ -226,25 +226,25 @@ def _words(row: Row, name: str) -> str:
     try:
         return str(PARSERS["string"](value))
     except ValueError as error:
-        raise _Fault(f"column {name!r} holds a {type(value).__name__}, not a text") from error
+        raise _UnfitRow(f"column {name!r} holds a {type(value).__name__}, not a text") from error
 
 
-def _unit(value: object) -> Floats:
+def _unit_vector(value: object) -> Floats:
     """A list of numbers, or its JSON, as a vector of unit length (dim,)."""
     try:
         if isinstance(value, str):
             value = json.loads(value)
         vector = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _Fault("its vector is not a list of numbers") from error
-    if vector.ndim != 1 or not 2 <= len(vector) <= MAX_DIM:
+        raise _UnfitRow("its vector is not a list of numbers") from error
+    if vector.ndim != 1 or not 2 <= len(vector) <= MAX_DIMENSION:
         shape = f"of shape {vector.shape}" if vector.ndim else repr(value)[:40]
-        raise _Fault(f"its vector is {shape}, not a list of 2 to {MAX_DIM:,} numbers")
+        raise _UnfitRow(f"its vector is {shape}, not a list of 2 to {MAX_DIMENSION:,} numbers")
     largest = np.abs(vector).max()
     if not np.isfinite(largest):
-        raise _Fault("its vector holds numbers that are missing or not finite")
+        raise _UnfitRow("its vector holds numbers that are missing or not finite")
     if largest == 0:
-        raise _Fault("its vector is all zeros, which has no direction")
+        raise _UnfitRow("its vector is all zeros, which has no direction")
     # Scaled first, so that squares neither overflow nor vanish.
     vector = vector / largest
     unit: Floats = (vector / np.linalg.norm(vector)).astype(np.float32)
@@ -255,7 +255,7 @@ def open_vectors(path: Path, *, max_bytes: int) -> NDArray[Any]:
     """The vectors of a .npy file, (rows, dim) of any float or integer type, mapped, not read.
 
     Raises BadInput: no such file, larger than max_bytes, not a .npy of plain numbers, truncated,
-    not two-dimensional, no rows, a dimension outside 2 to `MAX_DIM`.
+    not two-dimensional, no rows, a dimension outside 2 to `MAX_DIMENSION`.
     """
     if not path.is_file():
         raise BadInput(f"{path} is not a file; check the path")
@@ -274,9 +274,9 @@ def open_vectors(path: Path, *, max_bytes: int) -> NDArray[Any]:
             "(rows, dim) of floats, one row per row of the file"
         )
     rows, dim = vectors.shape
-    if not rows or not 2 <= dim <= MAX_DIM:
+    if not rows or not 2 <= dim <= MAX_DIMENSION:
         raise BadInput(
-            f"{path.name}: {rows} vectors of {dim} numbers; expected 2 to {MAX_DIM:,} numbers"
+            f"{path.name}: {rows} vectors of {dim} numbers; expected 2 to {MAX_DIMENSION:,} numbers"
         )
     return vectors
 
