@@ -13,7 +13,6 @@ from corpuscope.tools.core.schema import ColumnType, Record
 from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
-    MAX_TEXT_BYTES,
     MAX_VALUE_CHARS,
     RecordBuilder,
     RowTally,
@@ -21,6 +20,7 @@ from corpuscope.tools.ingestion.records import (
     open_vectors,
 )
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
+from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 
 TEXT = ColumnPlan(text=("text",), id=None, vector=None, metadata={}, guessed=None)
 

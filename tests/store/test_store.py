@@ -204,20 +204,20 @@ def test_equal_texts_are_one_point_of_the_corpus(store: Store) -> None:
     assert "twice" not in [there.name for there in store.cards()]
 
 
-def test_strays_of_a_killed_ingest_are_dropped_and_other_datasets_stay(store: Store) -> None:
-    kept, stray = card("own"), card("own", collection="corpuscope_own__2")
+def test_leftovers_of_a_killed_ingest_are_dropped_and_other_datasets_stay(store: Store) -> None:
+    kept, leftover = card("own"), card("own", collection="corpuscope_own__2")
     neighbour = card("own_more", collection="corpuscope_own_more__1")
-    for one in (kept, stray, neighbour):
-        store.create(one)
+    for made in (kept, leftover, neighbour):
+        store.create(made)
     store.save_card(kept)
     store.save_card(neighbour)
     store.upsert(kept, records(3))
     store.upsert(neighbour, records(4))
-    store.drop_strays("own", keep=kept.collection)
+    store.drop_collections_of("own", keep=kept.collection)
     assert store.count(kept) == 3
     assert store.count(neighbour) == 4
     with pytest.raises(Exception, match="deleted or replaced"):
-        store.count(stray)
+        store.count(leftover)
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones(

@@ -1,4 +1,8 @@
-"""Which column of a file is what: text, id, vector, metadata, and of which type its values are."""
+"""Which column of a file is what: text, id, vector, metadata, and of which type its values are.
+
+In: the first rows and what the caller said of the columns; out: a plan. What the caller leaves open
+is guessed from the names of the columns, then from their values.
+"""
 
 import difflib
 import re
@@ -28,7 +32,7 @@ TEXT_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
-    """What the caller said about the columns; None where it is left to us."""
+    """What the caller said about the columns; None where it is to be guessed."""
 
     text_columns: list[str] | None = None
     id_column: str | None = None
@@ -58,16 +62,17 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
     """
     values: dict[str, list[object]] = {}
     for row in sample:
-        for name, value in row.values.items() if isinstance(row, Row) else ():
-            values.setdefault(name, []).append(value)
+        if isinstance(row, Row):
+            for name, value in row.values.items():
+                values.setdefault(name, []).append(value)
     if not values:
         first = next((row for row in sample if isinstance(row, BadRow)), None)
         why = f"all {len(sample)} read are bad, row {first.number}: {first.reason}" if first else ""
         raise BadInput(f"no readable rows; {why or 'the file holds none'}")
-    single = [name for name in (request.id_column, request.vector_column) if name is not None]
-    asked = [*(request.text_columns or []), *(request.metadata_columns or []), *single]
+    special = [name for name in (request.id_column, request.vector_column) if name is not None]
+    requested = [*(request.text_columns or []), *(request.metadata_columns or []), *special]
     types = {name: _column_type(cells) for name, cells in values.items()}
-    for name in asked:
+    for name in requested:
         _check_present(name, list(values))
         if types[name] is None and name != request.vector_column:
             raise BadInput(
@@ -76,12 +81,13 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
     guessed = None
     text = tuple(dict.fromkeys(request.text_columns or ()))
     if not text:
-        text, guessed = _guess_text({n: c for n, c in values.items() if n not in single}, types)
-    kept = request.metadata_columns
-    if kept is None:
-        kept = [name for name in values if name not in (*text, *single)]
-    metadata = {name: kind for name in kept if (kind := types[name]) is not None}
-    for name in (*text, *single, *metadata):
+        others = {name: cells for name, cells in values.items() if name not in special}
+        text, guessed = _guess_text(others, types)
+    metadata_names = request.metadata_columns
+    if metadata_names is None:
+        metadata_names = [name for name in values if name not in (*text, *special)]
+    metadata = {name: kind for name in metadata_names if (kind := types[name]) is not None}
+    for name in (*text, *special, *metadata):
         if not name or len(name) > MAX_NAME_CHARS or CONTROL.search(name):
             raise BadInput(
                 f"column name {name[:40]!r} has {len(name):,} characters; it needs 1 to "
@@ -93,8 +99,8 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
 def _check_present(name: str, names: list[str]) -> None:
     if name in names:
         return
-    near = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
-    meant = next((known for known in names if near and known.casefold() == near[0]), None)
+    nearest = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
+    meant = next((known for known in names if known.casefold() in nearest), None)
     hint = f" (did you mean {meant!r}?)" if meant else ""
     raise BadInput(
         f"There is no column {name!r}{hint}. Columns: {_quoted_list(names)}. Name one of them."
@@ -110,6 +116,7 @@ def _quoted_list(names: Iterable[str]) -> str:
 def _guess_text(
     values: dict[str, list[object]], types: dict[str, ColumnType | None]
 ) -> tuple[tuple[str, ...], str]:
+    """The likeliest text columns, and why: by a known name, else that with the longest strings."""
     present = {
         name: [str(cell).strip() for cell in cells if not is_missing(cell)]
         for name, cells in values.items()
@@ -144,11 +151,13 @@ def _holds_identifiers(name: str, cells: list[str]) -> bool:
     if re.search(r"(^|[_\W])(id|guid|uuid|url|uri|link|hash|path)$", name, re.I):
         return True
     links = sum(bool(re.match(r"(https?|ftp)://|www\.", cell)) for cell in cells)
-    tokens = all(re.fullmatch(r"[!-~]*\d[!-~]*", cell) for cell in cells)
-    return tokens or 2 * links > len(cells)
+    # Printable ASCII without a space, a digit in it: no words.
+    all_codes = all(re.fullmatch(r"[!-~]*\d[!-~]*", cell) for cell in cells)
+    return all_codes or 2 * links > len(cells)
 
 
 def _column_type(values: list[object]) -> ColumnType | None:
+    """The narrowest type that fits every value that is there; None where some are not single."""
     present = [value for value in values if not is_missing(value)]
     if not all(isinstance(value, SINGLE) for value in present):
         return None

@@ -1,4 +1,9 @@
-"""Rows become records, and what is wrong with a row is counted and named."""
+"""Rows become records, and what is wrong with a row is counted and named.
+
+In: rows, a plan of their columns, and vectors where a file of their own brings them; out: records
+with a cleaned text, typed metadata, and an id and a digest that depend on nothing but the source. A
+row without a text is empty; one whose id, vector, text or metadata cannot be used is bad.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,9 +22,7 @@ from corpuscope.tools.core.schema import Floats, Record, Scalar
 from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
 from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.rows import BadRow, Row
-
-MAX_TEXT_BYTES = 65_535
-"""Milvus' limit on a string, in bytes of UTF-8."""
+from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 
 MAX_VALUE_CHARS = 1_000
 """Metadata is for filtering and colouring; longer strings are texts, and fill the store."""
@@ -42,7 +45,7 @@ EXAMPLES_KEPT = 20
 
 @dataclass(slots=True)
 class RowTally:
-    """What became of the rows: read = made + empty + bad. `dataclasses.asdict` makes it JSON."""
+    """What became of the rows: read = made + empty + bad."""
 
     read: int = 0
     made: int = 0
@@ -66,23 +69,30 @@ class RowTally:
         if len(self.bad_rows) < EXAMPLES_KEPT:
             self.bad_rows.append((row.number, row.reason))
 
+    def add_cut(self, number: int) -> None:
+        """Count a row whose text was cut."""
+        self.cut += 1
+        if len(self.cut_rows) < EXAMPLES_KEPT:
+            self.cut_rows.append(number)
+
 
 class _UnfitRow(Exception):
-    """Why one row cannot be a record."""
+    """Why one row cannot be a record; it ends no ingest, but is counted."""
 
 
 def content_digest(digest: str) -> str:
-    """The part of a record's digest that follows its text and vector, without the metadata."""
+    """The part of a record's digest that changes with its text and vector, not its metadata."""
     return digest[: 2 * DIGEST_BYTES]
 
 
 class RecordBuilder:
-    """Makes the records of one file and counts in `tally` what became of its rows.
+    """Makes the records of one source and counts in `tally` what became of its rows.
 
-    vectors: (rows of the file, dim) from `open_vectors`, or None; row i belongs to the i-th row
-    of the file, bad and empty ones counted too. Ids and digests depend on nothing but the file
-    and the columns, so that the same file twice gives the same records. `redact` is done to what
-    the tally quotes.
+    vectors: (rows of the source, dim) from `open_vectors`, or None; row i belongs to the i-th row
+    of the source, bad and empty ones counted too. Ids and digests depend on nothing but the source
+    and the columns, so that the same source twice gives the same records: an id is the hash of the
+    id column's value, else of the text, and of how many rows before had that text. `redact` is
+    applied to what the tally quotes of a row.
     """
 
     def __init__(
@@ -96,8 +106,8 @@ class RecordBuilder:
         self._redact = redact
         # A plain view of the same pages: numpy's memmap class makes each row many times slower.
         self._vectors = None if vectors is None else np.asarray(vectors)
-        self._texts: dict[bytes, int] = {}
-        self._ids: set[bytes] = set()
+        self._times_seen: dict[bytes, int] = {}
+        self._given_ids: set[bytes] = set()
         self._dim = 0
 
     def build(self, rows: Iterable[Row | BadRow]) -> Iterator[Record]:
@@ -109,8 +119,8 @@ class RecordBuilder:
             self.tally.read += 1
             try:
                 record = self._record(row) if isinstance(row, Row) else None
-            except _UnfitRow as fault:
-                self.tally.add_bad(BadRow(row.number, str(fault)))
+            except _UnfitRow as error:
+                self.tally.add_bad(BadRow(row.number, str(error)))
                 continue
             if isinstance(row, BadRow):
                 self.tally.add_bad(row)
@@ -121,42 +131,45 @@ class RecordBuilder:
                 yield record
 
     def _record(self, row: Row) -> Record | None:
+        """The record of a row; None where it has no text.
+
+        Raises _UnfitRow, and then leaves no trace in ids or counts.
+        """
         text = self._text(row)
         if not text:
             return None
-        data = text.encode()
-        too_long = len(data) > MAX_TEXT_BYTES
+        text_bytes = text.encode()
+        too_long = len(text_bytes) > MAX_TEXT_BYTES
         if too_long:
-            text = data[:MAX_TEXT_BYTES].decode(errors="ignore")
-            data = text.encode()
-        given = self._given_id(row)
+            text = text_bytes[:MAX_TEXT_BYTES].decode(errors="ignore")
+            text_bytes = text.encode()
+        given_id = self._given_id(row)
         vector = self._vector(row)
         metadata, cut_values = self._metadata(row)
-        written = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
-        if len(written) > MAX_METADATA_BYTES:
+        metadata_json = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
+        if len(metadata_json) > MAX_METADATA_BYTES:
             raise _UnfitRow(
-                f"its metadata takes {len(written):,} bytes, the limit is {MAX_METADATA_BYTES:,}; "
-                "name fewer metadata_columns"
+                f"its metadata takes {len(metadata_json):,} bytes, the limit is "
+                f"{MAX_METADATA_BYTES:,}; name fewer metadata_columns"
             )
         # From here on the row is good: only now may it leave traces.
-        key = blake2b(data, digest_size=ID_BYTES, person=b"text").digest()
-        seen = self._texts.get(key, 0)
-        self._texts[key] = seen + 1
-        self.tally.repeated_texts += seen > 0
+        record_id = _text_hash(text_bytes)
+        times_seen = self._times_seen.get(record_id, 0)
+        self._times_seen[record_id] = times_seen + 1
+        self.tally.repeated_texts += times_seen > 0
         self.tally.cut_values += cut_values
         if too_long:
-            self.tally.cut += 1
-            self.tally.cut_rows += [row.number] if len(self.tally.cut_rows) < EXAMPLES_KEPT else []
-        if given is not None:
-            self._ids.add(given)
-            key = given
-        elif seen:
-            key = blake2b(b"%b\0%d" % (data, seen), digest_size=ID_BYTES, person=b"text").digest()
-        content = blake2b(data, digest_size=DIGEST_BYTES)
+            self.tally.add_cut(row.number)
+        if given_id is not None:
+            self._given_ids.add(given_id)
+            record_id = given_id
+        elif times_seen:
+            record_id = _text_hash(b"%b\0%d" % (text_bytes, times_seen))
+        content = blake2b(text_bytes, digest_size=DIGEST_BYTES)
         if vector is not None:
             content.update(b"\0" + vector.tobytes())
-        beside = blake2b(written, digest_size=DIGEST_BYTES)
-        return Record(key.hex(), text, content.hexdigest() + beside.hexdigest(), metadata, vector)
+        digest = content.hexdigest() + blake2b(metadata_json, digest_size=DIGEST_BYTES).hexdigest()
+        return Record(record_id.hex(), text, digest, metadata, vector)
 
     def _text(self, row: Row) -> str:
         parts = (_cell_text(row, name) for name in self._columns.text)
@@ -170,7 +183,7 @@ class RecordBuilder:
         if not given:
             raise _UnfitRow(f"id column {self._columns.id!r} is empty")
         key = blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
-        if key in self._ids:
+        if key in self._given_ids:
             raise _UnfitRow(
                 f"id {self._redact(given)[:80]!r} stands in an earlier row, which was kept"
             )
@@ -179,7 +192,7 @@ class RecordBuilder:
     def _metadata(self, row: Row) -> tuple[dict[str, Scalar], int]:
         """The values by column, and how many strings were cut."""
         metadata: dict[str, Scalar] = {}
-        cut = 0
+        cut_values = 0
         for name, kind in self._columns.metadata.items():
             value = row.values.get(name)
             parsed: Scalar = None
@@ -193,11 +206,12 @@ class RecordBuilder:
                     self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
             if isinstance(parsed, str) and len(parsed) > MAX_VALUE_CHARS:
                 parsed = parsed[:MAX_VALUE_CHARS]
-                cut += 1
+                cut_values += 1
             metadata[name] = parsed
-        return metadata, cut
+        return metadata, cut_values
 
     def _vector(self, row: Row) -> Floats | None:
+        """The vector that comes with the row, at unit length; None where none do."""
         if self._vectors is not None:
             place = self.tally.read - 1
             if place >= len(self._vectors):
@@ -214,6 +228,10 @@ class RecordBuilder:
             raise _UnfitRow(f"its vector has {len(vector)} numbers, those before have {self._dim}")
         self._dim = len(vector)
         return vector
+
+
+def _text_hash(text: bytes) -> bytes:
+    return blake2b(text, digest_size=ID_BYTES, person=b"text").digest()
 
 
 def _cell_text(row: Row, name: str) -> str:

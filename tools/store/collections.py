@@ -1,5 +1,7 @@
 """The collections: one per dataset, and the catalogue that says which is whose."""
 
+import re
+import time
 from typing import TYPE_CHECKING
 
 from corpuscope.tools.core.schema import DatasetCard
@@ -10,8 +12,8 @@ if TYPE_CHECKING:
 CATALOGUE = "corpuscope_datasets"
 PREFIX = "corpuscope_"
 
-# Milvus counts the bytes of a VARCHAR.
-TEXT_BYTES = 65_535
+MAX_TEXT_BYTES = 65_535
+"""Milvus' limit on a string, in bytes of UTF-8."""
 
 FLAT = "FLAT"
 """The index type in Milvus Lite: exact, and no slower there than the others."""
@@ -22,13 +24,24 @@ more, smaller parts being searched exactly. Not chosen by size, because a collec
 its records come, and grows; and Zilliz Cloud has no other."""
 
 
+def new_collection_name(dataset: str) -> str:
+    """A name that no collection of the dataset had before: the fits and runs of an older one must
+    not be taken for those of the new one."""
+    return f"{PREFIX}{dataset}__{time.time_ns()}"
+
+
+def is_collection_of(dataset: str, collection: str) -> bool:
+    """Whether this is the name of a collection of the dataset, the present one or an older one."""
+    return re.fullmatch(rf"{PREFIX}{re.escape(dataset)}__\d+", collection) is not None
+
+
 def create_catalogue(client: "MilvusClient", index_type: str) -> None:
     """Make the catalogue: a row per dataset."""
     from pymilvus import DataType
 
     schema = client.create_schema(description="The datasets of corpuscope")
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
-    schema.add_field("card", DataType.VARCHAR, max_length=TEXT_BYTES)
+    schema.add_field("card", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # Milvus wants one in each collection
     index = client.prepare_index_params()
     index.add_index("vector", index_type=index_type, metric_type="COSINE")
@@ -45,7 +58,7 @@ def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field("digest", DataType.VARCHAR, max_length=64)
     schema.add_field(
-        "text", DataType.VARCHAR, max_length=TEXT_BYTES, enable_analyzer=card.full_text
+        "text", DataType.VARCHAR, max_length=MAX_TEXT_BYTES, enable_analyzer=card.full_text
     )
     schema.add_field("metadata", DataType.JSON)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=card.dim)

@@ -23,9 +23,9 @@ from corpuscope.tools.store.collections import (
     AUTOINDEX,
     CATALOGUE,
     FLAT,
-    PREFIX,
     create_catalogue,
     create_collection,
+    is_collection_of,
 )
 from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import Where, expression, ids_expression
@@ -134,13 +134,12 @@ class Store:
     def drop(self, card: DatasetCard) -> None:
         """Forget the dataset: its catalogue row first, then its records."""
         self.connection.call("delete", CATALOGUE, ids=[card.name])
-        self.drop_strays(card.name, keep="")
+        self.drop_collections_of(card.name, keep="")
 
-    def drop_strays(self, name: str, keep: str) -> None:
-        """Drop the collections that a killed ingest of the dataset left behind, but for `keep`."""
-        stray = re.compile(re.escape(PREFIX + name) + r"__\d+")
+    def drop_collections_of(self, dataset: str, keep: str) -> None:
+        """Drop the collections of a dataset but for `keep`: what killed ingests left behind."""
         for collection in self.connection.call("list_collections"):
-            if stray.fullmatch(collection) and collection != keep:
+            if is_collection_of(dataset, collection) and collection != keep:
                 self.connection.call("drop_collection", collection)
 
     # Records
