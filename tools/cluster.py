@@ -139,7 +139,7 @@ def cluster(
     card = workspace.store.card(dataset)
     chosen = _Chosen(card, None)
     if where:
-        fitting = workspace.store.matching(card, where)
+        fitting = workspace.store.matching_ids(card, where)
         chosen = _Chosen(card, fitting, json.dumps(where, ensure_ascii=False, sort_keys=True))
     return _find(workspace, watch, chosen, parameters, focus)
 

@@ -11,7 +11,7 @@ from milvus_lite.db import MilvusLite
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 from pymilvus.grpc_gen import common_pb2, milvus_pb2
 
-from corpuscope.tools.store.lite_scan import KNOWN, Servicer
+from corpuscope.tools.store.lite_scan import KNOWN_VERSIONS, ScanServicer
 
 NAME = "texts"
 DIM = 4
@@ -67,7 +67,7 @@ def asked(filter_: str, limit: int, fields: list[str], **parameters: str) -> Any
 
 
 def test_the_installed_milvus_lite_is_one_whose_insides_are_known() -> None:
-    assert __version__.startswith(KNOWN)
+    assert __version__.startswith(KNOWN_VERSIONS)
 
 
 @pytest.mark.parametrize("fields", [["id", "text", "vector"], ["id"], ["metadata"]])
@@ -85,7 +85,7 @@ def test_the_installed_milvus_lite_is_one_whose_insides_are_known() -> None:
 def test_a_page_is_what_milvus_lite_itself_answers(
     database: Any, filter_: str, fields: list[str]
 ) -> None:
-    ours, theirs = Servicer(database), MilvusServicer(database)
+    ours, theirs = ScanServicer(database), MilvusServicer(database)
     request = asked(filter_, 12, fields)
     page, expected = ours.Query(request, None), theirs.Query(request, None)
     assert list(page.fields_data) == list(expected.fields_data)
@@ -93,7 +93,7 @@ def test_a_page_is_what_milvus_lite_itself_answers(
 
 
 def test_pages_end_with_all_live_rows_given_once(database: Any) -> None:
-    servicer = Servicer(database)
+    servicer = ScanServicer(database)
     texts: dict[str, str] = {}
     filter_ = ""
     while True:
@@ -111,7 +111,7 @@ def test_pages_end_with_all_live_rows_given_once(database: Any) -> None:
 
 
 def test_a_write_between_two_pages_is_seen(database: Any) -> None:
-    servicer = Servicer(database)
+    servicer = ScanServicer(database)
     servicer.Query(asked("", 7, ["id"]), None)
     collection = database.get_collection(NAME)
     collection.upsert([{**rows(range(1), "late")[0], "id": "fff"}])
@@ -127,7 +127,7 @@ def test_a_collection_that_is_not_loaded_is_refused_as_ever(database: Any) -> No
     collection.release()
     try:
         request = asked("", 7, ["id"])
-        refused = Servicer(database).Query(request, None)
+        refused = ScanServicer(database).Query(request, None)
         assert refused.status == MilvusServicer(database).Query(request, None).status
         assert refused.status.code != 0
     finally:

@@ -12,7 +12,7 @@ from corpuscope.tools.core.errors import BadInput, NotFound, Unavailable
 from corpuscope.tools.core.ids import check_dataset_name
 from corpuscope.tools.core.schema import DatasetCard, Record
 from corpuscope.tools.store.connection import MilvusLocation
-from corpuscope.tools.store.scan import FIRST_ROWS, PAGE_BYTES
+from corpuscope.tools.store.scan import FIRST_PAGE_ROWS, PAGE_BYTES
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.reading import read_corpus
 
@@ -111,10 +111,10 @@ def test_pages_bring_only_what_was_asked_for(store: Store, filled: DatasetCard) 
 def test_long_texts_are_read_in_smaller_pages(store: Store) -> None:
     long = card("long", full_text=False)
     store.create(long)
-    store.upsert(long, records(FIRST_ROWS + 700, text="{:05} " + "é" * 30_000))
+    store.upsert(long, records(FIRST_PAGE_ROWS + 700, text="{:05} " + "é" * 30_000))
     sizes = [len(page.ids) for page in store.pages(long, fields=["text"])]
-    assert sizes[0] == FIRST_ROWS
-    assert sum(sizes) == FIRST_ROWS + 700
+    assert sizes[0] == FIRST_PAGE_ROWS
+    assert sum(sizes) == FIRST_PAGE_ROWS + 700
     assert max(sizes[1:]) * 60_000 < PAGE_BYTES * 1.1
     store.drop(long)
 
@@ -168,24 +168,24 @@ def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
 
 
 def test_filters_choose_by_number_text_and_list(store: Store, filled: DatasetCard) -> None:
-    assert len(store.matching(filled, {"n": {"lt": 3}})) == 3
-    assert len(store.matching(filled, {"kind": 'a"b\n'})) == 2_500
-    assert len(store.matching(filled, {"n": [1, 2, 99_999]})) == 2
+    assert len(store.matching_ids(filled, {"n": {"lt": 3}})) == 3
+    assert len(store.matching_ids(filled, {"kind": 'a"b\n'})) == 2_500
+    assert len(store.matching_ids(filled, {"n": [1, 2, 99_999]})) == 2
 
 
 def test_the_nearest_record_is_the_one_with_that_vector(store: Store, filled: DatasetCard) -> None:
     wanted = records(2_500)[41]
     assert wanted.vector is not None
-    hits = store.nearest(filled, wanted.vector, 3)
+    hits = store.search_vectors(filled, wanted.vector, 3)
     assert hits[0].record.id == wanted.id
     assert hits[0].score == pytest.approx(1, abs=1e-4)
     assert hits[0].score >= hits[1].score >= hits[2].score
-    inside = store.nearest(filled, wanted.vector, 5, {"n": {"gt": 41, "lt": 44}})
+    inside = store.search_vectors(filled, wanted.vector, 5, {"n": {"gt": 41, "lt": 44}})
     assert {hit.record.metadata["n"] for hit in inside} == {42, 43}
 
 
 def test_words_find_the_records_that_share_them(store: Store, filled: DatasetCard) -> None:
-    best = store.matching_words(filled, "number 17", 2)[0]
+    best = store.search_words(filled, "number 17", 2)[0]
     assert best.record.text == "tea number 17"
     assert best.score > 0
 

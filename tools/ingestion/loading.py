@@ -270,9 +270,9 @@ def _start_dataset(
         return card, fitted.embedder, fitted.note
     note = "They came with the file."
     if spec == COLUMN:
-        finds_words = workspace.store.finds_words()
-        card = replace(card, full_text=finds_words)
-        means = "matches words" if finds_words else "cannot be used on this old Milvus server"
+        has_full_text = workspace.store.has_full_text()
+        card = replace(card, full_text=has_full_text)
+        means = "matches words" if has_full_text else "cannot be used on this old Milvus server"
         note += f" No model is named for them, so `search` {means}."
     else:
         embedder = open_embedder(spec, workspace.embedders.options, folder)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
 CATALOGUE = "corpuscope_datasets"
-PREFIX = "corpuscope_"
+COLLECTION_PREFIX = "corpuscope_"
 
 MAX_TEXT_BYTES = 65_535
 """Milvus' limit on a string, in bytes of UTF-8."""
@@ -27,12 +27,12 @@ its records come, and grows; and Zilliz Cloud has no other."""
 def new_collection_name(dataset: str) -> str:
     """A name that no collection of the dataset had before: the fits and runs of an older one must
     not be taken for those of the new one."""
-    return f"{PREFIX}{dataset}__{time.time_ns()}"
+    return f"{COLLECTION_PREFIX}{dataset}__{time.time_ns()}"
 
 
 def is_collection_of(dataset: str, collection: str) -> bool:
     """Whether this is the name of a collection of the dataset, the present one or an older one."""
-    return re.fullmatch(rf"{PREFIX}{re.escape(dataset)}__\d+", collection) is not None
+    return re.fullmatch(rf"{COLLECTION_PREFIX}{re.escape(dataset)}__\d+", collection) is not None
 
 
 def create_catalogue(client: "MilvusClient", index_type: str) -> None:

@@ -25,18 +25,18 @@ from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc, schema_pb2
 
-KNOWN = "3.2."
+KNOWN_VERSIONS = "3.2."
 """The versions of Milvus Lite whose insides this module was written for."""
 
 # The cursor that pymilvus puts before the filter of a scan, and our own scan before that.
 CURSOR = re.compile(r'id > "([^"\\]*)"(?: and \((.*)\))?', re.DOTALL)
 
-TYPES = {DataType.VARCHAR: 21, DataType.JSON: 23, DataType.FLOAT_VECTOR: 101}
+WIRE_TYPES = {DataType.VARCHAR: 21, DataType.JSON: 23, DataType.FLOAT_VECTOR: 101}
 """What the columns of a dataset are, and the numbers that Milvus has for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ordered:
+class OrderedRows:
     """The live rows of a collection that fit a filter, in the order of their ids.
 
     Of n rows: `ids`; `table` (n,), which of `tables` each is in; `row` (n,), where in it.
@@ -74,30 +74,34 @@ class Ordered:
         return [(place, self.tables[number], row[place]) for place, number in places]
 
 
-class Servicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no types
+class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no types
     """Milvus Lite's service, with pages of its own."""
 
     def __init__(self, database: Any) -> None:
         super().__init__(database)
-        self._latest: Ordered | None = None
+        self._latest: OrderedRows | None = None
 
     def Query(self, request: Any, context: Any) -> Any:
         """Answer a page of a scan; what is none, or cannot be had this way, as ever."""
         asked = {pair.key: pair.value for pair in request.query_params}
-        if __version__.startswith(KNOWN) and "iterator" in asked and not request.partition_names:
+        if (
+            __version__.startswith(KNOWN_VERSIONS)
+            and "iterator" in asked
+            and not request.partition_names
+        ):
             try:
                 collection = self._get_collection(request, context)
-                if _plain(collection, request.output_fields):
+                if _can_page(collection, request.output_fields):
                     return self._page(collection, request, int(asked["limit"]))
             except MilvusLiteError:
                 pass  # It says the same below, in its own words.
         return super().Query(request, context)
 
     def _page(self, collection: Any, request: Any, limit: int) -> Any:
-        after, chosen = _cursor(request.expr)
+        after, chosen = _split_cursor(request.expr)
         ordered = self._latest
-        if ordered is None or ordered.state != _state(collection, chosen):
-            ordered = self._latest = _order(collection, chosen)
+        if ordered is None or ordered.state != _collection_state(collection, chosen):
+            ordered = self._latest = _order_rows(collection, chosen)
         start = bisect_right(ordered.ids, after)
         part = slice(start, start + limit)
         if start == len(ordered.ids):
@@ -118,19 +122,19 @@ class Servicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no type
 
 def add_servicer(server: Any, database: Any) -> None:
     """Let a gRPC server serve a Milvus Lite database."""
-    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(Servicer(database), server)
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(ScanServicer(database), server)
 
 
-def _plain(collection: Any, names: Sequence[str]) -> bool:
+def _can_page(collection: Any, names: Sequence[str]) -> bool:
     """Whether the columns are of the kinds that a dataset has, and none is ever empty."""
     kinds = {column.name: column for column in collection.schema.fields}
     return collection.pk_field == "id" and all(
-        name in kinds and kinds[name].dtype in TYPES and not kinds[name].nullable
+        name in kinds and kinds[name].dtype in WIRE_TYPES and not kinds[name].nullable
         for name in ("id", *names)
     )
 
 
-def _cursor(filter_: str) -> tuple[str, str]:
+def _split_cursor(filter_: str) -> tuple[str, str]:
     """The id after which the page begins, and the rest of the filter."""
     after = ""
     while cursor := CURSOR.fullmatch(filter_):
@@ -138,7 +142,7 @@ def _cursor(filter_: str) -> tuple[str, str]:
     return after, filter_
 
 
-def _state(collection: Any, chosen: str) -> tuple[Any, ...]:
+def _collection_state(collection: Any, chosen: str) -> tuple[Any, ...]:
     """Changes with every write that a reader can see."""
     memory = collection._memtable
     return (
@@ -150,12 +154,12 @@ def _state(collection: Any, chosen: str) -> tuple[Any, ...]:
     )
 
 
-def _order(collection: Any, chosen: str) -> Ordered:
+def _order_rows(collection: Any, chosen: str) -> OrderedRows:
     """Find the live rows as Milvus Lite's own query does: the newest of each id, not deleted."""
     collection._require_loaded()
     fits = collection._compile_filter(chosen) if chosen else None
     plan = collection._indexed_filter_plan(fits)
-    state = _state(collection, chosen)
+    state = _collection_state(collection, chosen)
     segments, deleted = collection._read_snapshot()
     segments = [segment for segment in segments if segment.num_rows]
     memory = collection._memtable
@@ -175,7 +179,7 @@ def _order(collection: Any, chosen: str) -> Ordered:
     )
     places = sorted(np.flatnonzero(live).tolist(), key=all_ids.__getitem__)
     sizes = [one.num_rows for one in tables]
-    return Ordered(
+    return OrderedRows(
         state=state,
         ids=[all_ids[place] for place in places],
         table=np.repeat(np.arange(len(tables)), sizes)[places],
@@ -184,13 +188,13 @@ def _order(collection: Any, chosen: str) -> Ordered:
     )
 
 
-def _field_data(ordered: Ordered, column: Any, part: slice) -> Any:
-    data = schema_pb2.FieldData(field_name=column.name, type=TYPES[column.dtype])
+def _field_data(ordered: OrderedRows, column: Any, part: slice) -> Any:
+    data = schema_pb2.FieldData(field_name=column.name, type=WIRE_TYPES[column.dtype])
     if column.dtype == DataType.FLOAT_VECTOR:
         data.vectors.dim = int(column.dim)
         raw = ordered.vectors(column.name, part)
         # The numbers as they are on the wire: one by one they would take ten times as long.
-        data.vectors.float_vector.MergeFromString(_packed(raw))
+        data.vectors.float_vector.MergeFromString(_packed_field(raw))
     elif column.dtype == DataType.JSON:
         data.scalars.json_data.data.extend(
             text.encode() for text in ordered.texts(column.name, part)
@@ -200,7 +204,7 @@ def _field_data(ordered: Ordered, column: Any, part: slice) -> Any:
     return data
 
 
-def _packed(raw: bytes) -> bytes:
+def _packed_field(raw: bytes) -> bytes:
     """A message whose field 1 is these packed numbers, in the wire format of protobuf."""
     length, size = bytearray(), len(raw)
     while size > 127:

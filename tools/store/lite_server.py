@@ -30,7 +30,7 @@ TAKEOVER_SECONDS = 30.0
 POLL_SECONDS = 0.05
 STOP_GRACE_SECONDS = 2
 # The system's limit on the path of a Unix socket; TMPDIR may be long.
-LONGEST_SOCKET = 100
+MAX_SOCKET_PATH = 100
 # Milvus Lite reads in Python threads: more of them than this only wait for one another.
 SERVER_THREADS = 10
 MESSAGE_BYTES = 256 * 1024 * 1024
@@ -170,7 +170,7 @@ def _serve(home: Path) -> int:
 def _listen(server: "object", private: Path) -> str:
     add_port = server.add_insecure_port  # type: ignore[attr-defined]  # grpc has no types
     address = f"unix:{private / 'milvus'}"
-    if hasattr(socket, "AF_UNIX") and os.name == "posix" and len(address) < LONGEST_SOCKET:
+    if hasattr(socket, "AF_UNIX") and os.name == "posix" and len(address) < MAX_SOCKET_PATH:
         add_port(address)
         return address
     return f"http://127.0.0.1:{add_port('127.0.0.1:0')}"

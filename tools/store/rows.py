@@ -10,7 +10,7 @@ BATCH_ROWS = 1_000
 BATCH_BYTES = 8 * 1024 * 1024
 
 
-def batches(records: Sequence[Record]) -> Iterator[list[dict[str, Any]]]:
+def row_batches(records: Sequence[Record]) -> Iterator[list[dict[str, Any]]]:
     """The rows of the records, so many at a time as Milvus takes."""
     batch: list[dict[str, Any]] = []
     size = 0
@@ -33,6 +33,6 @@ def batches(records: Sequence[Record]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def record_of(row: dict[str, Any]) -> Record:
+def record_from_row(row: dict[str, Any]) -> Record:
     """A row, without its vector, as a record."""
     return Record(row["id"], row["text"], row["digest"], dict(row["metadata"] or {}))

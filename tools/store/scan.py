@@ -13,14 +13,14 @@ from corpuscope.tools.core.schema import DatasetCard, Floats
 from corpuscope.tools.store.connection import Connection
 
 # Ids are hashes, so the first page, a small one, is a sample that tells how long the rows are.
-FIRST_ROWS = 1_000
+FIRST_PAGE_ROWS = 1_000
 # pymilvus takes no more rows at a time.
-MOST_ROWS = 16_384
+MAX_PAGE_ROWS = 16_384
 # A third of what a Milvus server gives in one answer, since the sample only tells the average.
 PAGE_BYTES = 32 * 1024 * 1024
 
-Field: TypeAlias = Literal["text", "vector"]
-Rows: TypeAlias = list[dict[str, Any]]
+PageField: TypeAlias = Literal["text", "vector"]
+RawRows: TypeAlias = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +36,11 @@ class Page:
     vectors: Floats
 
 
-def pages(
-    connection: Connection, card: DatasetCard, fields: Collection[Field], chosen: str
+def scan_pages(
+    connection: Connection, card: DatasetCard, fields: Collection[PageField], chosen: str
 ) -> Iterator[Page]:
     """The pages of the records that fit the Milvus expression `chosen` (all: "")."""
-    for rows in scan(connection, card, ["id", *fields], chosen):
+    for rows in scan_rows(connection, card, ["id", *fields], chosen):
         vectors = np.empty((len(rows) if "vector" in fields else 0, card.dim), np.float32)
         if "vector" in fields:
             np.stack([row["vector"] for row in rows], out=vectors)
@@ -48,9 +48,9 @@ def pages(
         yield Page([row["id"] for row in rows], texts, vectors)
 
 
-def scan(
+def scan_rows(
     connection: Connection, card: DatasetCard, fields: Sequence[str], chosen: str
-) -> Iterator[Rows]:
+) -> Iterator[RawRows]:
     """The rows that fit `chosen` in the order of their ids, with these fields; vectors are arrays.
 
     Raises:
@@ -58,28 +58,28 @@ def scan(
         NotFound: The dataset was deleted meanwhile.
         RuntimeError: Milvus repeated a row.
     """
-    with _read(connection, card, fields, (chosen, FIRST_ROWS)) as iterator:
+    with _open_iterator(connection, card, fields, (chosen, FIRST_PAGE_ROWS)) as iterator:
         rows = iterator.next()
         if not rows:
             return
-        last = _checked(rows, "", card)
+        last = _sort_and_check(rows, "", card)
         yield rows
     # A server may give less than was asked for before the end, so only no rows are the end.
-    rows_at_a_time = max(1, min(MOST_ROWS, PAGE_BYTES // _row_bytes(rows)))
+    rows_at_a_time = max(1, min(MAX_PAGE_ROWS, PAGE_BYTES // _row_bytes(rows)))
     chosen = f'id > "{last}"' + (f" and ({chosen})" if chosen else "")
     with (
-        _read(connection, card, fields, (chosen, rows_at_a_time)) as iterator,
+        _open_iterator(connection, card, fields, (chosen, rows_at_a_time)) as iterator,
         ThreadPoolExecutor(1, "corpuscope-reads-ahead") as reader,
     ):
         coming = reader.submit(iterator.next)
         while rows := coming.result():
             coming = reader.submit(iterator.next)
-            last = _checked(rows, last, card)
+            last = _sort_and_check(rows, last, card)
             yield rows
 
 
 @contextmanager
-def _read(
+def _open_iterator(
     connection: Connection, card: DatasetCard, fields: Sequence[str], asked: tuple[str, int]
 ) -> Iterator[Any]:
     """pymilvus' iterator over the rows that fit, so many at a time; its errors in our words."""
@@ -102,7 +102,7 @@ def _read(
         iterator.close()
 
 
-def _checked(rows: Rows, last: str, card: DatasetCard) -> str:
+def _sort_and_check(rows: RawRows, last: str, card: DatasetCard) -> str:
     """Put rows in the order of their ids; the last id, when all are new and after `last`."""
     rows.sort(key=lambda row: str(row["id"]))
     ids = [last, *(str(row["id"]) for row in rows)]
@@ -112,7 +112,7 @@ def _checked(rows: Rows, last: str, card: DatasetCard) -> str:
     return ids[-1]
 
 
-def _row_bytes(rows: Rows) -> int:
+def _row_bytes(rows: RawRows) -> int:
     """The mean length of a row on the wire."""
     total = 0
     for row in rows:

@@ -28,16 +28,16 @@ from corpuscope.tools.store.collections import (
     is_collection_of,
 )
 from corpuscope.tools.store.connection import Connection, MilvusLocation
-from corpuscope.tools.store.filters import Where, expression, ids_expression
+from corpuscope.tools.store.filters import Where, filter_expression, ids_expression
 from corpuscope.tools.store.locks import catalogue_lock
-from corpuscope.tools.store.neighbour_search import MOST_HITS
-from corpuscope.tools.store.rows import BATCH_ROWS, batches, record_of
-from corpuscope.tools.store.scan import Field, Page
+from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.rows import BATCH_ROWS, record_from_row, row_batches
+from corpuscope.tools.store.scan import Page, PageField
 
-CARD_BYTES = 60_000
+MAX_CARD_BYTES = 60_000
 # Beyond this, reading everything once is faster than looking ids up: each look-up costs Milvus
 # Lite a pass over the collection.
-FETCHED_BY_ID = 4_000
+MAX_FETCHED_BY_ID = 4_000
 
 FULL_TEXT_SINCE = (2, 5)
 
@@ -80,7 +80,7 @@ class Store:
         if not self.connection.call("has_collection", CATALOGUE):
             return []
         rows = self.connection.call(
-            "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MOST_HITS
+            "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MAX_HITS
         )
         cards = [from_json(DatasetCard, row["card"]) for row in rows]
         return sorted(cards, key=lambda card: card.name)
@@ -105,7 +105,7 @@ class Store:
                 return card
         raise NotFound(f"No dataset '{name[:60]}'. Datasets: {names}.")
 
-    def finds_words(self) -> bool:
+    def has_full_text(self) -> bool:
         """Whether this Milvus has full-text search (BM25): Milvus Lite and servers from 2.5 on."""
         if self.location.is_lite:
             return True
@@ -120,7 +120,7 @@ class Store:
     def save_card(self, card: DatasetCard) -> None:
         """Write the card into the catalogue: from now on it is the dataset's."""
         written = to_json(card)
-        if len(written.encode()) > CARD_BYTES:
+        if len(written.encode()) > MAX_CARD_BYTES:
             raise BadInput(
                 f"{len(card.metadata_columns)} metadata columns are too many to describe; "
                 "name those you need with `metadata_columns`."
@@ -151,7 +151,7 @@ class Store:
 
     def upsert(self, card: DatasetCard, records: Sequence[Record]) -> None:
         """Write records by id; the same twice changes nothing. Every record needs its vector."""
-        for rows in batches(records):
+        for rows in row_batches(records):
             self.connection.call("upsert", card.collection, rows)
 
     def digests(self, card: DatasetCard) -> dict[str, str]:
@@ -162,34 +162,36 @@ class Store:
     def fetch(self, card: DatasetCard, ids: Sequence[str]) -> dict[str, Record]:
         """Records by id, without vectors; ids that are not there are left out."""
         fields = ["id", "digest", "text", "metadata"]
-        if len(ids) > FETCHED_BY_ID:
+        if len(ids) > MAX_FETCHED_BY_ID:
             wanted = set(ids)
             pages = self.scan(card, fields)
-            return {r["id"]: record_of(r) for rows in pages for r in rows if r["id"] in wanted}
+            return {
+                r["id"]: record_from_row(r) for rows in pages for r in rows if r["id"] in wanted
+            }
         found: dict[str, Record] = {}
         for start in range(0, len(ids), BATCH_ROWS):
             chosen = ids_expression(list(ids[start : start + BATCH_ROWS]))
             rows = self.connection.call(
                 "query", card.collection, filter=chosen, output_fields=fields, limit=BATCH_ROWS
             )
-            found |= {row["id"]: record_of(row) for row in rows}
+            found |= {row["id"]: record_from_row(row) for row in rows}
         return found
 
-    def matching(self, card: DatasetCard, where: Where) -> set[str]:
+    def matching_ids(self, card: DatasetCard, where: Where) -> set[str]:
         """The ids of the records that fit a filter."""
-        chosen = expression(where, card.metadata_columns)
+        chosen = filter_expression(where, card.metadata_columns)
         return {row["id"] for rows in self.scan(card, ["id"], chosen) for row in rows}
 
     def scan(
         self, card: DatasetCard, fields: Sequence[str], chosen: str = ""
     ) -> Iterator[list[dict[str, Any]]]:
         """All records in the order of their ids, in batches of rows with these fields."""
-        return scan.scan(self.connection, card, fields, chosen)
+        return scan.scan_rows(self.connection, card, fields, chosen)
 
     def pages(
         self,
         card: DatasetCard,
-        fields: Collection[Field] = ("text", "vector"),
+        fields: Collection[PageField] = ("text", "vector"),
         chosen: str = "",
     ) -> Iterator[Page]:
         """All records, or those that fit a Milvus expression, in the order of their ids.
@@ -203,7 +205,7 @@ class Store:
         """
         there = 0 if chosen else self.count(card)
         seen = 0
-        for page in scan.pages(self.connection, card, fields, chosen):
+        for page in scan.scan_pages(self.connection, card, fields, chosen):
             seen += len(page.ids)
             yield page
         if seen < there:
@@ -211,13 +213,13 @@ class Store:
 
     # Searches
 
-    def nearest(
+    def search_vectors(
         self, card: DatasetCard, vector: Floats, limit: int, where: Where | None = None
     ) -> list[Hit]:
         """The records whose vectors are nearest to `vector` (dim,), by cosine."""
         return self._search(card, "vector", vector, (limit, where))
 
-    def matching_words(
+    def search_words(
         self, card: DatasetCard, query: str, limit: int, where: Where | None = None
     ) -> list[Hit]:
         """The records that share words with `query`, by BM25; needs `card.full_text`."""
@@ -243,12 +245,12 @@ class Store:
             Unavailable: Milvus went away.
             NotFound: The dataset was deleted meanwhile.
         """
-        search = neighbour_search.Search(
+        search = neighbour_search.BatchedSearch(
             self.connection,
             card,
             neighbour_search.row_numbers(ids),
             vectors,
-            np.full((len(vectors), k), neighbour_search.NONE, np.int32),
+            np.full((len(vectors), k), neighbour_search.NO_NEIGHBOUR, np.int32),
             np.zeros((len(vectors), k), np.float32),
             exact=self.location.is_lite,
         )
@@ -263,19 +265,19 @@ class Store:
         bounds: tuple[int, Where | None],
     ) -> list[Hit]:
         limit, where = bounds
-        chosen = expression(where, card.metadata_columns)
+        chosen = filter_expression(where, card.metadata_columns)
         found = self.connection.call(
             "search",
             card.collection,
             [query],
             anns_field=field,
             filter=chosen,
-            limit=min(limit, MOST_HITS),
+            limit=min(limit, MAX_HITS),
             output_fields=["digest", "text", "metadata"],
         )
         # Milvus Lite gives BM25 as a negative distance, a server as the score itself.
         sized = abs if field == "words" else float
         return [
-            Hit(record_of({"id": hit["id"], **hit["entity"]}), sized(float(hit["distance"])))
+            Hit(record_from_row({"id": hit["id"], **hit["entity"]}), sized(float(hit["distance"])))
             for hit in found[0]
         ]
