@@ -1,4 +1,8 @@
-"""The collections: one per dataset, and the catalogue that says which is whose."""
+"""The collections: one per dataset, and the catalogue that says which is whose.
+
+In: Milvus' client and a dataset's card; out: a collection with its fields and indexes. Reads are
+`Strong`: a call sees every write that ended before it, by whichever process.
+"""
 
 import re
 import time
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
 
 CATALOGUE = "corpuscope_datasets"
 COLLECTION_PREFIX = "corpuscope_"
+"""Before the names of ours: the Milvus server may hold collections of others."""
 
 MAX_TEXT_BYTES = 65_535
 """Milvus' limit on a string, in bytes of UTF-8."""
@@ -36,7 +41,7 @@ def is_collection_of(dataset: str, collection: str) -> bool:
 
 
 def create_catalogue(client: "MilvusClient", index_type: str) -> None:
-    """Make the catalogue: a row per dataset."""
+    """Make the catalogue: a row per dataset, its name as `id` and its card as JSON."""
     from pymilvus import DataType
 
     schema = client.create_schema(description="The datasets of corpuscope")
@@ -51,7 +56,11 @@ def create_catalogue(client: "MilvusClient", index_type: str) -> None:
 
 
 def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str) -> None:
-    """Make the collection of a dataset's records."""
+    """Make the collection of a dataset's records: a row per record.
+
+    `vector` is searched by cosine; where the card says `full_text`, Milvus keeps a BM25 index of
+    the texts in `words`.
+    """
     from pymilvus import DataType, Function, FunctionType
 
     schema = client.create_schema(description=f"corpuscope: {card.embedding}")

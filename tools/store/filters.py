@@ -1,8 +1,11 @@
-"""Metadata filters: from what a client says to a Milvus expression, with nothing pasted.
+"""Metadata filters as Milvus expressions.
 
 A filter is an object from column to condition: a value (equals), a list of values (one of), or an
 object of comparisons: `{"venue": "BBC", "score": {"gte": 3, "lt": 5}, "kind": ["a", "b"]}`.
 All conditions hold together. Dates are ISO 8601 strings and compare as such.
+
+Columns and comparisons must be known ones, and values are written as escaped literals of the
+column's type: nothing that a client says becomes part of the expression as it is.
 """
 
 import math
@@ -24,9 +27,10 @@ VALID_COMPARISONS = (*COMPARISONS, IN)
 ESCAPES = str.maketrans(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": None}
 )
+"""Without them a value with a quote could end its literal, and the rest of it be an expression."""
 
-# A longer list makes an expression that Milvus parses slowly; nobody types one.
 MAX_LIST = 200
+"""A longer list makes an expression that Milvus parses slowly; nobody types one."""
 
 
 def filter_expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
@@ -60,11 +64,11 @@ def filter_expression(where: Where | None, columns: Mapping[str, ColumnType]) ->
             if isinstance(value, list) != (name == IN):
                 raise BadInput(f"'{name}' for column '{column}' takes {_expected(name)}.")
             values = value if isinstance(value, list) else [value]
-            fitting = [_typed_value(column, columns[column], one) for one in values]
+            typed = [_typed_value(column, columns[column], value) for value in values]
             if name == IN:
-                parts.append(_any_of(field, column, fitting))
+                parts.append(_any_of(field, column, typed))
             else:
-                parts.append(f"{field} {COMPARISONS[name]} {_literal(fitting[0])}")
+                parts.append(f"{field} {COMPARISONS[name]} {_literal(typed[0])}")
     return " and ".join(parts)
 
 
@@ -92,6 +96,7 @@ def _any_of(field: str, column: str, values: list[Scalar]) -> str:
 
 
 def _literal(value: Scalar) -> str:
+    """A value as Milvus writes it; BadInput for null and for numbers that are not finite."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -106,4 +111,4 @@ def _literal(value: Scalar) -> str:
 
 def ids_expression(ids: list[str]) -> str:
     """The Milvus expression for records with one of these ids (our own hexadecimal ids)."""
-    return "id in [" + ", ".join(_literal(i) for i in ids) + "]"
+    return "id in [" + ", ".join(map(_literal, ids)) + "]"

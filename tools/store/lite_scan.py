@@ -39,11 +39,12 @@ WIRE_TYPES = {DataType.VARCHAR: 21, DataType.JSON: 23, DataType.FLOAT_VECTOR: 10
 class OrderedRows:
     """The live rows of a collection that fit a filter, in the order of their ids.
 
-    Of n rows: `ids`; `table` (n,), which of `tables` each is in; `row` (n,), where in it.
+    Of n rows: `ids`; `table` (n,), which of the Arrow `tables` each is in; `row` (n,), where in it.
     """
 
     state: tuple[Any, ...]
-    """The collection's at that time, and the filter: while they are the same, so is this."""
+    """That of the collection when they were ordered, with the filter: while it is the same, so are
+    they."""
     ids: list[str]
     table: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -54,8 +55,8 @@ class OrderedRows:
         values = np.empty(len(self.table[part]), object)
         for place, table, row in self._by_table(part):
             values[place] = table.column(name).take(row).to_pylist()
-        found: list[str] = values.tolist()
-        return found
+        texts: list[str] = values.tolist()
+        return texts
 
     def vectors(self, name: str, part: slice) -> bytes:
         """A column of vectors, of some of the rows: float32, one after the other."""
@@ -69,6 +70,7 @@ class OrderedRows:
         return b"" if values is None else values.tobytes()
 
     def _by_table(self, part: slice) -> list[tuple[NDArray[np.int64], Any, NDArray[np.int64]]]:
+        """For each table that the part is in: the places in the part, the table, the rows in it."""
         table, row = self.table[part], self.row[part]
         places = [(np.flatnonzero(table == number), number) for number in np.unique(table)]
         return [(place, self.tables[number], row[place]) for place, number in places]
@@ -82,26 +84,26 @@ class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no 
         self._latest: OrderedRows | None = None
 
     def Query(self, request: Any, context: Any) -> Any:
-        """Answer a page of a scan; what is none, or cannot be had this way, as ever."""
-        asked = {pair.key: pair.value for pair in request.query_params}
+        """Answer a page of a scan from the ordered rows, any other query as Milvus Lite does."""
+        parameters = {pair.key: pair.value for pair in request.query_params}
         if (
             __version__.startswith(KNOWN_VERSIONS)
-            and "iterator" in asked
+            and "iterator" in parameters
             and not request.partition_names
         ):
             try:
                 collection = self._get_collection(request, context)
                 if _can_page(collection, request.output_fields):
-                    return self._page(collection, request, int(asked["limit"]))
+                    return self._page(collection, request, int(parameters["limit"]))
             except MilvusLiteError:
-                pass  # It says the same below, in its own words.
+                pass  # The call below answers it, as an error of Milvus Lite's own.
         return super().Query(request, context)
 
     def _page(self, collection: Any, request: Any, limit: int) -> Any:
-        after, chosen = _split_cursor(request.expr)
+        after, expression = _split_cursor(request.expr)
         ordered = self._latest
-        if ordered is None or ordered.state != _collection_state(collection, chosen):
-            ordered = self._latest = _order_rows(collection, chosen)
+        if ordered is None or ordered.state != _collection_state(collection, expression):
+            ordered = self._latest = _order_rows(collection, expression)
         start = bisect_right(ordered.ids, after)
         part = slice(start, start + limit)
         if start == len(ordered.ids):
@@ -134,19 +136,19 @@ def _can_page(collection: Any, names: Sequence[str]) -> bool:
     )
 
 
-def _split_cursor(filter_: str) -> tuple[str, str]:
+def _split_cursor(expression: str) -> tuple[str, str]:
     """The id after which the page begins, and the rest of the filter."""
     after = ""
-    while cursor := CURSOR.fullmatch(filter_):
-        after, filter_ = max(after, cursor[1]), cursor[2] or ""
-    return after, filter_
+    while cursor := CURSOR.fullmatch(expression):
+        after, expression = max(after, cursor[1]), cursor[2] or ""
+    return after, expression
 
 
-def _collection_state(collection: Any, chosen: str) -> tuple[Any, ...]:
-    """Changes with every write that a reader can see."""
+def _collection_state(collection: Any, expression: str) -> tuple[Any, ...]:
+    """What is another with every write that a reader can see, and with another filter."""
     memory = collection._memtable
     return (
-        chosen,
+        expression,
         collection._segments_snapshot(),
         memory,
         memory.num_physical_rows(),
@@ -154,22 +156,23 @@ def _collection_state(collection: Any, chosen: str) -> tuple[Any, ...]:
     )
 
 
-def _order_rows(collection: Any, chosen: str) -> OrderedRows:
+def _order_rows(collection: Any, expression: str) -> OrderedRows:
     """Find the live rows as Milvus Lite's own query does: the newest of each id, not deleted."""
     collection._require_loaded()
-    fits = collection._compile_filter(chosen) if chosen else None
-    plan = collection._indexed_filter_plan(fits)
-    state = _collection_state(collection, chosen)
+    compiled = collection._compile_filter(expression) if expression else None
+    plan = collection._indexed_filter_plan(compiled)
+    # Before the snapshot: a write in between makes the state old, never the rows.
+    state = _collection_state(collection, expression)
     segments, deleted = collection._read_snapshot()
     segments = [segment for segment in segments if segment.num_rows]
     memory = collection._memtable
     ids, seqs, _, _, table = memory.to_search_snapshot(vector_field=None, include_table=True)
     tables = [*(segment.table for segment in segments), table]
-    all_ids = [id_ for segment in segments for id_ in segment.pks] + ids
+    all_ids = [record for segment in segments for record in segment.pks] + ids
     mask = None
-    if fits is not None:
-        masks = [evaluate_segment_filter(segment, fits, plan) for segment in segments]
-        mask = np.concatenate([*masks, evaluate_mask(fits, table)])
+    if compiled is not None:
+        masks = [evaluate_segment_filter(segment, compiled, plan) for segment in segments]
+        mask = np.concatenate([*masks, evaluate_mask(compiled, table)])
     live = build_valid_mask(
         all_ids,
         np.concatenate([*(segment.seqs for segment in segments), seqs]),
@@ -178,17 +181,18 @@ def _order_rows(collection: Any, chosen: str) -> OrderedRows:
         memtable=memory,
     )
     places = sorted(np.flatnonzero(live).tolist(), key=all_ids.__getitem__)
-    sizes = [one.num_rows for one in tables]
+    sizes = [rows.num_rows for rows in tables]
     return OrderedRows(
         state=state,
         ids=[all_ids[place] for place in places],
         table=np.repeat(np.arange(len(tables)), sizes)[places],
         row=np.concatenate([np.arange(size) for size in sizes])[places],
-        tables=[one.combine_chunks() for one in tables],
+        tables=[rows.combine_chunks() for rows in tables],
     )
 
 
 def _field_data(ordered: OrderedRows, column: Any, part: slice) -> Any:
+    """A column of a page as a message of Milvus' protocol."""
     data = schema_pb2.FieldData(field_name=column.name, type=WIRE_TYPES[column.dtype])
     if column.dtype == DataType.FLOAT_VECTOR:
         data.vectors.dim = int(column.dim)
