@@ -203,9 +203,9 @@ def test_a_wrong_vector_is_a_bad_row_with_the_reason(value: object, reason: str)
     rows = [Row(1, {"text": "a", "v": [1, 2]}), Row(2, {"text": "b", "v": value})]
     records, tally = make(rows, VECTORS)
     assert [record.text for record in records] == ["a"]
-    ((number, said),) = tally.bad_rows
+    ((number, actual),) = tally.bad_rows
     assert number == 2
-    assert reason in said
+    assert reason in actual
 
 
 def test_a_row_that_was_bad_leaves_no_trace_in_the_ids() -> None:

@@ -1,3 +1,5 @@
+"""Metadata filters as Milvus expressions."""
+
 import pytest
 
 from corpuscope.tools.core.errors import BadInput
@@ -43,7 +45,7 @@ def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "message"),
     [
         ({"city": "Rome"}, "No metadata column 'city'.* Columns: venue, stars"),
         ({"stars": {"above": 3}}, "Unknown comparison 'above'.* Valid: eq, ne, gt"),
@@ -56,8 +58,8 @@ def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
         ({"stars": None}, "Cannot filter 'stars' by null"),
     ],
 )
-def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, said: str) -> None:  # type: ignore[type-arg]
-    with pytest.raises(BadInput, match=said):
+def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, message: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(BadInput, match=message):
         filter_expression(where, COLUMNS)
 
 

@@ -56,13 +56,13 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     opened.close()
 
 
-def asked(filter_: str, limit: int, fields: list[str], **parameters: str) -> Any:
-    given = {"iterator": "True", "limit": str(limit)} | parameters
+def page_request(filter_: str, limit: int, fields: list[str], **parameters: str) -> Any:
+    query = {"iterator": "True", "limit": str(limit)} | parameters
     return milvus_pb2.QueryRequest(
         collection_name=NAME,
         expr=filter_,
         output_fields=fields,
-        query_params=[common_pb2.KeyValuePair(key=k, value=v) for k, v in given.items()],
+        query_params=[common_pb2.KeyValuePair(key=k, value=v) for k, v in query.items()],
     )
 
 
@@ -86,7 +86,7 @@ def test_a_page_is_what_milvus_lite_itself_answers(
     database: Any, filter_: str, fields: list[str]
 ) -> None:
     ours, theirs = ScanServicer(database), MilvusServicer(database)
-    request = asked(filter_, 12, fields)
+    request = page_request(filter_, 12, fields)
     page, expected = ours.Query(request, None), theirs.Query(request, None)
     assert list(page.fields_data) == list(expected.fields_data)
     assert page.status == expected.status
@@ -97,7 +97,7 @@ def test_pages_end_with_all_live_rows_given_once(database: Any) -> None:
     texts: dict[str, str] = {}
     filter_ = ""
     while True:
-        page = servicer.Query(asked(filter_, 7, ["id", "text"]), None)
+        page = servicer.Query(page_request(filter_, 7, ["id", "text"]), None)
         columns = {
             column.field_name: column.scalars.string_data.data for column in page.fields_data
         }
@@ -112,13 +112,13 @@ def test_pages_end_with_all_live_rows_given_once(database: Any) -> None:
 
 def test_a_write_between_two_pages_is_seen(database: Any) -> None:
     servicer = ScanServicer(database)
-    servicer.Query(asked("", 7, ["id"]), None)
+    servicer.Query(page_request("", 7, ["id"]), None)
     collection = database.get_collection(NAME)
     collection.upsert([{**rows(range(1), "late")[0], "id": "fff"}])
-    page = servicer.Query(asked('id > "ffe"', 7, ["id"]), None)
+    page = servicer.Query(page_request('id > "ffe"', 7, ["id"]), None)
     assert list(page.fields_data[0].scalars.string_data.data) == ["fff"]
     collection.delete(["fff"])
-    page = servicer.Query(asked('id > "ffe"', 7, ["id"]), None)
+    page = servicer.Query(page_request('id > "ffe"', 7, ["id"]), None)
     assert list(page.fields_data[0].scalars.string_data.data) == []
 
 
@@ -126,9 +126,9 @@ def test_a_collection_that_is_not_loaded_is_refused_as_ever(database: Any) -> No
     collection = database.get_collection(NAME)
     collection.release()
     try:
-        request = asked("", 7, ["id"])
-        refused = ScanServicer(database).Query(request, None)
-        assert refused.status == MilvusServicer(database).Query(request, None).status
-        assert refused.status.code != 0
+        request = page_request("", 7, ["id"])
+        answer = ScanServicer(database).Query(request, None)
+        assert answer.status == MilvusServicer(database).Query(request, None).status
+        assert answer.status.code != 0
     finally:
         collection.load()

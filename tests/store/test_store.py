@@ -1,3 +1,5 @@
+"""Datasets and records, written to and read from Milvus Lite."""
+
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,8 +10,7 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.clustering.graph import neighbour_graph
-from corpuscope.tools.core.errors import BadInput, NotFound, Unavailable
-from corpuscope.tools.core.ids import check_dataset_name
+from corpuscope.tools.core.errors import NotFound, Unavailable
 from corpuscope.tools.core.schema import DatasetCard, Record
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.scan import FIRST_PAGE_ROWS, PAGE_BYTES
@@ -67,9 +68,9 @@ def test_what_was_written_is_read_back(store: Store, filled: DatasetCard) -> Non
     written = records(2_500)
     assert store.count(filled) == 2_500
     assert store.card("filled") == filled
-    found = store.fetch(filled, [written[7].id, "f" * 32])
-    assert list(found) == [written[7].id]
-    assert found[written[7].id].metadata == {"n": 7, "kind": 'a"b\n'}
+    fetched = store.fetch(filled, [written[7].id, "f" * 32])
+    assert list(fetched) == [written[7].id]
+    assert fetched[written[7].id].metadata == {"n": 7, "kind": 'a"b\n'}
     assert store.digests(filled)[written[9].id] == "d9"
 
 
@@ -92,20 +93,22 @@ def test_pages_bring_ids_texts_and_vectors_as_they_were_written(
     written = records(2_500)
     pages = list(store.pages(filled))
     assert len(pages) > 1
-    assert [record for page in pages for record in page.ids] == [one.id for one in written]
-    assert [text for page in pages for text in page.texts] == [one.text for one in written]
+    assert [record_id for page in pages for record_id in page.ids] == [
+        record.id for record in written
+    ]
+    assert [text for page in pages for text in page.texts] == [record.text for record in written]
     vectors = np.concatenate([page.vectors for page in pages])
     assert vectors.dtype == np.float32
-    expected = [one.vector for one in written if one.vector is not None]
+    expected = [record.vector for record in written if record.vector is not None]
     np.testing.assert_array_equal(vectors, np.stack(expected))
 
 
 def test_pages_bring_only_what_was_asked_for(store: Store, filled: DatasetCard) -> None:
-    chosen = 'metadata["n"] >= 10 and metadata["n"] < 13 or metadata["n"] == 2000'
-    (page,) = store.pages(filled, fields=["text"], chosen=chosen)
+    expression = 'metadata["n"] >= 10 and metadata["n"] < 13 or metadata["n"] == 2000'
+    (page,) = store.pages(filled, fields=["text"], expression=expression)
     assert page.texts == [f"tea number {n}" for n in (10, 11, 12, 2000)]
     assert page.vectors.shape == (0, DIM)
-    assert list(store.pages(filled, chosen='metadata["n"] < 0')) == []
+    assert list(store.pages(filled, expression='metadata["n"] < 0')) == []
 
 
 def test_long_texts_are_read_in_smaller_pages(store: Store) -> None:
@@ -131,14 +134,14 @@ def test_a_scan_that_nobody_reads_to_the_end_leaves_no_thread(
 
 def test_the_neighbours_are_those_of_the_exact_graph(store: Store, filled: DatasetCard) -> None:
     written = records(2_500)
-    vectors = np.stack([one.vector for one in written if one.vector is not None])
-    told: list[float] = []
+    vectors = np.stack([record.vector for record in written if record.vector is not None])
+    fractions: list[float] = []
     rows, cosines = store.neighbours(
         filled,
-        [one.id for one in written],
+        [record.id for record in written],
         vectors,
         12,
-        lambda fraction, _: told.append(fraction),
+        lambda fraction, _: fractions.append(fraction),
     )
     graph = neighbour_graph(vectors, k=12)
     np.testing.assert_allclose(cosines, graph.similarities, atol=1e-5)
@@ -146,8 +149,8 @@ def test_the_neighbours_are_those_of_the_exact_graph(store: Store, filled: Datas
     same = rows == graph.indices
     assert same.mean() > 0.999, "all but ties"
     np.testing.assert_allclose(cosines[~same], graph.similarities[~same], atol=1e-5)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
 
 
 def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
@@ -156,8 +159,8 @@ def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
     others = records(8)
     copies = [replace(others[0], id=f"{100 + n:032x}") for n in range(60)]
     store.upsert(copied, [*others, *copies])
-    ids = [one.id for one in others]
-    vectors = np.stack([one.vector for one in others if one.vector is not None])
+    ids = [record.id for record in others]
+    vectors = np.stack([record.vector for record in others if record.vector is not None])
     rows, cosines = store.neighbours(copied, ids, vectors, 10)
     np.testing.assert_array_equal(np.sort(rows[:, :8], axis=1), np.tile(np.arange(8), (8, 1)))
     np.testing.assert_array_equal(rows[:, 8:], -1)
@@ -245,13 +248,3 @@ def test_a_second_process_reads_while_the_first_runs_and_takes_over_after(
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="does not answer at http://127.0.0.1:9.*MILVUS_URI"):
         Store(MilvusLocation(tmp_path, "http://127.0.0.1:9")).cards()
-
-
-@pytest.mark.parametrize(
-    ("name", "fitting"),
-    [("News 2024", "news_2024"), ("2024", "d_2024"), ("../etc", "etc"), ("x" * 60, "x" * 40)],
-)
-def test_a_name_that_does_not_fit_is_answered_with_one_that_does(name: str, fitting: str) -> None:
-    with pytest.raises(BadInput, match=f"For example: '{fitting}'"):
-        check_dataset_name(name)
-    assert check_dataset_name(fitting) == fitting
