@@ -1,4 +1,4 @@
-"""The tool `delete-dataset`."""
+"""The tool `delete-dataset`: a dataset, its runs and descriptions are deleted, once confirmed."""
 
 from typing import Annotated
 

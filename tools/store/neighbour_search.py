@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from corpuscope.tools.core.schema import DatasetCard, Floats, Ints, Report
 from corpuscope.tools.store.connection import Connection
 
-NO_NEIGHBOUR = -1
+EMPTY_PLACE = -1
 """Stands in the rows where there are fewer neighbours than places."""
 
 MAX_HITS = 16_384

@@ -267,7 +267,7 @@ class Store:
             card,
             neighbour_search.row_numbers(ids),
             vectors,
-            np.full((len(vectors), k), neighbour_search.NO_NEIGHBOUR, np.int32),
+            np.full((len(vectors), k), neighbour_search.EMPTY_PLACE, np.int32),
             np.zeros((len(vectors), k), np.float32),
             exact=self.location.is_lite,
         )
