@@ -13,7 +13,7 @@ from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.loading import (
     IngestOutcome,
     IngestRequest,
-    load_records,
+    ingest_records,
     with_vector_file,
 )
 from corpuscope.tools.ingestion.records import RowTally
@@ -165,7 +165,7 @@ def ingest(
     request = with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         try:
-            outcome = load_records(workspace, watch, name, request, anew=mode == "replace")
+            outcome = ingest_records(workspace, watch, name, request, anew=mode == "replace")
         except BadInput as error:
             # The message quotes the file, and what it quotes may be personal data.
             raise type(error)(workspace.redact(str(error))) from error

@@ -127,7 +127,7 @@ def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequ
     return replace(request, vector_column=None, vectors=vectors)
 
 
-def load_records(
+def ingest_records(
     workspace: Workspace, watch: Watch, name: str, request: IngestRequest, *, anew: bool
 ) -> IngestOutcome:
     """Read the source into the dataset `name`, in the order of writes that the module explains.
