@@ -27,8 +27,8 @@ def main() -> None:
         write(out, f"store {chosen.store}", store.end_to_end(chosen.data, chosen.store))
     if chosen.describe:
         for name in chosen.sets or labelled(chosen.data):
-            found = description_report.in_words(chosen.data, name, chosen.model)
-            write(out, f"describe {name}", found)
+            text = description_report.in_words(chosen.data, name, chosen.model)
+            write(out, f"describe {name}", text)
     special = chosen.steps or chosen.store or chosen.million or chosen.describe
     keys = ["ours"] if special else chosen.methods
     if chosen.million:
@@ -37,8 +37,8 @@ def main() -> None:
         warm_methods([METHODS[key] for key in keys])
     if chosen.steps:
         for name in wanted:
-            found = compare.in_steps(sets.read(chosen.data, name), chosen.rounds)
-            write(out, f"steps {name}", found)
+            text = compare.in_steps(sets.read(chosen.data, name), chosen.rounds)
+            write(out, f"steps {name}", text)
     if chosen.million:
         write(out, "million", compare.million(chosen.million_rows))
     if not special:
@@ -51,11 +51,11 @@ def _compare(chosen: argparse.Namespace, wanted: list[str]) -> None:
     for name in wanted:
         data = sets.read(chosen.data, name)
         if chosen.rounds:
-            found = compare.compared(data, methods, chosen.rounds)
-            write(chosen.out, f"compare {name}", found)
+            text = compare.compared(data, methods, chosen.rounds)
+            write(chosen.out, f"compare {name}", text)
         if chosen.seeds > 1 and seeded and data.labels is not None:
-            found = compare.steadiness(data, seeded, chosen.seeds)
-            write(chosen.out, f"steadiness {name}", found)
+            text = compare.steadiness(data, seeded, chosen.seeds)
+            write(chosen.out, f"steadiness {name}", text)
 
 
 def _parser() -> argparse.ArgumentParser:

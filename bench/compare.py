@@ -64,8 +64,11 @@ def compared(data: LabelledSet, methods: Mapping[str, Method], rounds: int) -> s
             labels, cost = measured(partial(methods[key].run, data.texts, data.vectors, number))
             outcomes[key].append(outcome(data, labels, cost))
             print(f"{data.name}, round {number + 1}, {key}: {outcomes[key][-1]}", flush=True)
-    rows = [row(methods[key].name, found) for key, found in outcomes.items()]
-    seconds = {key: median(one.cost.seconds for one in found) for key, found in outcomes.items()}
+    rows = [row(methods[key].name, of_method) for key, of_method in outcomes.items()]
+    seconds = {
+        key: median(result.cost.seconds for result in of_method)
+        for key, of_method in outcomes.items()
+    }
     pairs = {
         name: (seconds[mine], seconds[theirs])
         for name, (mine, theirs) in RATIOS.items()
@@ -78,15 +81,15 @@ def compared(data: LabelledSet, methods: Mapping[str, Method], rounds: int) -> s
 
 def row(name: str, outcomes: Sequence[Outcome]) -> list[str]:
     """A method's row: the medians of its rounds."""
-    amis = [one.ami for one in outcomes if one.ami is not None]
-    aris = [one.ari for one in outcomes if one.ari is not None]
+    amis = [result.ami for result in outcomes if result.ami is not None]
+    aris = [result.ari for result in outcomes if result.ari is not None]
     return [
         name,
-        spread([one.cost.seconds for one in outcomes]),
-        f"{median(one.cost.added for one in outcomes):,.0f}",
-        f"{median(one.cost.peak for one in outcomes):,.0f}",
-        f"{median(one.clusters for one in outcomes):.0f}",
-        f"{median(one.coverage for one in outcomes):.2f}",
+        spread([result.cost.seconds for result in outcomes]),
+        f"{median(result.cost.added for result in outcomes):,.0f}",
+        f"{median(result.cost.peak for result in outcomes):,.0f}",
+        f"{median(result.clusters for result in outcomes):.0f}",
+        f"{median(result.coverage for result in outcomes):.2f}",
         f"{median(amis):.3f}" if amis else NOT_THERE,
         f"{median(aris):.3f}" if aris else NOT_THERE,
     ]
@@ -121,7 +124,7 @@ def in_steps(data: LabelledSet, rounds: int) -> str:
     """What each step of corpuscope takes."""
     runs: list[list[Step]] = []
     for number in range(rounds):
-        _found, steps = find_in_steps(data.texts, data.vectors, 0, words=True)
+        _result, steps = find_in_steps(data.texts, data.vectors, 0, words=True)
         runs.append(steps)
         print(f"{data.name}, round {number + 1}, steps", flush=True)
     return section(f"{data.name}: the steps of corpuscope", step_table(runs))
@@ -145,15 +148,15 @@ def million(rows: int) -> str:
     """Made vectors in number: corpuscope step by step, and EVoC."""
     data, cost = measured(lambda: mixture(rows))
     print(f"made {rows:,} vectors: {cost}", flush=True)
-    found, steps = find_in_steps(data.texts, data.vectors, 0, words=False)
+    result, steps = find_in_steps(data.texts, data.vectors, 0, words=False)
     *clustering, drawing = steps
     before = steps[0].cost.peak - steps[0].cost.added
-    labels, parts = found.labels, len(found.corpus.texts)
-    del found  # a tool that runs alone would not have it in memory
+    labels, parts = result.labels, len(result.corpus.texts)
+    del result  # a tool that runs alone would not have it in memory
     costs = [_summed(clustering, before), _summed(steps, before)]
     table = [
-        row(name, [outcome(data, labels, one)])
-        for name, one in zip(("corpuscope", "corpuscope with its map"), costs, strict=True)
+        row(name, [outcome(data, labels, total)])
+        for name, total in zip(("corpuscope", "corpuscope with its map"), costs, strict=True)
     ]
     print(f"corpuscope: {costs}; the map {drawing.cost}", flush=True)
     theirs, cost = measured(lambda: evoc(data.texts, data.vectors, 0))

@@ -104,8 +104,8 @@ def prepare(workspace: Workspace, folder: Path, name: str, model: Path) -> Groun
 def by_keywords(ground: Ground) -> Account:
     """The descriptions that need no model; where their titles are alike, keyphrases are added."""
     first = {
-        id: prove_description(ground.judge, describe_with_keywords(pack.evidence), pack)
-        for id, pack in ground.packs.items()
+        cluster: prove_description(ground.judge, describe_with_keywords(pack.evidence), pack)
+        for cluster, pack in ground.packs.items()
     }
     final = dict(first)
     nowhere = EndpointOptions(base_url=None, api_key="")
@@ -117,7 +117,7 @@ def by_keywords(ground: Ground) -> Account:
 
 def _titles(first: dict[str, Description], final: dict[str, Description]) -> KnownTitles:
     """The titles as they were written, and where those that change are put."""
-    return KnownTitles(dict(first), lambda id: None, _keeping(final))
+    return KnownTitles(dict(first), lambda cluster: None, _keeping(final))
 
 
 def by_model(ground: Ground, writer: LlmOptions) -> Account:
@@ -135,14 +135,14 @@ def by_model(ground: Ground, writer: LlmOptions) -> Account:
         if not first:
             raise SystemExit(f"{writer.model} described nothing: {outcome.failures[0][1]}")
         final = dict(first)
-        named = [ground.packs[id] for id in first]
+        named = [ground.packs[cluster] for cluster in first]
         tell_apart(writing, named, _titles(first, final))
         used, seconds = writing.asker.usage, time.perf_counter() - begun
     print(f"{writer.model}: {used}, {seconds:.1f} s, failed: {outcome.failures}", flush=True)
     with _writing(ground, writer) as sorter:
-        told = dict(final)
+        unsorted = dict(final)
         outcome = describe_many(
-            lambda pack: verify_description(sorter, told[pack.evidence.cluster], pack),
+            lambda pack: verify_description(sorter, unsorted[pack.evidence.cluster], pack),
             named,
             writer.endpoint.concurrency,
             no_report,
@@ -170,28 +170,30 @@ def _true_labels(
     if not label_of:
         return {}
     corpus = load_dataset(workspace, selection.card).corpus
-    text_of = {id: corpus.texts[at] for id, at in zip(corpus.ids, corpus.copies_of, strict=True)}
+    text_of = {
+        record: corpus.texts[at] for record, at in zip(corpus.ids, corpus.copies_of, strict=True)
+    }
     members = workspace.runs.members(selection.run)
-    labels = [label_of[text_of[id].strip()] for id in members.ids]
-    found = {}
+    labels = [label_of[text_of[record].strip()] for record in members.ids]
+    true_labels = {}
     for node in selection.standing_in(selection.run.recommended):
         rows = cluster_rows(selection.run, members, node.id)
         [(label, _count)] = Counter(labels[row] for row in rows).most_common(1)
-        found[node.id] = label
-    return found
+        true_labels[node.id] = label
+    return true_labels
 
 
 @contextmanager
 def _writing(ground: Ground, writer: LlmOptions) -> Iterator[Writing]:
     """A model at work with nothing used yet, and no answers kept from before."""
     limits = Limits(max_tokens=writer.max_tokens)
-    wording = prompt_context(ground.workspace, ground.selection)
+    context = prompt_context(ground.workspace, ground.selection)
     with open_asker(writer.endpoint, writer.model, limits, None) as asker:
-        yield Writing(asker, writer.model, wording, ground.judge)
+        yield Writing(asker, writer.model, context, ground.judge)
 
 
-def _keeping(found: dict[str, Description]) -> Callable[[Description], None]:
+def _keeping(descriptions: dict[str, Description]) -> Callable[[Description], None]:
     def keep(description: Description) -> None:
-        found[description.cluster] = description
+        descriptions[description.cluster] = description
 
     return keep

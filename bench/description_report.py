@@ -129,17 +129,17 @@ def model_table(ground: Ground, accounts: Sequence[Account]) -> str:
         if not account.used.calls or ground.workspace.writer is None:
             continue
         cost = usage_cost(account.used, ground.workspace.writer)
-        found = [one.proof for one in account.final.values() if one.proof]
+        tried = [written.proof for written in account.final.values() if written.proof]
         rows.append(
             [
                 account.name,
                 f"{len(ground.packs) - len(account.first)}",
-                f"{sum(one.author != 'llm' for one in account.first.values())}",
+                f"{sum(written.author != 'llm' for written in account.first.values())}",
                 f"{cost.calls:,}",
                 f"{account.seconds:.1f}",
                 NOT_THERE if cost.price is None else f"{cost.price:.4f}",
-                _mean([one.precision for one in found]),
-                _mean([one.recall for one in found]),
+                _mean([proof.precision for proof in tried]),
+                _mean([proof.recall for proof in tried]),
                 f"{account.sorting.tokens / max(1, len(account.first)):,.0f}",
             ]
         )
@@ -153,9 +153,9 @@ def proofs(
     """The proof of each cluster's texts with its description, or with that of the cluster that
     `of` names for it."""
     return [
-        prove_description(ground.judge, written[of.get(id, id)], pack).proof
-        for id, pack in ground.packs.items()
-        if of.get(id, id) in written
+        prove_description(ground.judge, written[of.get(cluster, cluster)], pack).proof
+        for cluster, pack in ground.packs.items()
+        if of.get(cluster, cluster) in written
     ]
 
 
@@ -167,15 +167,17 @@ def nearest_others(packs: Mapping[str, DescriptionTask]) -> dict[str, str]:
     means = np.stack([pack.trial.centroid for pack in packs.values()])
     similar = means @ means.T
     np.fill_diagonal(similar, -np.inf)
-    return {id: ids[other] for id, other in zip(ids, similar.argmax(axis=1), strict=True)}
+    return {
+        cluster: ids[nearest] for cluster, nearest in zip(ids, similar.argmax(axis=1), strict=True)
+    }
 
 
 def alike(judge: Judge | None, written: Mapping[str, Description]) -> str:
     """How many pairs of the clusters, which stand in one layer, have nearly equal titles."""
-    titles = {id: one.title for id, one in written.items()}
+    titles = {cluster: description.title for cluster, description in written.items()}
     pairs = len(list(combinations(titles, 2)))
-    found = len(alike_pairs(titles, judge.embedder if judge else None))
-    return f"{found} of {pairs:,} ({found / max(1, pairs):.2%})"
+    count = len(alike_pairs(titles, judge.embedder if judge else None))
+    return f"{count} of {pairs:,} ({count / max(1, pairs):.2%})"
 
 
 def names_label(title: str, label: str) -> bool:
@@ -196,15 +198,15 @@ def are_names(labels: Mapping[str, str]) -> bool:
 
 def _proof_column(ground: Ground, account: Account, of: Mapping[str, str]) -> list[str]:
     """A writer's column; every cluster with its own description where `of` is empty."""
-    found = proofs(ground, account.final, of)
-    aucs = [proof.auc for proof in found if proof]
-    counted = Counter(proof_word(proof) for proof in found)
+    tried = proofs(ground, account.final, of)
+    aucs = [proof.auc for proof in tried if proof]
+    counted = Counter(proof_word(proof) for proof in tried)
     named = NOT_THERE
     if are_names(ground.labels):
         hits = [
-            names_label(account.final[of.get(id, id)].title, label)
-            for id, label in ground.labels.items()
-            if of.get(id, id) in account.final
+            names_label(account.final[of.get(cluster, cluster)].title, label)
+            for cluster, label in ground.labels.items()
+            if of.get(cluster, cluster) in account.final
         ]
         named = f"{mean(hits):.2f}" if hits else NOT_THERE
     return [

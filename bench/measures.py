@@ -101,4 +101,4 @@ def ari_noise_apart(truth: Ints, labels: Ints) -> float:
 
 def pairwise_ami(labellings: Sequence[Ints]) -> list[float]:
     """How alike labellings of the same records are: the AMI of each pair."""
-    return [ami(one, other) for one, other in combinations(labellings, 2)]
+    return [ami(first, second) for first, second in combinations(labellings, 2)]

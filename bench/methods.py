@@ -48,9 +48,9 @@ class Found:
 
     def draw(self, seed: int) -> Floats:
         """(n, 2): the map of the records."""
-        found = self.clustering
-        assert found.graph is not None  # None only for fewer texts than any set has
-        points = map_points(found.graph, self.corpus.vectors, found.start, seed=seed)
+        clustering = self.clustering
+        assert clustering.graph is not None  # None only for fewer texts than any set has
+        points = map_points(clustering.graph, self.corpus.vectors, clustering.start, seed=seed)
         return points[self.corpus.copies_of]
 
 
@@ -84,14 +84,14 @@ def find_in_steps(
         steps.append(Step(name, meter.stop()))
         name, meter = what, Meter()
 
-    found = find(texts, vectors, seed, lambda _fraction, message: begin(message))
+    result = find(texts, vectors, seed, lambda _fraction, message: begin(message))
     begin("laying out the map")
-    found.draw(seed)
+    result.draw(seed)
     if words:
         begin("keywords and exemplars")
-        run_nodes(found.corpus, found.clustering)
+        run_nodes(result.corpus, result.clustering)
     steps.append(Step(name, meter.stop()))
-    return found, steps
+    return result, steps
 
 
 def ours(texts: list[str], vectors: Floats, seed: int) -> Ints:
@@ -101,9 +101,9 @@ def ours(texts: list[str], vectors: Floats, seed: int) -> Ints:
 
 def ours_with_map(texts: list[str], vectors: Floats, seed: int) -> Ints:
     """corpuscope's clusters, with the map of them."""
-    found = find(texts, vectors, seed, no_report)
-    found.draw(seed)
-    return found.labels
+    result = find(texts, vectors, seed, no_report)
+    result.draw(seed)
+    return result.labels
 
 
 def bertopic(texts: list[str], vectors: Floats, _seed: int) -> Ints:
@@ -144,8 +144,8 @@ def tutorial(_texts: list[str], vectors: Floats, _seed: int) -> Ints:
     cosines, columns = index.search(vectors, min(TUTORIAL_NEIGHBOURS, count))
     rows = np.repeat(np.arange(count), columns.shape[1])
     lengths = np.sqrt(np.maximum(2.0 - 2.0 * cosines.ravel().astype(np.float64), 0.0))
-    other = rows != columns.ravel()
-    edges = (lengths[other], (rows[other], columns.ravel()[other]))
+    not_self = rows != columns.ravel()
+    edges = (lengths[not_self], (rows[not_self], columns.ravel()[not_self]))
     model = HDBSCAN(
         metric="precomputed", min_samples=TUTORIAL_SMALLEST, min_cluster_size=TUTORIAL_SMALLEST
     )

@@ -16,10 +16,10 @@ GONE = (FileNotFoundError, ProcessLookupError)
 def below(top: int) -> set[int]:
     """The process ids of all that descend from `top`."""
     parents = dict(_parents())
-    found: set[int] = set()
-    while more := {pid for pid, parent in parents.items() if parent in found | {top}} - found:
-        found |= more
-    return found
+    pids: set[int] = set()
+    while more := {pid for pid, parent in parents.items() if parent in pids | {top}} - pids:
+        pids |= more
+    return pids
 
 
 def resident(pid: int) -> float:

@@ -25,8 +25,8 @@ class LabelledSet:
 
 def names(folder: Path) -> list[str]:
     """The sets of a folder: each a NAME.parquet beside its vectors."""
-    found = sorted(file.stem for file in folder.glob("*.parquet"))
-    return [name for name in found if (folder / f"{name}{VECTORS}").exists()]
+    stems = sorted(file.stem for file in folder.glob("*.parquet"))
+    return [name for name in stems if (folder / f"{name}{VECTORS}").exists()]
 
 
 def read(folder: Path, name: str) -> LabelledSet:

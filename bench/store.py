@@ -50,10 +50,10 @@ class Memory:
 
     def taken(self) -> list[str]:
         """The peak of all processes together and of the largest worker, to begin anew."""
-        found = [f"{self.tree:,.0f}", f"{max(self.workers.values(), default=0.0):,.0f}"]
+        figures = [f"{self.tree:,.0f}", f"{max(self.workers.values(), default=0.0):,.0f}"]
         self.tree = 0.0
         self.workers.clear()
-        return found
+        return figures
 
 
 def end_to_end(folder: Path, name: str) -> str:
@@ -83,12 +83,12 @@ async def _end_to_end(folder: Path, name: str) -> str:
             await _finished(client, await _call(client, "ingest", {"dataset": name, **files}))
             note("`ingest` of parquet and vectors", begun)
             seconds = []
-            said = []
-            for what, other in CLUSTERINGS.items():
+            answers = []
+            for what, arguments in CLUSTERINGS.items():
                 begun = time.perf_counter()
-                answer = await _readable(client, {"dataset": name, **other})
+                answer = await _readable(client, {"dataset": name, **arguments})
                 seconds.append(note(f"{what}: clusters readable", begun))
-                said.append(f"> {answer['text'].splitlines()[0]}\n")
+                answers.append(f"> {answer['text'].splitlines()[0]}\n")
                 await _finished(client, answer)
                 note(f"{what}: map ready, from the call", begun)
     head = ["step, over stdio", "seconds", "peak of all processes, MB", "of the largest worker"]
@@ -96,15 +96,17 @@ async def _end_to_end(folder: Path, name: str) -> str:
         f"{name}: end to end, through the MCP client and Milvus Lite",
         markdown(head, rows),
         f"Second `cluster` / first, clusters readable: {seconds[1] / seconds[0]:.2f}.\n",
-        *said,
+        *answers,
     )
 
 
 def _server(folder: Path, home: Path) -> StdioServerParameters:
-    own = {key: value for key, value in os.environ.items() if not key.startswith("CORPUSCOPE_")}
-    own |= {"CORPUSCOPE_HOME": str(home), "CORPUSCOPE_ALLOWED_DIRS": str(folder)}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith("CORPUSCOPE_")
+    }
+    environment |= {"CORPUSCOPE_HOME": str(home), "CORPUSCOPE_ALLOWED_DIRS": str(folder)}
     return StdioServerParameters(
-        command=sys.executable, args=["-m", "corpuscope"], env=own, cwd=str(home)
+        command=sys.executable, args=["-m", "corpuscope"], env=environment, cwd=str(home)
     )
 
 

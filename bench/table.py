@@ -96,10 +96,10 @@ def section(title: str, *parts: str) -> str:
 def updated(document: str, sections: Mapping[str, str]) -> str:
     """The document with these sections, by key, new or in place of what they were before."""
     pieces = MARK.split(document)[1:]
-    kept = dict(zip(pieces[::2], pieces[1::2], strict=True)) | dict(sections)
-    keys = sorted(kept, key=lambda key: (ORDER.index(key.split()[0]), key))
+    sections_by_key = dict(zip(pieces[::2], pieces[1::2], strict=True)) | dict(sections)
+    keys = sorted(sections_by_key, key=lambda key: (ORDER.index(key.split()[0]), key))
     return "\n".join(
-        [PREFACE, *(f"<!-- section: {key} -->\n{kept[key].strip()}\n" for key in keys)]
+        [PREFACE, *(f"<!-- section: {key} -->\n{sections_by_key[key].strip()}\n" for key in keys)]
     )
 
 
@@ -130,6 +130,6 @@ def _versions() -> list[tuple[str, str]]:
 def _commit() -> str:
     """The commit that is checked out, and whether the tree has changes beyond it."""
     here = Path(__file__).parent
-    asked = ["git", "-C", str(here), "describe", "--always", "--dirty=, with changes"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "unknown"
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty=, with changes"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"

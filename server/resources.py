@@ -1,4 +1,8 @@
-"""Resources: a page in Markdown per dataset, run and cluster, `corpuscope://…`."""
+"""Resources: a page in Markdown per dataset, run and cluster, `corpuscope://…`.
+
+In: the names in the URI; out: the page. Each is read from the store and the runs when it is asked
+for, in a thread, with personal data redacted as in the results of the tools.
+"""
 
 from typing import Any
 
@@ -7,11 +11,17 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.adapter import Serving
-from corpuscope.tools.cluster_page import cluster_page
+from corpuscope.tools.clustering.stability import format_stability, stability_meanings
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import check_dataset_name
+from corpuscope.tools.core.schema import Run
+from corpuscope.tools.core.text import shorten
+from corpuscope.tools.describing.evidence import redact_evidence
+from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof
 from corpuscope.tools.list_clusters import list_clusters
-from corpuscope.tools.list_datasets import dataset_page
+from corpuscope.tools.list_datasets import dataset_summary
+from corpuscope.tools.workspace.selection import select
+from corpuscope.tools.workspace.workspace import Workspace
 
 DATASET = "corpuscope://dataset/{dataset}"
 RUN = "corpuscope://dataset/{dataset}/run/{run}"
@@ -20,31 +30,93 @@ CLUSTER = "corpuscope://dataset/{dataset}/run/{run}/cluster/{cluster}"
 # A page is read by a person or taken into a chat: the largest clusters are enough.
 CLUSTERS_ON_A_PAGE = 50
 
+EXAMPLE_CHARACTERS = 400
+"""The most of one example on the page of a cluster."""
+
 
 async def read_dataset(dataset: str, ctx: Context[Serving, Any]) -> str:
     """The card of a dataset: how it was made, its columns, its runs."""
-    return await _page(ctx, lambda held: dataset_page(held.workspace, check_dataset_name(dataset)))
+    return await _page(
+        ctx, lambda serving: dataset_page(serving.workspace, check_dataset_name(dataset))
+    )
 
 
 async def read_run(dataset: str, run: str, ctx: Context[Serving, Any]) -> str:
     """The overview of a run: its layers and its largest clusters."""
     return await _page(
         ctx,
-        lambda held: list_clusters(
-            held.workspace, dataset=dataset, run=run, limit=CLUSTERS_ON_A_PAGE
+        lambda serving: list_clusters(
+            serving.workspace, dataset=dataset, run=run, limit=CLUSTERS_ON_A_PAGE
         ).as_text(),
     )
 
 
 async def read_cluster(dataset: str, run: str, cluster: str, ctx: Context[Serving, Any]) -> str:
     """The page of a cluster: its description, its keywords and texts that show it."""
-    return await _page(ctx, lambda held: cluster_page(held.workspace, dataset, run, cluster))
+    return await _page(ctx, lambda serving: cluster_page(serving.workspace, dataset, run, cluster))
 
 
 async def _page(ctx: Context[Serving, Any], work: Any) -> str:
-    held = ctx.request_context.lifespan_context
+    serving = ctx.request_context.lifespan_context
     try:
-        text: str = await anyio.to_thread.run_sync(lambda: work(held), abandon_on_cancel=True)
+        text: str = await anyio.to_thread.run_sync(lambda: work(serving), abandon_on_cancel=True)
     except BadInput as error:
         raise ResourceNotFoundError(str(error)) from error
     return text
+
+
+def dataset_page(workspace: Workspace, name: str) -> str:
+    """The card of a dataset in Markdown, with its runs.
+
+    Raises:
+        NotFound: No such dataset.
+    """
+    card = workspace.store.card(name)
+    runs = [workspace.runs.load(name, run) for run in workspace.runs.ids(name)]
+    lines = [f"# {name}", "", dataset_summary(workspace, card).as_text(), "", "## Runs", ""]
+    return "\n".join(lines + [f"- {_run_line(run)}" for run in runs])
+
+
+def _run_line(run: Run) -> str:
+    part = f", within {run.within}" if run.within else ""
+    if run.assigned_from:
+        part += f", {run.assigned:,} records assigned to the clusters of {run.assigned_from}"
+    layer = run.layers[run.recommended]
+    return f"{run.id} ({run.created}{part}): {layer.clusters} clusters, {run.records:,} records"
+
+
+def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> str:
+    """A cluster in Markdown: title, summary, proof and stability, and what shows it, which is the
+    evidence that its words were written from, or examples where nobody has written any.
+
+    Raises:
+        NotFound: No such dataset, run or cluster.
+    """
+    selection = select(workspace, dataset, run)
+    node = selection.node(cluster)
+    description = selection.descriptions.get(node.id)
+    lines = [f"# {node.id}: {selection.label(node)}", ""]
+    if description is not None:
+        lines += [" ".join(sentence.text for sentence in description.summary), ""]
+        lines += [f"Described by {description.author}; {format_proof(description.proof)}.", ""]
+        if description.misfits:
+            lines += [f"Does not fit: {description.misfits}", ""]
+        if description.proof:
+            lines += [PROOF_MEANING, ""]
+    if stability := workspace.runs.stability(selection.run):
+        score = stability.scores.get(node.id)
+        lines += [
+            f"Does it hold? {format_stability(score)}. {stability_meanings([score]) or ''}".strip(),
+            "",
+        ]
+    evidence = workspace.runs.evidence(selection.run, node.id)
+    if evidence is not None:
+        return "\n".join([*lines, redact_evidence(evidence, workspace.redact).as_text()])
+    lines.append(f"{node.size:,} records, {node.share:.1%} of all.")
+    lines.append(f"Keywords: {', '.join(node.keywords) or 'none'}")
+    records = workspace.store.fetch(selection.card, node.exemplars)
+    for record_id in node.exemplars:
+        if record_id in records:
+            text = shorten(workspace.redact(records[record_id].text), EXAMPLE_CHARACTERS)
+            lines.append(f"- {text} [{record_id}]")
+    return "\n".join(lines)

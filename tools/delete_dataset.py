@@ -1,4 +1,4 @@
-"""The tool `delete-dataset`."""
+"""The tool `delete-dataset`: a dataset, its runs and descriptions are deleted, once confirmed."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Result
-from corpuscope.tools.ingestion.loading import forget_strays
+from corpuscope.tools.ingestion.loading import drop_leftovers
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -46,5 +46,5 @@ def delete_dataset(
     with dataset_lock(workspace.home, card.name):
         workspace.store.drop(card)
         workspace.runs.remove(card.name)
-        forget_strays(workspace, card.name, None)
+        drop_leftovers(workspace, card.name, None)
     return Deleted(dataset=card.name, records=records, runs=runs)

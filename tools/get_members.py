@@ -98,7 +98,7 @@ def get_members(
     if noise_reason is not None:
         rows = _noise_of_kind(selection.run.id, members, rows, cluster, noise_reason)
     if where:
-        fitting = workspace.store.matching(selection.card, where)
+        fitting = workspace.store.matching_ids(selection.card, where)
         rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)
     rows = _ordered(members, rows, sort, seed)
     page = rows[offset : offset + limit]

@@ -2,22 +2,29 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import check_dataset_name
 from corpuscope.tools.core.schema import DatasetCard, Result, Run, Watch
-from corpuscope.tools.ingestion import loading
-from corpuscope.tools.ingestion.columns import Columns
-from corpuscope.tools.ingestion.records import Tally
+from corpuscope.tools.ingestion.columns import ColumnPlan
+from corpuscope.tools.ingestion.loading import (
+    IngestOutcome,
+    IngestRequest,
+    ingest_records,
+    with_vector_file,
+)
+from corpuscope.tools.ingestion.records import RowTally
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
 
-# Inline rows travel through the chat; more of them belong into a file.
-MOST_ROWS = 2_000
+MAX_INLINE_ROWS = 2_000
+"""Inline rows travel through the chat; more of them belong into a file."""
+
 EXAMPLES_SHOWN = 5
+"""Rows that the answer names for each kind of trouble."""
 
 ColumnNames = Annotated[
     list[str] | None, Field(description="Column names; left out: guessed, and the answer says so.")
@@ -49,10 +56,6 @@ class IngestResult(Result):
     in_no_run: int
     """Records that the newest run does not know; 0 where there is no run."""
     seconds: float
-
-    def with_faults(self, bad_examples: list[str], warnings: list[str]) -> Self:
-        """The result with other examples of bad rows, and other warnings."""
-        return self._with(bad_examples=bad_examples, warnings=warnings)
 
     def as_text(self) -> str:
         """What was read, what was not and why, and what comes next."""
@@ -105,7 +108,9 @@ def ingest(
     ] = None,
     rows: Annotated[
         list[dict[str, Any]] | None,
-        Field(max_length=MOST_ROWS, description="Rows instead of a file: objects of columns."),
+        Field(
+            max_length=MAX_INLINE_ROWS, description="Rows instead of a file: objects of columns."
+        ),
     ] = None,
     text_columns: ColumnNames = None,
     id_column: Annotated[
@@ -148,7 +153,7 @@ def ingest(
     name = check_dataset_name(dataset)
     if (path is None) == (rows is None):
         raise BadInput("Give either `path` (a file) or `rows` (a list of objects), and not both.")
-    request = loading.Request(
+    request = IngestRequest(
         source=rows if rows is not None else workspace.files.readable(str(path)),
         text_columns=text_columns,
         id_column=id_column,
@@ -157,18 +162,14 @@ def ingest(
         embedding=embedding,
         limit=limit,
     )
-    request = loading.with_vector_file(request, workspace)
+    request = with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         try:
-            loaded = loading.load(workspace, watch, name, request, anew=mode == "replace")
+            outcome = ingest_records(workspace, watch, name, request, anew=mode == "replace")
         except BadInput as error:
-            # What is wrong with a file is said with what stands in it.
+            # The message quotes the file, and what it quotes may be personal data.
             raise type(error)(workspace.redact(str(error))) from error
-    result = _result(loaded, _newest_run(workspace, loaded.card), time.monotonic() - begun)
-    return result.with_faults(
-        bad_examples=[workspace.redact(one) for one in result.bad_examples],
-        warnings=result.warnings + _vectors_beside(request),
-    )
+    return _result(workspace, request, outcome, begun)
 
 
 def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:
@@ -180,35 +181,39 @@ def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:
     return run if whole else None
 
 
-def _result(loaded: loading.Loaded, newest: Run | None, seconds: float) -> IngestResult:
-    tally = loaded.tally
+def _result(
+    workspace: Workspace, request: IngestRequest, outcome: IngestOutcome, begun: float
+) -> IngestResult:
+    tally = outcome.tally
+    newest = _newest_run(workspace, outcome.card)
     return IngestResult(
-        dataset=loaded.card.name,
-        records=loaded.count,
+        dataset=outcome.card.name,
+        records=outcome.count,
         rows_read=tally.read,
-        added=loaded.added,
-        updated=loaded.updated,
-        unchanged=loaded.unchanged,
+        added=outcome.added,
+        updated=outcome.updated,
+        unchanged=outcome.unchanged,
         empty=tally.empty,
         bad=tally.bad,
         bad_examples=[
-            f"row {number}: {reason}" for number, reason in tally.bad_rows[:EXAMPLES_SHOWN]
+            workspace.redact(f"row {number}: {reason}")
+            for number, reason in tally.bad_rows[:EXAMPLES_SHOWN]
         ],
         repeated_texts=tally.repeated_texts,
-        text_columns=list(loaded.columns.text),
-        id_column=loaded.columns.id,
-        metadata_columns=dict(loaded.columns.metadata),
-        embedding=loaded.card.embedding,
-        embedding_note=loaded.note,
-        warnings=_warnings(loaded.columns, tally),
+        text_columns=list(outcome.columns.text),
+        id_column=outcome.columns.id,
+        metadata_columns=dict(outcome.columns.metadata),
+        embedding=outcome.card.embedding,
+        embedding_note=outcome.note,
+        warnings=_warnings(outcome.columns, tally) + _vectors_beside(request),
         newest_run=newest.id if newest else None,
         # Nothing takes records out of a dataset: what the run does not count, it does not know.
-        in_no_run=max(0, loaded.count - newest.records) if newest else 0,
-        seconds=round(seconds, 2),
+        in_no_run=max(0, outcome.count - newest.records) if newest else 0,
+        seconds=round(time.monotonic() - begun, 2),
     )
 
 
-def _vectors_beside(request: loading.Request) -> list[str]:
+def _vectors_beside(request: IngestRequest) -> list[str]:
     """Whether vectors seem to lie beside the file and were not asked for."""
     if request.brings_vectors or not isinstance(request.source, Path):
         return []
@@ -221,7 +226,7 @@ def _vectors_beside(request: loading.Request) -> list[str]:
     ]
 
 
-def _warnings(columns: Columns, tally: Tally) -> list[str]:
+def _warnings(columns: ColumnPlan, tally: RowTally) -> list[str]:
     warnings = [columns.guessed] if columns.guessed else []
     if tally.cut:
         rows = ", ".join(map(str, tally.cut_rows[:EXAMPLES_SHOWN]))

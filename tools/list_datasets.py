@@ -1,6 +1,6 @@
-"""The tool `list-datasets`, and the page of one dataset."""
+"""The tool `list-datasets`: what datasets there are, with their newest run."""
 
-from corpuscope.tools.core.schema import DatasetCard, Result, Run
+from corpuscope.tools.core.schema import DatasetCard, Result
 from corpuscope.tools.workspace.workspace import Workspace
 
 
@@ -49,24 +49,14 @@ def list_datasets(workspace: Workspace) -> DatasetList:
 
     Start here to see what there is; then `cluster` or `list-clusters`.
     """
-    return DatasetList(datasets=[_summary(workspace, card) for card in workspace.store.cards()])
+    return DatasetList(
+        datasets=[dataset_summary(workspace, card) for card in workspace.store.cards()]
+    )
 
 
-def dataset_page(workspace: Workspace, name: str) -> str:
-    """The card of a dataset in Markdown, with its runs.
-
-    Raises:
-        NotFound: No such dataset.
-    """
-    card = workspace.store.card(name)
-    runs = [workspace.runs.load(name, run) for run in workspace.runs.ids(name)]
-    lines = [f"# {name}", "", _summary(workspace, card).as_text(), "", "## Runs", ""]
-    return "\n".join(lines + [f"- {_run_line(run)}" for run in runs])
-
-
-def _summary(workspace: Workspace, card: DatasetCard) -> DatasetSummary:
-    known = workspace.runs.ids(card.name)
-    newest = workspace.runs.load(card.name) if known else None
+def dataset_summary(workspace: Workspace, card: DatasetCard) -> DatasetSummary:
+    """What a dataset holds, counted now, and whether its newest run still fits it."""
+    newest = workspace.runs.load(card.name) if workspace.runs.ids(card.name) else None
     return DatasetSummary(
         name=card.name,
         records=workspace.store.count(card),
@@ -79,11 +69,3 @@ def _summary(workspace: Workspace, card: DatasetCard) -> DatasetSummary:
         stale=newest is not None
         and (newest.collection, newest.dataset_version) != (card.collection, card.version),
     )
-
-
-def _run_line(run: Run) -> str:
-    part = f", within {run.within}" if run.within else ""
-    if run.assigned_from:
-        part += f", {run.assigned:,} records assigned to the clusters of {run.assigned_from}"
-    layer = run.layers[run.recommended]
-    return f"{run.id} ({run.created}{part}): {layer.clusters} clusters, {run.records:,} records"

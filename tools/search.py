@@ -18,7 +18,7 @@ from corpuscope.tools.core.schema import (
 )
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.store.neighbour_search import MOST_HITS
+from corpuscope.tools.store.neighbour_search import MAX_HITS
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, WhereFilter, as_id
 from corpuscope.tools.workspace.selection import (
     Selection,
@@ -98,9 +98,9 @@ def search(
     while True:
         hits = _hits(workspace, card, query, wanted, where)
         fitting = [hit for hit in hits if inside is None or hit.record.id in inside]
-        if len(fitting) >= limit or len(hits) < wanted or wanted >= MOST_HITS:
+        if len(fitting) >= limit or len(hits) < wanted or wanted >= MAX_HITS:
             break
-        wanted = min(wanted * 8, MOST_HITS)
+        wanted = min(wanted * 8, MAX_HITS)
     places = {} if members is None else dict(zip(members.ids, members.paths, strict=True))
     themes = labels(selection.run, selection.descriptions) if selection else {}
     return SearchResult(
@@ -129,7 +129,7 @@ def _hits(
     workspace: Workspace, card: DatasetCard, query: str, limit: int, where: WhereFilter
 ) -> list[Hit]:
     if card.full_text:
-        hits = workspace.store.matching_words(card, query, limit, where)
+        hits = workspace.store.search_words(card, query, limit, where)
         return [hit for hit in hits if hit.score > 0]
     if card.embedding == COLUMN:
         raise BadInput(
@@ -146,7 +146,7 @@ def _hits(
             f"The model {card.embedding} makes vectors of {embedder.dim} numbers, the dataset's "
             f"have {card.dim}: it is not the one that made them. Ingest again with the right one."
         )
-    return workspace.store.nearest(card, vector, limit, where)
+    return workspace.store.search_vectors(card, vector, limit, where)
 
 
 def _inside(

@@ -9,10 +9,8 @@ import pytest
 from support.made_shop import SIZE, fill, made_run
 
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.cluster_page import cluster_page
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.redaction import redact
-from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
@@ -118,30 +116,3 @@ def test_texts_are_redacted_before_they_are_cut(workspace: Workspace, selection:
     shown = [one.text for one in [*pack.evidence.excerpts, *pack.evidence.outside]]
     for text in [*shown, *pack.trial.inside_texts, *pack.trial.outside_texts]:
         assert text.startswith("[email] ")
-
-
-# The page of a cluster
-
-
-def test_the_page_of_a_cluster_shows_examples_then_its_words_with_their_evidence(
-    workspace: Workspace,
-) -> None:
-    selection = made_run(workspace)
-    page = cluster_page(workspace, "shop", selection.run.id, "3")
-    assert page.startswith("# 3: word3, phrase3, text\n")
-    assert "Keywords: word3, phrase3, text" in page
-    evidence = gather_tasks(workspace, selection, [selection.node("3")])[0].evidence
-    workspace.runs.save_evidence(selection.run, evidence)
-    words = Description(
-        cluster="3",
-        title="Broken machines",
-        summary=[Sentence(text="They leak.", records=[])],
-        keywords=[],
-        misfits="One is about tea.",
-        author="assistant",
-    )
-    workspace.runs.save_description(selection.run, words)
-    page = cluster_page(workspace, "shop", selection.run.id, "3")
-    assert page.startswith("# 3: Broken machines\n\nThey leak.\n\nDescribed by assistant; proof: ")
-    assert "Does not fit: One is about tea." in page
-    assert evidence.as_text() in page

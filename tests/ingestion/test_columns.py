@@ -1,4 +1,4 @@
-"""Which column is taken for what, and how values are read."""
+"""Which column is taken for what, and of which type."""
 
 import datetime
 from decimal import Decimal
@@ -6,13 +6,12 @@ from decimal import Decimal
 import pytest
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import ColumnType, Scalar
-from corpuscope.tools.core.values import PARSERS, without_controls
-from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
-from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows
+from corpuscope.tools.core.schema import ColumnType
+from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
+from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 
 
-def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> Columns:
+def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> ColumnPlan:
     return plan_columns(list(inline_rows(rows)), request or ColumnRequest())
 
 
@@ -63,7 +62,7 @@ def test_no_text_column_is_an_error_that_names_the_columns() -> None:
 
 def test_given_columns_are_taken_and_nothing_is_guessed() -> None:
     request = ColumnRequest(text_columns=["b", "a"], id_column="id", metadata_columns=["n"])
-    assert plan([{"a": "x", "b": "y", "id": 1, "n": 2, "m": 3}], request) == Columns(
+    assert plan([{"a": "x", "b": "y", "id": 1, "n": 2, "m": 3}], request) == ColumnPlan(
         text=("b", "a"), id="id", vector=None, metadata={"n": "number"}, guessed=None
     )
 
@@ -155,40 +154,3 @@ def test_the_type_of_a_column_is_that_of_every_value(
     values: list[object], kind: ColumnType | None
 ) -> None:
     assert type_of(*values) == kind
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "read"),
-    [
-        ("number", "12", 12),
-        ("number", "-0.5", -0.5),
-        ("number", Decimal("1.5"), 1.5),
-        ("boolean", " True", True),
-        ("string", 12, "12"),
-        ("date", "2024-04-25", "2024-04-25"),
-        ("date", "2024-04-25 18:24:04+00", "2024-04-25T18:24:04+00:00"),
-        ("date", "2024-04-25 20:24:04.5 +0200", "2024-04-25T18:24:04.500000+00:00"),
-        ("date", "2024-04-25 18:24 UTC", "2024-04-25T18:24:00+00:00"),
-        ("date", "2024-04-25T18:24:04.123456789Z", "2024-04-25T18:24:04.123456+00:00"),
-        ("date", datetime.datetime(2024, 4, 25), "2024-04-25"),
-        ("date", datetime.datetime(2024, 4, 25, 1, 2), "2024-04-25T01:02:00"),
-        ("date", datetime.date(2024, 4, 25), "2024-04-25"),
-    ],
-)
-def test_values_are_read_by_the_type_of_their_column(
-    kind: ColumnType, value: object, read: Scalar
-) -> None:
-    parsed = PARSERS[kind](value)
-    assert parsed == read and type(parsed) is type(read)
-
-
-def test_moments_in_one_zone_sort_as_strings() -> None:
-    moments = ["2024-04-25", "2024-04-25 00:00:01Z", "2024-04-25 00:00:01.5Z", "2024-04-25 02:00Z"]
-    parsed = [str(PARSERS["date"](moment)) for moment in moments]
-    assert parsed == sorted(parsed)
-
-
-def test_control_characters_and_half_characters_are_cleaned() -> None:
-    assert without_controls("a\x00b\r\nc\rd\te\x85\x9f\x1b") == "ab\nc\nd\te"
-    assert without_controls("\ud83d\ude00 \ud800x") == "😀 \ufffdx"
-    assert without_controls("naïve\u00a0文字 😀") == "naïve\u00a0文字 😀"

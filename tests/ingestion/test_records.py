@@ -10,27 +10,28 @@ import pytest
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Record
-from corpuscope.tools.ingestion.columns import ColumnRequest, Columns, plan_columns
-from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows, read_rows
+from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
+from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
-    MAX_TEXT_BYTES,
     MAX_VALUE_CHARS,
-    RecordMaker,
-    Tally,
+    RecordBuilder,
+    RowTally,
     check_vector_count,
     open_vectors,
 )
+from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
+from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 
-TEXT = Columns(text=("text",), id=None, vector=None, metadata={}, guessed=None)
+TEXT = ColumnPlan(text=("text",), id=None, vector=None, metadata={}, guessed=None)
 
 
-def with_metadata(**types: ColumnType) -> Columns:
+def with_metadata(**types: ColumnType) -> ColumnPlan:
     return dataclasses.replace(TEXT, metadata=types)
 
 
-def make(rows: Iterable[Row | BadRow], columns: Columns = TEXT) -> tuple[list[Record], Tally]:
-    maker = RecordMaker(columns)
-    return list(maker.make(rows)), maker.tally
+def make(rows: Iterable[Row | BadRow], columns: ColumnPlan = TEXT) -> tuple[list[Record], RowTally]:
+    builder = RecordBuilder(columns)
+    return list(builder.build(rows)), builder.tally
 
 
 def texts(*values: object) -> list[Row]:
@@ -202,9 +203,9 @@ def test_a_wrong_vector_is_a_bad_row_with_the_reason(value: object, reason: str)
     rows = [Row(1, {"text": "a", "v": [1, 2]}), Row(2, {"text": "b", "v": value})]
     records, tally = make(rows, VECTORS)
     assert [record.text for record in records] == ["a"]
-    ((number, said),) = tally.bad_rows
+    ((number, actual),) = tally.bad_rows
     assert number == 2
-    assert reason in said
+    assert reason in actual
 
 
 def test_a_row_that_was_bad_leaves_no_trace_in_the_ids() -> None:
@@ -222,12 +223,12 @@ def test_vectors_of_a_npy_belong_to_the_rows_by_place(
     path = tmp_path / "a.npy"
     np.save(path, np.array([[1, 0], [2, 2], [3, 3], [0, 4]], dtype))
     vectors = open_vectors(path, max_bytes=10_000)
-    maker = RecordMaker(TEXT, vectors)
+    builder = RecordBuilder(TEXT, vectors)
     first, empty, last = texts("a", "", "b")
-    records = list(maker.make([first, BadRow(2, "broken"), empty, last]))
+    records = list(builder.build([first, BadRow(2, "broken"), empty, last]))
     made = [record.vector.tolist() for record in records if record.vector is not None]
     assert made == [[1, 0], [0, 1]]
-    check_vector_count(maker.tally.read, vectors)
+    check_vector_count(builder.tally.read, vectors)
 
 
 def test_a_count_of_vectors_that_differs_is_refused_with_both_numbers() -> None:
@@ -235,7 +236,7 @@ def test_a_count_of_vectors_that_differs_is_refused_with_both_numbers() -> None:
     with pytest.raises(BadInput, match=r"2 rows .* and 3 vectors"):
         check_vector_count(2, vectors)
     with pytest.raises(BadInput, match="more rows than the 3 vectors"):
-        list(RecordMaker(TEXT, vectors).make(texts("a", "b", "c", "d")))
+        list(RecordBuilder(TEXT, vectors).build(texts("a", "b", "c", "d")))
 
 
 @pytest.mark.parametrize(
@@ -284,7 +285,7 @@ def test_a_file_goes_from_rows_to_records_and_twice_the_same(tmp_path: Path) -> 
         encoding="utf-8",
     )
 
-    def ingest() -> tuple[list[Record], Tally]:
+    def ingest() -> tuple[list[Record], RowTally]:
         rows = list(read_rows(path, max_bytes=10_000))
         return make(rows, plan_columns(rows, ColumnRequest(id_column="guid")))
 

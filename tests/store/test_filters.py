@@ -1,47 +1,51 @@
+"""Metadata filters as Milvus expressions."""
+
 import pytest
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
-from corpuscope.tools.store.filters import expression, ids_expression
+from corpuscope.tools.store.filters import filter_expression, ids_expression
 
 COLUMNS: dict[str, ColumnType] = {"venue": "string", "stars": "number", 'od"d': "string"}
 
 
 def test_no_filter_is_the_empty_expression() -> None:
-    assert expression(None, COLUMNS) == ""
-    assert expression({}, COLUMNS) == ""
+    assert filter_expression(None, COLUMNS) == ""
+    assert filter_expression({}, COLUMNS) == ""
 
 
 def test_conditions_hold_together() -> None:
     assert (
-        expression({"venue": "BBC", "stars": {"gte": 3, "lt": 5}}, COLUMNS)
+        filter_expression({"venue": "BBC", "stars": {"gte": 3, "lt": 5}}, COLUMNS)
         == 'metadata["venue"] == "BBC" and metadata["stars"] >= 3 and metadata["stars"] < 5'
     )
 
 
 def test_a_list_means_one_of() -> None:
     assert (
-        expression({"stars": [1, 2.5, "3"]}, COLUMNS)
+        filter_expression({"stars": [1, 2.5, "3"]}, COLUMNS)
         == '(metadata["stars"] == 1 or metadata["stars"] == 2.5 or metadata["stars"] == 3)'
     )
 
 
 def test_in_is_another_word_for_a_list() -> None:
-    plain = expression({"stars": [1, 2]}, COLUMNS)
-    assert expression({"stars": {"in": [1, 2]}}, COLUMNS) == plain
-    assert expression({"stars": {"in": [1, 2], "ne": 5}}, COLUMNS).startswith(f"{plain} and ")
+    plain = filter_expression({"stars": [1, 2]}, COLUMNS)
+    assert filter_expression({"stars": {"in": [1, 2]}}, COLUMNS) == plain
+    assert filter_expression({"stars": {"in": [1, 2], "ne": 5}}, COLUMNS).startswith(
+        f"{plain} and "
+    )
 
 
 def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
     hostile = '" or id != "'
     assert (
-        expression({'od"d': hostile, "venue": "a\\\n"}, COLUMNS)
+        filter_expression({'od"d': hostile, "venue": "a\\\n"}, COLUMNS)
         == 'metadata["od\\"d"] == "\\" or id != \\"" and metadata["venue"] == "a\\\\\\n"'
     )
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "message"),
     [
         ({"city": "Rome"}, "No metadata column 'city'.* Columns: venue, stars"),
         ({"stars": {"above": 3}}, "Unknown comparison 'above'.* Valid: eq, ne, gt"),
@@ -54,9 +58,9 @@ def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
         ({"stars": None}, "Cannot filter 'stars' by null"),
     ],
 )
-def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, said: str) -> None:  # type: ignore[type-arg]
-    with pytest.raises(BadInput, match=said):
-        expression(where, COLUMNS)
+def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, message: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(BadInput, match=message):
+        filter_expression(where, COLUMNS)
 
 
 def test_ids_are_listed_as_literals() -> None:

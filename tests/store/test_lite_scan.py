@@ -11,7 +11,7 @@ from milvus_lite.db import MilvusLite
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 from pymilvus.grpc_gen import common_pb2, milvus_pb2
 
-from corpuscope.tools.store.lite_scan import KNOWN, Servicer
+from corpuscope.tools.store.lite_scan import KNOWN_VERSIONS, ScanServicer
 
 NAME = "texts"
 DIM = 4
@@ -56,18 +56,18 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     opened.close()
 
 
-def asked(filter_: str, limit: int, fields: list[str], **parameters: str) -> Any:
-    given = {"iterator": "True", "limit": str(limit)} | parameters
+def page_request(filter_: str, limit: int, fields: list[str], **parameters: str) -> Any:
+    query = {"iterator": "True", "limit": str(limit)} | parameters
     return milvus_pb2.QueryRequest(
         collection_name=NAME,
         expr=filter_,
         output_fields=fields,
-        query_params=[common_pb2.KeyValuePair(key=k, value=v) for k, v in given.items()],
+        query_params=[common_pb2.KeyValuePair(key=k, value=v) for k, v in query.items()],
     )
 
 
 def test_the_installed_milvus_lite_is_one_whose_insides_are_known() -> None:
-    assert __version__.startswith(KNOWN)
+    assert __version__.startswith(KNOWN_VERSIONS)
 
 
 @pytest.mark.parametrize("fields", [["id", "text", "vector"], ["id"], ["metadata"]])
@@ -85,19 +85,19 @@ def test_the_installed_milvus_lite_is_one_whose_insides_are_known() -> None:
 def test_a_page_is_what_milvus_lite_itself_answers(
     database: Any, filter_: str, fields: list[str]
 ) -> None:
-    ours, theirs = Servicer(database), MilvusServicer(database)
-    request = asked(filter_, 12, fields)
+    ours, theirs = ScanServicer(database), MilvusServicer(database)
+    request = page_request(filter_, 12, fields)
     page, expected = ours.Query(request, None), theirs.Query(request, None)
     assert list(page.fields_data) == list(expected.fields_data)
     assert page.status == expected.status
 
 
 def test_pages_end_with_all_live_rows_given_once(database: Any) -> None:
-    servicer = Servicer(database)
+    servicer = ScanServicer(database)
     texts: dict[str, str] = {}
     filter_ = ""
     while True:
-        page = servicer.Query(asked(filter_, 7, ["id", "text"]), None)
+        page = servicer.Query(page_request(filter_, 7, ["id", "text"]), None)
         columns = {
             column.field_name: column.scalars.string_data.data for column in page.fields_data
         }
@@ -111,14 +111,14 @@ def test_pages_end_with_all_live_rows_given_once(database: Any) -> None:
 
 
 def test_a_write_between_two_pages_is_seen(database: Any) -> None:
-    servicer = Servicer(database)
-    servicer.Query(asked("", 7, ["id"]), None)
+    servicer = ScanServicer(database)
+    servicer.Query(page_request("", 7, ["id"]), None)
     collection = database.get_collection(NAME)
     collection.upsert([{**rows(range(1), "late")[0], "id": "fff"}])
-    page = servicer.Query(asked('id > "ffe"', 7, ["id"]), None)
+    page = servicer.Query(page_request('id > "ffe"', 7, ["id"]), None)
     assert list(page.fields_data[0].scalars.string_data.data) == ["fff"]
     collection.delete(["fff"])
-    page = servicer.Query(asked('id > "ffe"', 7, ["id"]), None)
+    page = servicer.Query(page_request('id > "ffe"', 7, ["id"]), None)
     assert list(page.fields_data[0].scalars.string_data.data) == []
 
 
@@ -126,9 +126,9 @@ def test_a_collection_that_is_not_loaded_is_refused_as_ever(database: Any) -> No
     collection = database.get_collection(NAME)
     collection.release()
     try:
-        request = asked("", 7, ["id"])
-        refused = Servicer(database).Query(request, None)
-        assert refused.status == MilvusServicer(database).Query(request, None).status
-        assert refused.status.code != 0
+        request = page_request("", 7, ["id"])
+        answer = ScanServicer(database).Query(request, None)
+        assert answer.status == MilvusServicer(database).Query(request, None).status
+        assert answer.status.code != 0
     finally:
         collection.load()

@@ -1,3 +1,5 @@
+"""Datasets and records, written to and read from Milvus Lite."""
+
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,11 +10,10 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.clustering.graph import neighbour_graph
-from corpuscope.tools.core.errors import BadInput, NotFound, Unavailable
-from corpuscope.tools.core.ids import check_dataset_name
+from corpuscope.tools.core.errors import NotFound, Unavailable
 from corpuscope.tools.core.schema import DatasetCard, Record
 from corpuscope.tools.store.connection import MilvusLocation
-from corpuscope.tools.store.scan import FIRST_ROWS, PAGE_BYTES
+from corpuscope.tools.store.scan import FIRST_PAGE_ROWS, PAGE_BYTES
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.reading import read_corpus
 
@@ -67,9 +68,9 @@ def test_what_was_written_is_read_back(store: Store, filled: DatasetCard) -> Non
     written = records(2_500)
     assert store.count(filled) == 2_500
     assert store.card("filled") == filled
-    found = store.fetch(filled, [written[7].id, "f" * 32])
-    assert list(found) == [written[7].id]
-    assert found[written[7].id].metadata == {"n": 7, "kind": 'a"b\n'}
+    fetched = store.fetch(filled, [written[7].id, "f" * 32])
+    assert list(fetched) == [written[7].id]
+    assert fetched[written[7].id].metadata == {"n": 7, "kind": 'a"b\n'}
     assert store.digests(filled)[written[9].id] == "d9"
 
 
@@ -92,29 +93,31 @@ def test_pages_bring_ids_texts_and_vectors_as_they_were_written(
     written = records(2_500)
     pages = list(store.pages(filled))
     assert len(pages) > 1
-    assert [record for page in pages for record in page.ids] == [one.id for one in written]
-    assert [text for page in pages for text in page.texts] == [one.text for one in written]
+    assert [record_id for page in pages for record_id in page.ids] == [
+        record.id for record in written
+    ]
+    assert [text for page in pages for text in page.texts] == [record.text for record in written]
     vectors = np.concatenate([page.vectors for page in pages])
     assert vectors.dtype == np.float32
-    expected = [one.vector for one in written if one.vector is not None]
+    expected = [record.vector for record in written if record.vector is not None]
     np.testing.assert_array_equal(vectors, np.stack(expected))
 
 
 def test_pages_bring_only_what_was_asked_for(store: Store, filled: DatasetCard) -> None:
-    chosen = 'metadata["n"] >= 10 and metadata["n"] < 13 or metadata["n"] == 2000'
-    (page,) = store.pages(filled, fields=["text"], chosen=chosen)
+    expression = 'metadata["n"] >= 10 and metadata["n"] < 13 or metadata["n"] == 2000'
+    (page,) = store.pages(filled, fields=["text"], expression=expression)
     assert page.texts == [f"tea number {n}" for n in (10, 11, 12, 2000)]
     assert page.vectors.shape == (0, DIM)
-    assert list(store.pages(filled, chosen='metadata["n"] < 0')) == []
+    assert list(store.pages(filled, expression='metadata["n"] < 0')) == []
 
 
 def test_long_texts_are_read_in_smaller_pages(store: Store) -> None:
     long = card("long", full_text=False)
     store.create(long)
-    store.upsert(long, records(FIRST_ROWS + 700, text="{:05} " + "é" * 30_000))
+    store.upsert(long, records(FIRST_PAGE_ROWS + 700, text="{:05} " + "é" * 30_000))
     sizes = [len(page.ids) for page in store.pages(long, fields=["text"])]
-    assert sizes[0] == FIRST_ROWS
-    assert sum(sizes) == FIRST_ROWS + 700
+    assert sizes[0] == FIRST_PAGE_ROWS
+    assert sum(sizes) == FIRST_PAGE_ROWS + 700
     assert max(sizes[1:]) * 60_000 < PAGE_BYTES * 1.1
     store.drop(long)
 
@@ -131,14 +134,14 @@ def test_a_scan_that_nobody_reads_to_the_end_leaves_no_thread(
 
 def test_the_neighbours_are_those_of_the_exact_graph(store: Store, filled: DatasetCard) -> None:
     written = records(2_500)
-    vectors = np.stack([one.vector for one in written if one.vector is not None])
-    told: list[float] = []
+    vectors = np.stack([record.vector for record in written if record.vector is not None])
+    fractions: list[float] = []
     rows, cosines = store.neighbours(
         filled,
-        [one.id for one in written],
+        [record.id for record in written],
         vectors,
         12,
-        lambda fraction, _: told.append(fraction),
+        lambda fraction, _: fractions.append(fraction),
     )
     graph = neighbour_graph(vectors, k=12)
     np.testing.assert_allclose(cosines, graph.similarities, atol=1e-5)
@@ -146,8 +149,8 @@ def test_the_neighbours_are_those_of_the_exact_graph(store: Store, filled: Datas
     same = rows == graph.indices
     assert same.mean() > 0.999, "all but ties"
     np.testing.assert_allclose(cosines[~same], graph.similarities[~same], atol=1e-5)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
 
 
 def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
@@ -156,8 +159,8 @@ def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
     others = records(8)
     copies = [replace(others[0], id=f"{100 + n:032x}") for n in range(60)]
     store.upsert(copied, [*others, *copies])
-    ids = [one.id for one in others]
-    vectors = np.stack([one.vector for one in others if one.vector is not None])
+    ids = [record.id for record in others]
+    vectors = np.stack([record.vector for record in others if record.vector is not None])
     rows, cosines = store.neighbours(copied, ids, vectors, 10)
     np.testing.assert_array_equal(np.sort(rows[:, :8], axis=1), np.tile(np.arange(8), (8, 1)))
     np.testing.assert_array_equal(rows[:, 8:], -1)
@@ -168,24 +171,24 @@ def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
 
 
 def test_filters_choose_by_number_text_and_list(store: Store, filled: DatasetCard) -> None:
-    assert len(store.matching(filled, {"n": {"lt": 3}})) == 3
-    assert len(store.matching(filled, {"kind": 'a"b\n'})) == 2_500
-    assert len(store.matching(filled, {"n": [1, 2, 99_999]})) == 2
+    assert len(store.matching_ids(filled, {"n": {"lt": 3}})) == 3
+    assert len(store.matching_ids(filled, {"kind": 'a"b\n'})) == 2_500
+    assert len(store.matching_ids(filled, {"n": [1, 2, 99_999]})) == 2
 
 
 def test_the_nearest_record_is_the_one_with_that_vector(store: Store, filled: DatasetCard) -> None:
     wanted = records(2_500)[41]
     assert wanted.vector is not None
-    hits = store.nearest(filled, wanted.vector, 3)
+    hits = store.search_vectors(filled, wanted.vector, 3)
     assert hits[0].record.id == wanted.id
     assert hits[0].score == pytest.approx(1, abs=1e-4)
     assert hits[0].score >= hits[1].score >= hits[2].score
-    inside = store.nearest(filled, wanted.vector, 5, {"n": {"gt": 41, "lt": 44}})
+    inside = store.search_vectors(filled, wanted.vector, 5, {"n": {"gt": 41, "lt": 44}})
     assert {hit.record.metadata["n"] for hit in inside} == {42, 43}
 
 
 def test_words_find_the_records_that_share_them(store: Store, filled: DatasetCard) -> None:
-    best = store.matching_words(filled, "number 17", 2)[0]
+    best = store.search_words(filled, "number 17", 2)[0]
     assert best.record.text == "tea number 17"
     assert best.score > 0
 
@@ -204,20 +207,20 @@ def test_equal_texts_are_one_point_of_the_corpus(store: Store) -> None:
     assert "twice" not in [there.name for there in store.cards()]
 
 
-def test_strays_of_a_killed_ingest_are_dropped_and_other_datasets_stay(store: Store) -> None:
-    kept, stray = card("own"), card("own", collection="corpuscope_own__2")
+def test_leftovers_of_a_killed_ingest_are_dropped_and_other_datasets_stay(store: Store) -> None:
+    kept, leftover = card("own"), card("own", collection="corpuscope_own__2")
     neighbour = card("own_more", collection="corpuscope_own_more__1")
-    for one in (kept, stray, neighbour):
-        store.create(one)
+    for made in (kept, leftover, neighbour):
+        store.create(made)
     store.save_card(kept)
     store.save_card(neighbour)
     store.upsert(kept, records(3))
     store.upsert(neighbour, records(4))
-    store.drop_strays("own", keep=kept.collection)
+    store.drop_collections_of("own", keep=kept.collection)
     assert store.count(kept) == 3
     assert store.count(neighbour) == 4
     with pytest.raises(Exception, match="deleted or replaced"):
-        store.count(stray)
+        store.count(leftover)
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones(
@@ -245,13 +248,3 @@ def test_a_second_process_reads_while_the_first_runs_and_takes_over_after(
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="does not answer at http://127.0.0.1:9.*MILVUS_URI"):
         Store(MilvusLocation(tmp_path, "http://127.0.0.1:9")).cards()
-
-
-@pytest.mark.parametrize(
-    ("name", "fitting"),
-    [("News 2024", "news_2024"), ("2024", "d_2024"), ("../etc", "etc"), ("x" * 60, "x" * 40)],
-)
-def test_a_name_that_does_not_fit_is_answered_with_one_that_does(name: str, fitting: str) -> None:
-    with pytest.raises(BadInput, match=f"For example: '{fitting}'"):
-        check_dataset_name(name)
-    assert check_dataset_name(fitting) == fitting

@@ -168,10 +168,10 @@ async def test_a_dataset_never_mixes_models(client: Client) -> None:
 
 
 async def test_progress_is_told_in_rows_and_rows_per_second(client: Client) -> None:
-    told: list[str] = []
+    messages: list[str] = []
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
-        told.append(message or "")
+        messages.append(message or "")
 
     rows = [{"text": f"{json.dumps(row)} {n}"} for n in range(8) for row in tickets(each=30)]
     await client.call_tool(
@@ -179,6 +179,6 @@ async def test_progress_is_told_in_rows_and_rows_per_second(client: Client) -> N
         {"dataset": "l", "rows": rows, "wait_seconds": 45},
         progress_callback=note,
     )
-    assert any("looked through 1,200 rows" in said for said in told) or any(
-        "of 1,200 rows" in said and "rows/s" in said for said in told
+    assert any("looked through 1,200 rows" in message for message in messages) or any(
+        "of 1,200 rows" in message and "rows/s" in message for message in messages
     )

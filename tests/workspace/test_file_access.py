@@ -38,12 +38,12 @@ def test_a_link_that_leads_outside_is_refused(access: FileAccess) -> None:
 
 
 def test_whether_a_forbidden_file_exists_is_not_told(access: FileAccess) -> None:
-    said = []
+    messages = []
     for name in ("../secret.csv", "../nothing.csv"):
         with pytest.raises(NotAllowed) as refusal:
             access.readable(name)
-        said.append(str(refusal.value).replace(name, "NAME"))
-    assert said[0] == said[1]
+        messages.append(str(refusal.value).replace(name, "NAME"))
+    assert messages[0] == messages[1]
 
 
 def test_a_missing_file_is_answered_with_its_neighbours(access: FileAccess) -> None:

@@ -1,4 +1,8 @@
-"""Which column of a file is what: text, id, vector, metadata, and of which type its values are."""
+"""Which column of a file is what: text, id, vector, metadata, and of which type its values are.
+
+In: the first rows and what the caller said of the columns; out: a plan. What the caller leaves open
+is guessed from the names of the columns, then from their values.
+"""
 
 import difflib
 import re
@@ -8,7 +12,7 @@ from dataclasses import dataclass
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
 from corpuscope.tools.core.values import CONTROL, PARSERS, SINGLE, is_missing
-from corpuscope.tools.ingestion.readers import BadRow, Row
+from corpuscope.tools.ingestion.rows import BadRow, Row
 
 SAMPLE_ROWS = 2_000
 """Rows that are enough to tell the types of the columns, and held in memory for that."""
@@ -16,8 +20,8 @@ SAMPLE_ROWS = 2_000
 MAX_NAME_CHARS = 200
 """Longer column names are nearly always a row of data taken for the header."""
 
-HEADS = ("title", "subject", "headline")
-BODIES = ("description", "body", "abstract")
+HEAD_NAMES = ("title", "subject", "headline")
+BODY_NAMES = ("description", "body", "abstract")
 TEXT_NAMES = (
     *("body", "content", "message", "question", "comment", "review", "abstract", "description"),
     *("headline", "title", "subject", "summary", "sentence", "utterance", "query", "tweet"),
@@ -28,7 +32,7 @@ TEXT_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
-    """What the caller said about the columns; None where it is left to us."""
+    """What the caller said about the columns; None where it is to be guessed."""
 
     text_columns: list[str] | None = None
     id_column: str | None = None
@@ -37,7 +41,7 @@ class ColumnRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ColumnPlan:
     """Which column is what. `guessed` says which text columns were guessed and why, if so."""
 
     text: tuple[str, ...]
@@ -47,7 +51,7 @@ class Columns:
     guessed: str | None
 
 
-def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Columns:
+def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> ColumnPlan:
     """Decide from the first rows (up to `SAMPLE_ROWS`) which column is what.
 
     Metadata is, unless asked for, every other column of single values; a column of lists or
@@ -58,17 +62,18 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
     """
     values: dict[str, list[object]] = {}
     for row in sample:
-        for name, value in row.values.items() if isinstance(row, Row) else ():
-            values.setdefault(name, []).append(value)
+        if isinstance(row, Row):
+            for name, value in row.values.items():
+                values.setdefault(name, []).append(value)
     if not values:
         first = next((row for row in sample if isinstance(row, BadRow)), None)
         why = f"all {len(sample)} read are bad, row {first.number}: {first.reason}" if first else ""
         raise BadInput(f"no readable rows; {why or 'the file holds none'}")
-    single = [name for name in (request.id_column, request.vector_column) if name is not None]
-    asked = [*(request.text_columns or []), *(request.metadata_columns or []), *single]
+    special = [name for name in (request.id_column, request.vector_column) if name is not None]
+    requested = [*(request.text_columns or []), *(request.metadata_columns or []), *special]
     types = {name: _column_type(cells) for name, cells in values.items()}
-    for name in asked:
-        _check_there(name, list(values))
+    for name in requested:
+        _check_present(name, list(values))
         if types[name] is None and name != request.vector_column:
             raise BadInput(
                 f"column {name!r} holds lists or objects; texts, ids and metadata are single values"
@@ -76,32 +81,33 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
     guessed = None
     text = tuple(dict.fromkeys(request.text_columns or ()))
     if not text:
-        text, guessed = _guess_text({n: c for n, c in values.items() if n not in single}, types)
-    kept = request.metadata_columns
-    if kept is None:
-        kept = [name for name in values if name not in (*text, *single)]
-    metadata = {name: kind for name in kept if (kind := types[name]) is not None}
-    for name in (*text, *single, *metadata):
+        others = {name: cells for name, cells in values.items() if name not in special}
+        text, guessed = _guess_text(others, types)
+    metadata_names = request.metadata_columns
+    if metadata_names is None:
+        metadata_names = [name for name in values if name not in (*text, *special)]
+    metadata = {name: kind for name in metadata_names if (kind := types[name]) is not None}
+    for name in (*text, *special, *metadata):
         if not name or len(name) > MAX_NAME_CHARS or CONTROL.search(name):
             raise BadInput(
                 f"column name {name[:40]!r} has {len(name):,} characters; it needs 1 to "
                 f"{MAX_NAME_CHARS}, none of them a control character; is the first row a header?"
             )
-    return Columns(text, request.id_column, request.vector_column, metadata, guessed)
+    return ColumnPlan(text, request.id_column, request.vector_column, metadata, guessed)
 
 
-def _check_there(name: str, names: list[str]) -> None:
+def _check_present(name: str, names: list[str]) -> None:
     if name in names:
         return
-    near = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
-    meant = next((known for known in names if near and known.casefold() == near[0]), None)
+    nearest = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
+    meant = next((known for known in names if known.casefold() in nearest), None)
     hint = f" (did you mean {meant!r}?)" if meant else ""
     raise BadInput(
-        f"There is no column {name!r}{hint}. Columns: {_listed(names)}. Name one of them."
+        f"There is no column {name!r}{hint}. Columns: {_quoted_list(names)}. Name one of them."
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def _quoted_list(names: Iterable[str]) -> str:
     all_names = list(names)
     more = f" and {len(all_names) - 30} more" if len(all_names) > 30 else ""
     return ", ".join(repr(name[:60]) for name in all_names[:30]) + more
@@ -110,13 +116,14 @@ def _listed(names: Iterable[str]) -> str:
 def _guess_text(
     values: dict[str, list[object]], types: dict[str, ColumnType | None]
 ) -> tuple[tuple[str, ...], str]:
+    """The likeliest text columns, and why: by a known name, else that with the longest strings."""
     present = {
         name: [str(cell).strip() for cell in cells if not is_missing(cell)]
         for name, cells in values.items()
         if types[name] == "string"
     }
     by_name = {name.strip().casefold(): name for name, cells in present.items() if cells}
-    pairs = [(head, body) for head in HEADS for body in BODIES]
+    pairs = [(head, body) for head in HEAD_NAMES for body in BODY_NAMES]
     for wanted in [("text",), *pairs, *((name,) for name in TEXT_NAMES)]:
         if all(name in by_name for name in wanted):
             text = tuple(by_name[name] for name in wanted)
@@ -125,11 +132,12 @@ def _guess_text(
     lengths = {
         name: sum(map(len, cells)) / len(cells)
         for name, cells in present.items()
-        if cells and not _identifies(name, cells)
+        if cells and not _holds_identifiers(name, cells)
     }
     if not lengths:
         raise BadInput(
-            f"no column looks like text; name one in text_columns; the columns are {_listed(types)}"
+            "no column looks like text; name one in text_columns; the columns are "
+            f"{_quoted_list(types)}"
         )
     best = max(lengths, key=lambda name: lengths[name])
     return (best,), (
@@ -138,16 +146,18 @@ def _guess_text(
     )
 
 
-def _identifies(name: str, cells: list[str]) -> bool:
+def _holds_identifiers(name: str, cells: list[str]) -> bool:
     """Whether a column of strings holds ids, hashes or addresses of something, by name or form."""
     if re.search(r"(^|[_\W])(id|guid|uuid|url|uri|link|hash|path)$", name, re.I):
         return True
     links = sum(bool(re.match(r"(https?|ftp)://|www\.", cell)) for cell in cells)
-    tokens = all(re.fullmatch(r"[!-~]*\d[!-~]*", cell) for cell in cells)
-    return tokens or 2 * links > len(cells)
+    # Printable ASCII without a space, a digit in it: no words.
+    all_codes = all(re.fullmatch(r"[!-~]*\d[!-~]*", cell) for cell in cells)
+    return all_codes or 2 * links > len(cells)
 
 
 def _column_type(values: list[object]) -> ColumnType | None:
+    """The narrowest type that fits every value that is there; None where some are not single."""
     present = [value for value in values if not is_missing(value)]
     if not all(isinstance(value, SINGLE) for value in present):
         return None

@@ -1,13 +1,35 @@
-"""How an ingest goes about it: look through the whole source, then write in batches.
+"""From a source of rows to the records of a dataset: read it all once, then write it in batches.
 
-The first pass writes nothing: whatever is wrong with the source is said before the store changes,
-and the second pass knows how much there is to do.
+In: a request (which source, which columns, which embedder) and the dataset's name; out: the card of
+the dataset and what became of the rows. The first pass, the survey, writes nothing: it plans the
+columns, counts, and samples texts to fit an embedder on. So whatever is wrong with the source is
+said before the store changes, and the second pass knows how much there is to do.
+
+A kill at any point loses nothing, by the order of the writes. A dataset is what its card in the
+catalogue names; a collection that no card names is a leftover, which the next ingest or deletion
+drops.
+
+A dataset that is new or replaced:
+
+1. The fit of the embedder, then the collection, under a name of its own. Killed here: leftovers.
+2. Where the name has no card yet, one marked `pending`, which is in no list. Killed from here on,
+   the next ingest goes on in that collection, and skips the records that are there.
+3. The records. Killed here, a dataset to be replaced is untouched: its card names the old ones.
+4. The card without `pending`: in one write the new collection takes the old one's place.
+5. What the card does not name is dropped. Killed here: leftovers.
+
+A dataset that gets more rows:
+
+1. Before the first write that changes a text or vector: the card, its version raised, marked
+   `changing`. What was computed before is stale, and nothing is kept of what is computed now.
+2. The records, by id. Killed here, `changing` stays, and the same ingest skips what is there.
+3. The version raised again, `changing` taken off: what was computed of a part is stale, too.
+
+A change of metadata alone raises no version; the card, with any new columns, is written before it.
 """
 
 import random
-import re
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,44 +37,39 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import COLUMN, DatasetCard, Floats, Record, Watch
+from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
-from corpuscope.tools.embedding.spec import LEXICAL, Embedder
-from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnRequest, Columns, plan_columns
-from corpuscope.tools.ingestion.readers import BadRow, Row, inline_rows, read_rows
+from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder
+from corpuscope.tools.ingestion.batch_writer import BatchWriter
+from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
+from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
-    RecordMaker,
-    Tally,
+    RecordBuilder,
+    RowTally,
     check_vector_count,
-    content_of,
     open_vectors,
 )
-from corpuscope.tools.store.collections import PREFIX
-from corpuscope.tools.store.rows import BATCH_ROWS
+from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
+from corpuscope.tools.store.collections import is_collection_of, new_collection_name
 from corpuscope.tools.workspace.workspace import Workspace
 
-AUTO = "auto"
+SURVEY_TEXTS = 50_000
+"""Enough texts to fit a vocabulary on; more cost time and memory and change little."""
 
-STRAY = re.compile(r"__\d+")
-# Enough texts to fit a vocabulary on; more cost time and memory and change little.
-FIT_TEXTS = 50_000
-# Vectors of texts seen lately, so that equal texts near each other are embedded once.
-REMEMBERED = 20_000
-# The share of the progress that looking through takes.
 SURVEY_SHARE = 0.05
+"""The share of the progress that the survey takes."""
 
-Source: TypeAlias = Path | list[dict[str, Any]]
+RowSource: TypeAlias = Path | list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the client asked for."""
+class IngestRequest:
+    """What the client asked for; None, or `auto` as the embedding, where it is left to us."""
 
-    source: Source
+    source: RowSource
     text_columns: list[str] | None
     id_column: str | None
     vector_column: str | None
@@ -69,14 +86,16 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What came of it."""
+class IngestOutcome:
+    """What an ingest did: the dataset's card afterwards, and what became of the rows."""
 
     card: DatasetCard
-    columns: Columns
-    tally: Tally
+    columns: ColumnPlan
+    tally: RowTally
     note: str
+    """Where the vectors come from, in a sentence or two."""
     count: int
+    """Records in the dataset now."""
     added: int
     updated: int
     unchanged: int
@@ -84,15 +103,17 @@ class Loaded:
 
 @dataclass(frozen=True)
 class _Survey:
-    """What the first pass found: how many rows, and texts to fit an embedder on."""
+    """What the first pass tells the second."""
 
-    columns: Columns
-    tally: Tally
+    columns: ColumnPlan
+    tally: RowTally
     texts: list[str]
+    """A random sample of at most `SURVEY_TEXTS`; empty where the vectors come with the rows."""
     dim: int
+    """Numbers in each vector that comes with the rows; 0 where none do."""
 
 
-def with_vector_file(request: Request, workspace: Workspace) -> Request:
+def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequest:
     """The request with its `.npy` file opened, where `vector_column` is one.
 
     Raises:
@@ -106,8 +127,12 @@ def with_vector_file(request: Request, workspace: Workspace) -> Request:
     return replace(request, vector_column=None, vectors=vectors)
 
 
-def load(workspace: Workspace, watch: Watch, name: str, request: Request, *, anew: bool) -> Loaded:
-    """Read the source into the dataset `name`; the caller holds its lock.
+def ingest_records(
+    workspace: Workspace, watch: Watch, name: str, request: IngestRequest, *, anew: bool
+) -> IngestOutcome:
+    """Read the source into the dataset `name`, in the order of writes that the module explains.
+
+    The caller holds the dataset's lock. `anew`: what the dataset holds is replaced.
 
     Raises:
         BadInput: The source, or how it fits the dataset that is there.
@@ -116,46 +141,55 @@ def load(workspace: Workspace, watch: Watch, name: str, request: Request, *, ane
     store = workspace.store
     present = store.find(name)
     old = None if anew or _starts_anew(present, request) else present
-    survey = _survey(workspace, request, old)
+    survey = _survey_source(workspace, request, old)
     watch.report(SURVEY_SHARE, f"looked through {survey.tally.read:,} rows")
-    forget_strays(workspace, name, present)
+    drop_leftovers(workspace, name, present)
     if old is None:
-        card, embedder, note = _new_dataset(workspace, request, survey, name)
+        card, embedder, note = _start_dataset(workspace, request, survey, name)
     else:
-        card, embedder, note = _more_for(workspace, request, survey, old)
+        card, embedder, note = _extend_dataset(workspace, request, survey, old)
     if present is None:
-        # So that an ingest that is killed can be taken up again; in no list until it ends.
+        # So that an ingest that is killed can go on in this collection; in no list until it ends.
         store.save_card(replace(card, pending=True))
-    writer = _Writer(workspace, card, embedder, grows=old is not None)
-    maker = RecordMaker(survey.columns, request.vectors, workspace.redact)
-    tally = writer.write(maker, _rows(workspace, request), watch, survey)
+    writer = BatchWriter(store, card, embedder, grows=old is not None)
+    builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+    writer.write(
+        builder,
+        _open_rows(workspace, request),
+        survey.tally.read,
+        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+    )
     writer.finish()
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
         card = replace(card, pending=False)
         store.save_card(card)
-        forget_strays(workspace, name, card)
-    return Loaded(card, survey.columns, tally, note, store.count(card), *writer.counts)
+        drop_leftovers(workspace, name, card)
+    count = store.count(card)
+    return IngestOutcome(card, survey.columns, builder.tally, note, count, *writer.counts)
 
 
-def _starts_anew(present: DatasetCard | None, request: Request) -> bool:
+def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:
     """Whether a first ingest that did not end is dropped: it was to be by another embedder."""
     if present is None or not present.pending:
         return False
     return request.embedding not in (AUTO, present.embedding)
 
 
-def forget_strays(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
-    """Drop what killed or replaced ingests of the dataset left behind, but for the `kept` one."""
+def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
+    """Drop the collections and fits of the dataset that killed or replaced ingests left behind.
+
+    The caller holds the dataset's lock. `kept`: the card whose own stay; None drops all.
+    """
     keep = kept.collection if kept else ""
-    workspace.store.drop_strays(name, keep)
-    for folder in (workspace.home / "datasets").glob(f"{PREFIX}{name}__*"):
-        if folder.name != keep and STRAY.fullmatch(folder.name.removeprefix(PREFIX + name)):
+    workspace.store.drop_collections_of(name, keep)
+    for folder in (workspace.home / "datasets").glob("*"):
+        if folder.name != keep and is_collection_of(name, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rows(workspace: Workspace, request: Request) -> Iterator[Row | BadRow]:
+def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | BadRow]:
     source = request.source
     rows = (
         read_rows(source, max_bytes=workspace.files.max_bytes)
@@ -165,54 +199,57 @@ def _rows(workspace: Workspace, request: Request) -> Iterator[Row | BadRow]:
     return islice(rows, request.limit)
 
 
-def _survey(workspace: Workspace, request: Request, old: DatasetCard | None) -> _Survey:
-    rows = _rows(workspace, request)
+def _survey_source(
+    workspace: Workspace, request: IngestRequest, old: DatasetCard | None
+) -> _Survey:
+    rows = _open_rows(workspace, request)
     head = list(islice(rows, SAMPLE_ROWS))
-    asked = ColumnRequest(
+    column_request = ColumnRequest(
         request.text_columns or (old.text_columns if old else None),
         request.id_column or (old.id_column if old else None),
         request.vector_column,
         request.metadata_columns,
     )
-    columns = plan_columns(head, asked)
+    columns = plan_columns(head, column_request)
     if old is not None:
         # A column keeps the type it has in the dataset; what does not fit is left empty.
         kinds = {
             name: old.metadata_columns.get(name, kind) for name, kind in columns.metadata.items()
         }
         columns = replace(columns, metadata=kinds)
-    maker = RecordMaker(columns, request.vectors, workspace.redact)
+    builder = RecordBuilder(columns, request.vectors, workspace.redact)
+    # Reservoir sampling (Vitter's algorithm R): each text is equally likely to stay in the sample.
     chooser = random.Random(0)
     texts: list[str] = []
     dim = 0 if request.vectors is None else request.vectors.shape[1]
-    for number, record in enumerate(maker.make(chain(head, rows))):
+    for number, record in enumerate(builder.build(chain(head, rows))):
         if record.vector is not None:
             dim = len(record.vector)
-        elif len(texts) < FIT_TEXTS:
+        elif len(texts) < SURVEY_TEXTS:
             texts.append(record.text)
-        elif (place := chooser.randrange(number + 1)) < FIT_TEXTS:
+        elif (place := chooser.randrange(number + 1)) < SURVEY_TEXTS:
             texts[place] = record.text
     if request.vectors is not None and request.limit is None:
-        check_vector_count(maker.tally.read, request.vectors)
-    if not maker.tally.made:
-        reasons = "; ".join(f"row {n}: {why}" for n, why in maker.tally.bad_rows[:3])
+        check_vector_count(builder.tally.read, request.vectors)
+    tally = builder.tally
+    if not tally.made:
+        reasons = "; ".join(f"row {number}: {reason}" for number, reason in tally.bad_rows[:3])
         raise BadInput(
-            f"No usable row: of {maker.tally.read:,} rows {maker.tally.empty:,} have no text in "
-            f"{', '.join(columns.text)} and {maker.tally.bad:,} are bad. {reasons}".rstrip()
+            f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
+            f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
         )
-    return _Survey(columns, maker.tally, texts, dim)
+    return _Survey(columns, tally, texts, dim)
 
 
-def _new_dataset(
+def _start_dataset(
     workspace: Workspace,
-    request: Request,
+    request: IngestRequest,
     survey: _Survey,
     name: str,
 ) -> tuple[DatasetCard, Embedder | None, str]:
     card = DatasetCard(
         name=name,
-        # Never a name that was there before: fits and runs of the old one must not be taken for it.
-        collection=f"{PREFIX}{name}__{time.time_ns()}",
+        collection=new_collection_name(name),
         embedding=COLUMN,
         dim=survey.dim or 2,
         text_columns=list(survey.columns.text),
@@ -220,34 +257,34 @@ def _new_dataset(
         metadata_columns=survey.columns.metadata,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    saved = workspace.dataset_folder(card)
+    folder = workspace.dataset_folder(card)
     spec = request.embedding
     if spec == AUTO:
         spec = COLUMN if request.brings_vectors else workspace.default_embedding
     if not request.brings_vectors:
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
-        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, saved)
+        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder)
         card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)
         return card, fitted.embedder, fitted.note
     note = "They came with the file."
     if spec == COLUMN:
-        finds_words = workspace.store.finds_words()
-        card = replace(card, full_text=finds_words)
-        means = "matches words" if finds_words else "cannot be used on this old Milvus server"
+        has_full_text = workspace.store.has_full_text()
+        card = replace(card, full_text=has_full_text)
+        means = "matches words" if has_full_text else "cannot be used on this old Milvus server"
         note += f" No model is named for them, so `search` {means}."
     else:
-        embedder = open_embedder(spec, workspace.embedders.options, saved)
-        _check_dim(embedder.dim, survey.dim, f"the model {spec} makes")
+        embedder = open_embedder(spec, workspace.embedders.options, folder)
+        _check_dimension(embedder.dim, survey.dim, f"the model {spec} makes")
         card = replace(card, embedding=embedder.spec)
         note += f" Queries are embedded by {embedder.spec}."
     workspace.store.create(card)
     return card, None, note
 
 
-def _more_for(
-    workspace: Workspace, request: Request, survey: _Survey, old: DatasetCard
+def _extend_dataset(
+    workspace: Workspace, request: IngestRequest, survey: _Survey, old: DatasetCard
 ) -> tuple[DatasetCard, Embedder | None, str]:
     spec = request.embedding
     if spec not in (AUTO, old.embedding):
@@ -263,7 +300,7 @@ def _more_for(
                 f"'{old.name}' has lexical vectors, made of its own texts; others cannot be mixed "
                 "in. Leave `vector_column` out, or use mode='replace'."
             )
-        _check_dim(old.dim, survey.dim, f"those of '{old.name}' have")
+        _check_dimension(old.dim, survey.dim, f"those of '{old.name}' have")
         return card, None, "They came with the file."
     if old.embedding == COLUMN:
         raise BadInput(
@@ -274,86 +311,6 @@ def _more_for(
     return card, embedder, "The same as for the records that were there."
 
 
-def _check_dim(expected: int, actual: int, whose: str) -> None:
+def _check_dimension(expected: int, actual: int, whose: str) -> None:
     if actual != expected:
         raise BadInput(f"The vectors have {actual} numbers, {whose} {expected}.")
-
-
-class _Writer:
-    """Writes records in batches and counts what changed."""
-
-    def __init__(
-        self, workspace: Workspace, card: DatasetCard, embedder: Embedder | None, *, grows: bool
-    ) -> None:
-        self.card = card
-        self.counts = (0, 0, 0)
-        self._store = workspace.store
-        self._embedder = embedder
-        self.moved = False
-        self._grows = grows
-        self._announced = False
-        self._there = self._store.digests(card) if grows else {}
-        self._known: dict[str, Floats] = {}
-
-    def write(
-        self, maker: RecordMaker, rows: Iterator[Row | BadRow], watch: Watch, survey: _Survey
-    ) -> Tally:
-        begun = time.monotonic()
-        total = survey.tally.read
-        records = maker.make(rows)
-        while batch := list(islice(records, BATCH_ROWS)):
-            self._write(batch)
-            done = maker.tally.read
-            rate = done / max(time.monotonic() - begun, 1e-3)
-            watch.report(
-                SURVEY_SHARE + (1 - SURVEY_SHARE) * min(1.0, done / total),
-                f"{done:,} of {total:,} rows, {rate:,.0f} rows/s",
-            )
-        return maker.tally
-
-    def _write(self, batch: list[Record]) -> None:
-        fresh = [record for record in batch if record.id not in self._there]
-        changed = [
-            record for record in batch if self._there.get(record.id, record.digest) != record.digest
-        ]
-        if fresh or changed:
-            self._announce(moves=bool(fresh) or any(map(self._moves, changed)))
-            self._store.upsert(self.card, self._embedded(fresh + changed))
-        added, updated, unchanged = self.counts
-        same = len(batch) - len(fresh) - len(changed)
-        self.counts = (added + len(fresh), updated + len(changed), unchanged + same)
-
-    def _moves(self, record: Record) -> bool:
-        """Whether a record that is there gets another text or vector, not only other metadata."""
-        return content_of(self._there[record.id]) != content_of(record.digest)
-
-    def _announce(self, *, moves: bool) -> None:
-        """Before the first change: what was computed from the dataset is stale from here on."""
-        if self._grows and not (self.moved if moves else self._announced):
-            if moves:
-                self.card = replace(self._raised(), changing=True)
-            self._store.save_card(self.card)
-            self._announced, self.moved = True, self.moved or moves
-
-    def finish(self) -> None:
-        """After the last change: what was computed meanwhile, from a part of it, is stale too.
-
-        So is what was computed after an earlier ingest was stopped in the middle.
-        """
-        if self.moved or (self._grows and self.card.changing):
-            self.card = replace(self._raised(), changing=False)
-            self._store.save_card(self.card)
-
-    def _raised(self) -> DatasetCard:
-        return replace(self.card, version=self.card.version + 1)
-
-    def _embedded(self, records: list[Record]) -> list[Record]:
-        if self._embedder is None:
-            return records
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
-        new = list(dict.fromkeys(r.text for r in records if r.text not in self._known))
-        if new:
-            vectors = np.asarray(self._embedder.embed(new), dtype=np.float32)
-            self._known.update(zip(new, vectors, strict=True))
-        return [replace(record, vector=self._known[record.text]) for record in records]

@@ -56,7 +56,7 @@ def filtered(workspace: Workspace, card: DatasetCard, where: Where) -> Scope:
     Raises:
         BadInput: The filter names no column, or a value of another type.
     """
-    ids = workspace.store.matching(card, where)
+    ids = workspace.store.matching_ids(card, where)
     return Scope(card, ids, json.dumps(where, ensure_ascii=False, sort_keys=True))
 
 

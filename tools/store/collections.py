@@ -1,5 +1,11 @@
-"""The collections: one per dataset, and the catalogue that says which is whose."""
+"""The collections: one per dataset, and the catalogue that says which is whose.
 
+In: Milvus' client and a dataset's card; out: a collection with its fields and indexes. Reads are
+`Strong`: a call sees every write that ended before it, by whichever process.
+"""
+
+import re
+import time
 from typing import TYPE_CHECKING
 
 from corpuscope.tools.core.schema import DatasetCard
@@ -8,10 +14,11 @@ if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
 CATALOGUE = "corpuscope_datasets"
-PREFIX = "corpuscope_"
+COLLECTION_PREFIX = "corpuscope_"
+"""Before the names of ours: the Milvus server may hold collections of others."""
 
-# Milvus counts the bytes of a VARCHAR.
-TEXT_BYTES = 65_535
+MAX_TEXT_BYTES = 65_535
+"""Milvus' limit on a string, in bytes of UTF-8."""
 
 FLAT = "FLAT"
 """The index type in Milvus Lite: exact, and no slower there than the others."""
@@ -22,13 +29,24 @@ more, smaller parts being searched exactly. Not chosen by size, because a collec
 its records come, and grows; and Zilliz Cloud has no other."""
 
 
+def new_collection_name(dataset: str) -> str:
+    """A name that no collection of the dataset had before: the fits and runs of an older one must
+    not be taken for those of the new one."""
+    return f"{COLLECTION_PREFIX}{dataset}__{time.time_ns()}"
+
+
+def is_collection_of(dataset: str, collection: str) -> bool:
+    """Whether this is the name of a collection of the dataset, the present one or an older one."""
+    return re.fullmatch(rf"{COLLECTION_PREFIX}{re.escape(dataset)}__\d+", collection) is not None
+
+
 def create_catalogue(client: "MilvusClient", index_type: str) -> None:
-    """Make the catalogue: a row per dataset."""
+    """Make the catalogue: a row per dataset, its name as `id` and its card as JSON."""
     from pymilvus import DataType
 
     schema = client.create_schema(description="The datasets of corpuscope")
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
-    schema.add_field("card", DataType.VARCHAR, max_length=TEXT_BYTES)
+    schema.add_field("card", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # Milvus wants one in each collection
     index = client.prepare_index_params()
     index.add_index("vector", index_type=index_type, metric_type="COSINE")
@@ -38,14 +56,18 @@ def create_catalogue(client: "MilvusClient", index_type: str) -> None:
 
 
 def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str) -> None:
-    """Make the collection of a dataset's records."""
+    """Make the collection of a dataset's records: a row per record.
+
+    `vector` is searched by cosine; where the card says `full_text`, Milvus keeps a BM25 index of
+    the texts in `words`.
+    """
     from pymilvus import DataType, Function, FunctionType
 
     schema = client.create_schema(description=f"corpuscope: {card.embedding}")
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field("digest", DataType.VARCHAR, max_length=64)
     schema.add_field(
-        "text", DataType.VARCHAR, max_length=TEXT_BYTES, enable_analyzer=card.full_text
+        "text", DataType.VARCHAR, max_length=MAX_TEXT_BYTES, enable_analyzer=card.full_text
     )
     schema.add_field("metadata", DataType.JSON)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=card.dim)

@@ -1,4 +1,8 @@
-"""The connection to Milvus: opened at first use, renewed when its server went away."""
+"""The connection to Milvus: opened at first use, renewed when its server went away.
+
+In: where Milvus is; out: the results of its client's methods, with the errors that can be foreseen
+as those of core.
+"""
 
 import contextlib
 import logging
@@ -16,12 +20,14 @@ if TYPE_CHECKING:
     from pymilvus.exceptions import MilvusException
 
 CONNECT_SECONDS = 10.0
-# pymilvus' code for a server that cannot be reached, and Milvus Lite's for one not yet loaded.
+
+# Codes of MilvusException: pymilvus' own for a server that cannot be reached, Milvus' for the rest.
 UNREACHABLE = 2
-NOT_LOADED = 101
 NO_COLLECTION = 100
+NOT_LOADED = 101
 
 NEEDS_LOADED = frozenset({"query", "query_iterator", "search", "delete"})
+"""The client's methods that want the collection in memory, its name being their first argument."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,10 @@ class Connection:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Let go of the connection, and of Milvus Lite where this process started it."""
+        """Let go of the connection, and of Milvus Lite where this process started it.
+
+        The next call reaches Milvus anew.
+        """
         with self._lock:
             if self._client is not None:
                 with contextlib.suppress(ValueError):  # its channel may be closed already
@@ -69,7 +78,7 @@ class Connection:
                 self.lite = None
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Call a method of the client; reach Milvus again once where its server is gone.
+        """Call a method of pymilvus' client; reach Milvus again once where its server is gone.
 
         Raises:
             Unavailable: Milvus cannot be reached.
@@ -117,7 +126,7 @@ class Connection:
             return self._client
 
     def meaning(self, error: "MilvusException") -> Exception:
-        """An error as one that the client can act on, where it is of such a kind."""
+        """Milvus' error as one of ours that a caller can act on, or as it is where it is none."""
         if error.code == UNREACHABLE:
             return self._unreachable()
         if error.code == NO_COLLECTION:

@@ -1,8 +1,11 @@
-"""Metadata filters: from what a client says to a Milvus expression, with nothing pasted.
+"""Metadata filters as Milvus expressions.
 
 A filter is an object from column to condition: a value (equals), a list of values (one of), or an
 object of comparisons: `{"venue": "BBC", "score": {"gte": 3, "lt": 5}, "kind": ["a", "b"]}`.
 All conditions hold together. Dates are ISO 8601 strings and compare as such.
+
+Columns and comparisons must be known ones, and values are written as escaped literals of the
+column's type: nothing that a client says becomes part of the expression as it is.
 """
 
 import math
@@ -19,17 +22,18 @@ Where: TypeAlias = dict[str, Condition]
 IN = "in"
 COMPARISONS = {"eq": "==", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
-VALID = (*COMPARISONS, IN)
+VALID_COMPARISONS = (*COMPARISONS, IN)
 
 ESCAPES = str.maketrans(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": None}
 )
+"""Without them a value with a quote could end its literal, and the rest of it be an expression."""
 
-# A longer list makes an expression that Milvus parses slowly; nobody types one.
-LONGEST_LIST = 200
+MAX_LIST = 200
+"""A longer list makes an expression that Milvus parses slowly; nobody types one."""
 
 
-def expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
+def filter_expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
     """The Milvus expression of a filter; "" where there is nothing to filter.
 
     Args:
@@ -46,30 +50,33 @@ def expression(where: Where | None, columns: Mapping[str, ColumnType]) -> str:
             raise BadInput(f"No metadata column '{column}' to filter by. Columns: {known}.")
         field = f"metadata[{_literal(column)}]"
         if condition == {}:
-            raise BadInput(f"The condition for '{column}' is empty. Valid: {', '.join(VALID)}.")
+            raise BadInput(
+                f"The condition for '{column}' is empty. Valid: {', '.join(VALID_COMPARISONS)}."
+            )
         if not isinstance(condition, dict):
             condition = {IN if isinstance(condition, list) else "eq": condition}
         for name, value in condition.items():
-            if name not in VALID:
+            if name not in VALID_COMPARISONS:
                 raise BadInput(
-                    f"Unknown comparison '{name}' for column '{column}'. Valid: {', '.join(VALID)}."
+                    f"Unknown comparison '{name}' for column '{column}'. "
+                    f"Valid: {', '.join(VALID_COMPARISONS)}."
                 )
             if isinstance(value, list) != (name == IN):
-                raise BadInput(f"'{name}' for column '{column}' takes {_taken(name)}.")
+                raise BadInput(f"'{name}' for column '{column}' takes {_expected(name)}.")
             values = value if isinstance(value, list) else [value]
-            fitting = [_fitting(column, columns[column], one) for one in values]
+            typed = [_typed_value(column, columns[column], value) for value in values]
             if name == IN:
-                parts.append(_one_of(field, column, fitting))
+                parts.append(_any_of(field, column, typed))
             else:
-                parts.append(f"{field} {COMPARISONS[name]} {_literal(fitting[0])}")
+                parts.append(f"{field} {COMPARISONS[name]} {_literal(typed[0])}")
     return " and ".join(parts)
 
 
-def _taken(name: str) -> str:
+def _expected(name: str) -> str:
     return "a list of values" if name == IN else f"one value; '{IN}' takes a list"
 
 
-def _fitting(column: str, kind: ColumnType, value: Scalar) -> Scalar:
+def _typed_value(column: str, kind: ColumnType, value: Scalar) -> Scalar:
     """The value as the column holds its values: "3" is 3 in a column of numbers."""
     if value is None:
         raise BadInput(f"Cannot filter '{column}' by null. Give a {kind}.")
@@ -79,16 +86,17 @@ def _fitting(column: str, kind: ColumnType, value: Scalar) -> Scalar:
         raise BadInput(f"'{column}' holds {kind}s; {value!r} is none.") from error
 
 
-def _one_of(field: str, column: str, values: list[Scalar]) -> str:
-    if not 0 < len(values) <= LONGEST_LIST:
+def _any_of(field: str, column: str, values: list[Scalar]) -> str:
+    if not 0 < len(values) <= MAX_LIST:
         raise BadInput(
-            f"The list for column '{column}' has {len(values)} values; give 1 to {LONGEST_LIST}."
+            f"The list for column '{column}' has {len(values)} values; give 1 to {MAX_LIST}."
         )
     # Milvus Lite knows `in` for plain fields only, not for a key of a JSON field.
     return "(" + " or ".join(f"{field} == {_literal(value)}" for value in values) + ")"
 
 
 def _literal(value: Scalar) -> str:
+    """A value as Milvus writes it; BadInput for null and for numbers that are not finite."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -103,4 +111,4 @@ def _literal(value: Scalar) -> str:
 
 def ids_expression(ids: list[str]) -> str:
     """The Milvus expression for records with one of these ids (our own hexadecimal ids)."""
-    return "id in [" + ", ".join(_literal(i) for i in ids) + "]"
+    return "id in [" + ", ".join(map(_literal, ids)) + "]"

@@ -25,25 +25,26 @@ from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc, schema_pb2
 
-KNOWN = "3.2."
+KNOWN_VERSIONS = "3.2."
 """The versions of Milvus Lite whose insides this module was written for."""
 
 # The cursor that pymilvus puts before the filter of a scan, and our own scan before that.
 CURSOR = re.compile(r'id > "([^"\\]*)"(?: and \((.*)\))?', re.DOTALL)
 
-TYPES = {DataType.VARCHAR: 21, DataType.JSON: 23, DataType.FLOAT_VECTOR: 101}
+WIRE_TYPES = {DataType.VARCHAR: 21, DataType.JSON: 23, DataType.FLOAT_VECTOR: 101}
 """What the columns of a dataset are, and the numbers that Milvus has for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ordered:
+class OrderedRows:
     """The live rows of a collection that fit a filter, in the order of their ids.
 
-    Of n rows: `ids`; `table` (n,), which of `tables` each is in; `row` (n,), where in it.
+    Of n rows: `ids`; `table` (n,), which of the Arrow `tables` each is in; `row` (n,), where in it.
     """
 
     state: tuple[Any, ...]
-    """The collection's at that time, and the filter: while they are the same, so is this."""
+    """That of the collection when they were ordered, with the filter: while it is the same, so are
+    they."""
     ids: list[str]
     table: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -54,8 +55,8 @@ class Ordered:
         values = np.empty(len(self.table[part]), object)
         for place, table, row in self._by_table(part):
             values[place] = table.column(name).take(row).to_pylist()
-        found: list[str] = values.tolist()
-        return found
+        texts: list[str] = values.tolist()
+        return texts
 
     def vectors(self, name: str, part: slice) -> bytes:
         """A column of vectors, of some of the rows: float32, one after the other."""
@@ -69,35 +70,40 @@ class Ordered:
         return b"" if values is None else values.tobytes()
 
     def _by_table(self, part: slice) -> list[tuple[NDArray[np.int64], Any, NDArray[np.int64]]]:
+        """For each table that the part is in: the places in the part, the table, the rows in it."""
         table, row = self.table[part], self.row[part]
         places = [(np.flatnonzero(table == number), number) for number in np.unique(table)]
         return [(place, self.tables[number], row[place]) for place, number in places]
 
 
-class Servicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no types
+class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no types
     """Milvus Lite's service, with pages of its own."""
 
     def __init__(self, database: Any) -> None:
         super().__init__(database)
-        self._latest: Ordered | None = None
+        self._latest: OrderedRows | None = None
 
     def Query(self, request: Any, context: Any) -> Any:
-        """Answer a page of a scan; what is none, or cannot be had this way, as ever."""
-        asked = {pair.key: pair.value for pair in request.query_params}
-        if __version__.startswith(KNOWN) and "iterator" in asked and not request.partition_names:
+        """Answer a page of a scan from the ordered rows, any other query as Milvus Lite does."""
+        parameters = {pair.key: pair.value for pair in request.query_params}
+        if (
+            __version__.startswith(KNOWN_VERSIONS)
+            and "iterator" in parameters
+            and not request.partition_names
+        ):
             try:
                 collection = self._get_collection(request, context)
-                if _plain(collection, request.output_fields):
-                    return self._page(collection, request, int(asked["limit"]))
+                if _can_page(collection, request.output_fields):
+                    return self._page(collection, request, int(parameters["limit"]))
             except MilvusLiteError:
-                pass  # It says the same below, in its own words.
+                pass  # The call below answers it, as an error of Milvus Lite's own.
         return super().Query(request, context)
 
     def _page(self, collection: Any, request: Any, limit: int) -> Any:
-        after, chosen = _cursor(request.expr)
+        after, expression = _split_cursor(request.expr)
         ordered = self._latest
-        if ordered is None or ordered.state != _state(collection, chosen):
-            ordered = self._latest = _order(collection, chosen)
+        if ordered is None or ordered.state != _collection_state(collection, expression):
+            ordered = self._latest = _order_rows(collection, expression)
         start = bisect_right(ordered.ids, after)
         part = slice(start, start + limit)
         if start == len(ordered.ids):
@@ -118,31 +124,31 @@ class Servicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no type
 
 def add_servicer(server: Any, database: Any) -> None:
     """Let a gRPC server serve a Milvus Lite database."""
-    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(Servicer(database), server)
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(ScanServicer(database), server)
 
 
-def _plain(collection: Any, names: Sequence[str]) -> bool:
+def _can_page(collection: Any, names: Sequence[str]) -> bool:
     """Whether the columns are of the kinds that a dataset has, and none is ever empty."""
     kinds = {column.name: column for column in collection.schema.fields}
     return collection.pk_field == "id" and all(
-        name in kinds and kinds[name].dtype in TYPES and not kinds[name].nullable
+        name in kinds and kinds[name].dtype in WIRE_TYPES and not kinds[name].nullable
         for name in ("id", *names)
     )
 
 
-def _cursor(filter_: str) -> tuple[str, str]:
+def _split_cursor(expression: str) -> tuple[str, str]:
     """The id after which the page begins, and the rest of the filter."""
     after = ""
-    while cursor := CURSOR.fullmatch(filter_):
-        after, filter_ = max(after, cursor[1]), cursor[2] or ""
-    return after, filter_
+    while cursor := CURSOR.fullmatch(expression):
+        after, expression = max(after, cursor[1]), cursor[2] or ""
+    return after, expression
 
 
-def _state(collection: Any, chosen: str) -> tuple[Any, ...]:
-    """Changes with every write that a reader can see."""
+def _collection_state(collection: Any, expression: str) -> tuple[Any, ...]:
+    """What is another with every write that a reader can see, and with another filter."""
     memory = collection._memtable
     return (
-        chosen,
+        expression,
         collection._segments_snapshot(),
         memory,
         memory.num_physical_rows(),
@@ -150,22 +156,23 @@ def _state(collection: Any, chosen: str) -> tuple[Any, ...]:
     )
 
 
-def _order(collection: Any, chosen: str) -> Ordered:
+def _order_rows(collection: Any, expression: str) -> OrderedRows:
     """Find the live rows as Milvus Lite's own query does: the newest of each id, not deleted."""
     collection._require_loaded()
-    fits = collection._compile_filter(chosen) if chosen else None
-    plan = collection._indexed_filter_plan(fits)
-    state = _state(collection, chosen)
+    compiled = collection._compile_filter(expression) if expression else None
+    plan = collection._indexed_filter_plan(compiled)
+    # Before the snapshot: a write in between makes the state old, never the rows.
+    state = _collection_state(collection, expression)
     segments, deleted = collection._read_snapshot()
     segments = [segment for segment in segments if segment.num_rows]
     memory = collection._memtable
     ids, seqs, _, _, table = memory.to_search_snapshot(vector_field=None, include_table=True)
     tables = [*(segment.table for segment in segments), table]
-    all_ids = [id_ for segment in segments for id_ in segment.pks] + ids
+    all_ids = [record for segment in segments for record in segment.pks] + ids
     mask = None
-    if fits is not None:
-        masks = [evaluate_segment_filter(segment, fits, plan) for segment in segments]
-        mask = np.concatenate([*masks, evaluate_mask(fits, table)])
+    if compiled is not None:
+        masks = [evaluate_segment_filter(segment, compiled, plan) for segment in segments]
+        mask = np.concatenate([*masks, evaluate_mask(compiled, table)])
     live = build_valid_mask(
         all_ids,
         np.concatenate([*(segment.seqs for segment in segments), seqs]),
@@ -174,23 +181,24 @@ def _order(collection: Any, chosen: str) -> Ordered:
         memtable=memory,
     )
     places = sorted(np.flatnonzero(live).tolist(), key=all_ids.__getitem__)
-    sizes = [one.num_rows for one in tables]
-    return Ordered(
+    sizes = [rows.num_rows for rows in tables]
+    return OrderedRows(
         state=state,
         ids=[all_ids[place] for place in places],
         table=np.repeat(np.arange(len(tables)), sizes)[places],
         row=np.concatenate([np.arange(size) for size in sizes])[places],
-        tables=[one.combine_chunks() for one in tables],
+        tables=[rows.combine_chunks() for rows in tables],
     )
 
 
-def _field_data(ordered: Ordered, column: Any, part: slice) -> Any:
-    data = schema_pb2.FieldData(field_name=column.name, type=TYPES[column.dtype])
+def _field_data(ordered: OrderedRows, column: Any, part: slice) -> Any:
+    """A column of a page as a message of Milvus' protocol."""
+    data = schema_pb2.FieldData(field_name=column.name, type=WIRE_TYPES[column.dtype])
     if column.dtype == DataType.FLOAT_VECTOR:
         data.vectors.dim = int(column.dim)
         raw = ordered.vectors(column.name, part)
         # The numbers as they are on the wire: one by one they would take ten times as long.
-        data.vectors.float_vector.MergeFromString(_packed(raw))
+        data.vectors.float_vector.MergeFromString(_packed_field(raw))
     elif column.dtype == DataType.JSON:
         data.scalars.json_data.data.extend(
             text.encode() for text in ordered.texts(column.name, part)
@@ -200,7 +208,7 @@ def _field_data(ordered: Ordered, column: Any, part: slice) -> Any:
     return data
 
 
-def _packed(raw: bytes) -> bytes:
+def _packed_field(raw: bytes) -> bytes:
     """A message whose field 1 is these packed numbers, in the wire format of protobuf."""
     length, size = bytearray(), len(raw)
     while size > 127:

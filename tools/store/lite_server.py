@@ -24,16 +24,22 @@ from corpuscope.tools.core.files import written_aside
 
 FOLDER = "milvus.db"
 ADDRESS_FILE = "milvus.json"
+"""In the home: where the server listens, as JSON, and its process id."""
 
-# A predecessor that was just told to stop flushes its tables before it lets go of the folder.
 TAKEOVER_SECONDS = 30.0
+"""A predecessor that was just told to stop flushes its tables before it lets go of the folder."""
+
 POLL_SECONDS = 0.05
 STOP_GRACE_SECONDS = 2
-# The system's limit on the path of a Unix socket; TMPDIR may be long.
-LONGEST_SOCKET = 100
-# Milvus Lite reads in Python threads: more of them than this only wait for one another.
+
+MAX_SOCKET_PATH = 100
+"""The system's limit on the path of a Unix socket; TMPDIR may be long."""
+
 SERVER_THREADS = 10
+"""Milvus Lite reads in Python threads: more of them than this only wait for one another."""
+
 MESSAGE_BYTES = 256 * 1024 * 1024
+"""gRPC takes 4 MiB otherwise, less than a page of a scan."""
 
 
 class LiteServer:
@@ -63,9 +69,9 @@ def connect(home: Path) -> LiteServer:
     Raises:
         Unavailable: The folder cannot be opened.
     """
-    known = _known_address(home)
-    if known is not None and _answers(known):
-        return LiteServer(known, None)
+    running = _known_address(home)
+    if running is not None and _answers(running):
+        return LiteServer(running, None)
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,8 +87,9 @@ def connect(home: Path) -> LiteServer:
         start_new_session=True,
     )
     assert child.stdout is not None
-    said = child.stdout.readline().split(maxsplit=1)
-    match said:
+    # Its first line says whether it serves, or another process was quicker, or what is wrong.
+    reply = child.stdout.readline().split(maxsplit=1)
+    match reply:
         case ["serving", address]:
             return LiteServer(address.strip(), child)
         case ["taken", address]:
@@ -90,12 +97,13 @@ def connect(home: Path) -> LiteServer:
             return LiteServer(address.strip(), None)
     LiteServer("", child).close()
     raise Unavailable(
-        f"Milvus Lite did not start on {home / FOLDER}: {' '.join(said) or 'it ended at once'}. "
+        f"Milvus Lite did not start on {home / FOLDER}: {' '.join(reply) or 'it ended at once'}. "
         "Look into the server's log; `corpuscope doctor` tries it alone."
     )
 
 
 def _known_address(home: Path) -> str | None:
+    """The address that the last server wrote down; it need not run any more."""
     try:
         return str(json.loads((home / ADDRESS_FILE).read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError):
@@ -125,7 +133,8 @@ def _serve(home: Path) -> int:
     from corpuscope.tools.store.lite_scan import add_servicer
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # The owner reads a line from standard output: what a library prints goes to the errors.
+    owner = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     deadline = time.monotonic() + TAKEOVER_SECONDS
     while True:
@@ -133,12 +142,12 @@ def _serve(home: Path) -> int:
             database = MilvusLite(str(home / FOLDER))
             break
         except DataDirLockedError:
-            known = _known_address(home)
-            if known is not None and _answers(known):
-                print("taken", known, file=wire, flush=True)
+            running = _known_address(home)
+            if running is not None and _answers(running):
+                print("taken", running, file=owner, flush=True)
                 return 0
             if time.monotonic() > deadline:
-                print(f"locked for {TAKEOVER_SECONDS:.0f} s", file=wire, flush=True)
+                print(f"locked for {TAKEOVER_SECONDS:.0f} s", file=owner, flush=True)
                 return 1
             time.sleep(POLL_SECONDS)
 
@@ -158,9 +167,9 @@ def _serve(home: Path) -> int:
     server.start()
     with written_aside(home / ADDRESS_FILE) as draft:
         draft.write_text(json.dumps({"address": address, "pid": os.getpid()}), encoding="utf-8")
-    print("serving", address, file=wire, flush=True)
+    print("serving", address, file=owner, flush=True)
 
-    sys.stdin.read()
+    sys.stdin.read()  # ends when the owner closes it, or is killed
     server.stop(STOP_GRACE_SECONDS).wait()
     database.close()
     shutil.rmtree(private, ignore_errors=True)
@@ -168,9 +177,10 @@ def _serve(home: Path) -> int:
 
 
 def _listen(server: "object", private: Path) -> str:
+    """Let the server listen where this user alone can reach it; its address."""
     add_port = server.add_insecure_port  # type: ignore[attr-defined]  # grpc has no types
     address = f"unix:{private / 'milvus'}"
-    if hasattr(socket, "AF_UNIX") and os.name == "posix" and len(address) < LONGEST_SOCKET:
+    if hasattr(socket, "AF_UNIX") and os.name == "posix" and len(address) < MAX_SOCKET_PATH:
         add_port(address)
         return address
     return f"http://127.0.0.1:{add_port('127.0.0.1:0')}"

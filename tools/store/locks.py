@@ -1,4 +1,7 @@
-"""Locks across processes: one writer per dataset, one maker per map."""
+"""Locks across processes, as files in the home: one writer per dataset, one maker per map.
+
+The system lets go of them when a process ends, so that a kill leaves none behind.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,8 +9,8 @@ from pathlib import Path
 
 from corpuscope.tools.core.errors import NotReady
 
-# Long enough for a short ingest before ours, short enough for a chat.
 WAIT_SECONDS = 10.0
+"""Long enough for a short ingest before ours, short enough for a chat."""
 
 
 @contextmanager
@@ -23,14 +26,22 @@ def dataset_lock(home: Path, dataset: str) -> Iterator[None]:
 
 @contextmanager
 def map_lock(home: Path, dataset: str, run: str, seconds: float) -> Iterator[None]:
-    """Be the only one who computes a run's map; waits for another one that does."""
+    """Be the only one who computes a run's map; waits for another one that does.
+
+    Raises:
+        NotReady: Somebody else is still computing it after `seconds`.
+    """
     with _lock(home / "locks" / f"{dataset}.{run}.map", seconds, f"The map of {run}"):
         yield
 
 
 @contextmanager
 def catalogue_lock(home: Path) -> Iterator[None]:
-    """Be the only one who makes the catalogue of all datasets."""
+    """Be the only one who makes the catalogue of all datasets.
+
+    Raises:
+        NotReady: Somebody else is still making it after a short wait.
+    """
     with _lock(home / "locks" / "catalogue", WAIT_SECONDS, "The catalogue of datasets"):
         yield
 

@@ -5,20 +5,21 @@ from typing import Any
 
 from corpuscope.tools.core.schema import Record
 
-# A batch stays far below the 64 MiB that a Milvus server takes in one message.
 BATCH_ROWS = 1_000
 BATCH_BYTES = 8 * 1024 * 1024
+"""A batch stays far below the 64 MiB that a Milvus server takes in one message."""
 
 
-def batches(records: Sequence[Record]) -> Iterator[list[dict[str, Any]]]:
-    """The rows of the records, so many at a time as Milvus takes."""
+def row_batches(records: Sequence[Record]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of the records, at most `BATCH_ROWS` and about `BATCH_BYTES` at a time."""
     batch: list[dict[str, Any]] = []
-    size = 0
+    batch_bytes = 0
     for record in records:
-        weight = len(record.text.encode()) + (0 if record.vector is None else record.vector.nbytes)
-        if batch and (len(batch) >= BATCH_ROWS or size + weight > BATCH_BYTES):
+        vector_bytes = 0 if record.vector is None else record.vector.nbytes
+        row_bytes = len(record.text.encode()) + vector_bytes
+        if batch and (len(batch) >= BATCH_ROWS or batch_bytes + row_bytes > BATCH_BYTES):
             yield batch
-            batch, size = [], 0
+            batch, batch_bytes = [], 0
         batch.append(
             {
                 "id": record.id,
@@ -28,11 +29,11 @@ def batches(records: Sequence[Record]) -> Iterator[list[dict[str, Any]]]:
                 "vector": record.vector,
             }
         )
-        size += weight
+        batch_bytes += row_bytes
     if batch:
         yield batch
 
 
-def record_of(row: dict[str, Any]) -> Record:
+def record_from_row(row: dict[str, Any]) -> Record:
     """A row, without its vector, as a record."""
     return Record(row["id"], row["text"], row["digest"], dict(row["metadata"] or {}))

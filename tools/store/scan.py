@@ -1,4 +1,8 @@
-"""Reading a whole dataset in pages: checked, and the next page read while one is worked on."""
+"""Reading a whole dataset in pages, in the order of its ids.
+
+In: a dataset's card, fields, and a Milvus expression; out: pages, by pymilvus' iterator. The next
+page is read while one is worked on, and each is checked: its ids must be new and rise.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,23 +16,26 @@ import numpy as np
 from corpuscope.tools.core.schema import DatasetCard, Floats
 from corpuscope.tools.store.connection import Connection
 
-# Ids are hashes, so the first page, a small one, is a sample that tells how long the rows are.
-FIRST_ROWS = 1_000
-# pymilvus takes no more rows at a time.
-MOST_ROWS = 16_384
-# A third of what a Milvus server gives in one answer, since the sample only tells the average.
-PAGE_BYTES = 32 * 1024 * 1024
+FIRST_PAGE_ROWS = 1_000
+"""Ids are hashes, so this first, small page is a sample that tells how long the rows are."""
 
-Field: TypeAlias = Literal["text", "vector"]
-Rows: TypeAlias = list[dict[str, Any]]
+MAX_PAGE_ROWS = 16_384
+"""pymilvus takes no more rows at a time."""
+
+PAGE_BYTES = 32 * 1024 * 1024
+"""A third of what a Milvus server gives in one answer, since the sample only tells the average."""
+
+PageField: TypeAlias = Literal["text", "vector"]
+RawRows: TypeAlias = list[dict[str, Any]]
+"""Rows as pymilvus gives them: field to value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """Some records of a dataset, in the order of their ids.
 
-    `ids` (rows); `texts` (rows), and `vectors` (rows, dim) float32 of unit length: what was not
-    asked for is empty.
+    n `ids`, n `texts`, and `vectors` (n, dim) float32 of unit length; what was not asked for is
+    empty.
     """
 
     ids: list[str]
@@ -36,11 +43,11 @@ class Page:
     vectors: Floats
 
 
-def pages(
-    connection: Connection, card: DatasetCard, fields: Collection[Field], chosen: str
+def scan_pages(
+    connection: Connection, card: DatasetCard, fields: Collection[PageField], expression: str
 ) -> Iterator[Page]:
-    """The pages of the records that fit the Milvus expression `chosen` (all: "")."""
-    for rows in scan(connection, card, ["id", *fields], chosen):
+    """The pages of the records that fit the Milvus expression `expression` (all: "")."""
+    for rows in scan_rows(connection, card, ["id", *fields], expression):
         vectors = np.empty((len(rows) if "vector" in fields else 0, card.dim), np.float32)
         if "vector" in fields:
             np.stack([row["vector"] for row in rows], out=vectors)
@@ -48,49 +55,51 @@ def pages(
         yield Page([row["id"] for row in rows], texts, vectors)
 
 
-def scan(
-    connection: Connection, card: DatasetCard, fields: Sequence[str], chosen: str
-) -> Iterator[Rows]:
-    """The rows that fit `chosen` in the order of their ids, with these fields; vectors are arrays.
+def scan_rows(
+    connection: Connection, card: DatasetCard, fields: Sequence[str], expression: str
+) -> Iterator[RawRows]:
+    """Milvus' rows that fit `expression`, in the order of their ids, with these fields.
+
+    Vectors are float32 arrays.
 
     Raises:
         Unavailable: Milvus went away.
         NotFound: The dataset was deleted meanwhile.
         RuntimeError: Milvus repeated a row.
     """
-    with _read(connection, card, fields, (chosen, FIRST_ROWS)) as iterator:
+    with _open_iterator(connection, card, fields, (expression, FIRST_PAGE_ROWS)) as iterator:
         rows = iterator.next()
         if not rows:
             return
-        last = _checked(rows, "", card)
+        last = _sort_and_check(rows, "", card)
         yield rows
     # A server may give less than was asked for before the end, so only no rows are the end.
-    rows_at_a_time = max(1, min(MOST_ROWS, PAGE_BYTES // _row_bytes(rows)))
-    chosen = f'id > "{last}"' + (f" and ({chosen})" if chosen else "")
+    rows_at_a_time = max(1, min(MAX_PAGE_ROWS, PAGE_BYTES // _row_bytes(rows)))
+    expression = f'id > "{last}"' + (f" and ({expression})" if expression else "")
     with (
-        _read(connection, card, fields, (chosen, rows_at_a_time)) as iterator,
+        _open_iterator(connection, card, fields, (expression, rows_at_a_time)) as iterator,
         ThreadPoolExecutor(1, "corpuscope-reads-ahead") as reader,
     ):
-        coming = reader.submit(iterator.next)
-        while rows := coming.result():
-            coming = reader.submit(iterator.next)
-            last = _checked(rows, last, card)
+        next_rows = reader.submit(iterator.next)
+        while rows := next_rows.result():
+            next_rows = reader.submit(iterator.next)
+            last = _sort_and_check(rows, last, card)
             yield rows
 
 
 @contextmanager
-def _read(
-    connection: Connection, card: DatasetCard, fields: Sequence[str], asked: tuple[str, int]
+def _open_iterator(
+    connection: Connection, card: DatasetCard, fields: Sequence[str], query: tuple[str, int]
 ) -> Iterator[Any]:
-    """pymilvus' iterator over the rows that fit, so many at a time; its errors in our words."""
+    """pymilvus' iterator for a query (expression, rows at a time); its errors as those of core."""
     from pymilvus.exceptions import MilvusException
 
-    chosen, rows_at_a_time = asked
+    expression, rows_at_a_time = query
     iterator = connection.call(
         "query_iterator",
         card.collection,
         batch_size=rows_at_a_time,
-        filter=chosen,
+        filter=expression,
         output_fields=list(fields),
         strict_float32=True,  # vectors as arrays, not as lists of Python's floats
     )
@@ -102,8 +111,8 @@ def _read(
         iterator.close()
 
 
-def _checked(rows: Rows, last: str, card: DatasetCard) -> str:
-    """Put rows in the order of their ids; the last id, when all are new and after `last`."""
+def _sort_and_check(rows: RawRows, last: str, card: DatasetCard) -> str:
+    """Sort the rows by id, in place; the last id, if none repeats and all come after `last`."""
     rows.sort(key=lambda row: str(row["id"]))
     ids = [last, *(str(row["id"]) for row in rows)]
     # Milvus Lite before 3.2.1 dropped and repeated rows here: never believe it blindly.
@@ -112,7 +121,7 @@ def _checked(rows: Rows, last: str, card: DatasetCard) -> str:
     return ids[-1]
 
 
-def _row_bytes(rows: Rows) -> int:
+def _row_bytes(rows: RawRows) -> int:
     """The mean length of a row on the wire."""
     total = 0
     for row in rows:

@@ -1,4 +1,8 @@
-"""Datasets and their records, as the tools see them."""
+"""Datasets and their records, as the tools see them.
+
+A dataset is a card in the catalogue and the collection that the card names. Cards and records go in
+and come out as the types of core; Milvus' own rows, expressions and errors stay in this wing.
+"""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -23,23 +27,26 @@ from corpuscope.tools.store.collections import (
     AUTOINDEX,
     CATALOGUE,
     FLAT,
-    PREFIX,
     create_catalogue,
     create_collection,
+    is_collection_of,
 )
 from corpuscope.tools.store.connection import Connection, MilvusLocation
-from corpuscope.tools.store.filters import Where, expression, ids_expression
+from corpuscope.tools.store.filters import Where, filter_expression, ids_expression
 from corpuscope.tools.store.locks import catalogue_lock
-from corpuscope.tools.store.neighbour_search import MOST_HITS
-from corpuscope.tools.store.rows import BATCH_ROWS, batches, record_of
-from corpuscope.tools.store.scan import Field, Page
+from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.rows import BATCH_ROWS, record_from_row, row_batches
+from corpuscope.tools.store.scan import Page, PageField
 
-CARD_BYTES = 60_000
-# Beyond this, reading everything once is faster than looking ids up: each look-up costs Milvus
-# Lite a pass over the collection.
-FETCHED_BY_ID = 4_000
+MAX_CARD_BYTES = 60_000
+"""Of a card as JSON: it must fit into one string of Milvus."""
+
+MAX_FETCHED_BY_ID = 4_000
+"""Beyond this, reading everything once is faster than looking ids up: each look-up costs Milvus
+Lite a pass over the collection."""
 
 FULL_TEXT_SINCE = (2, 5)
+"""The version of Milvus servers that brought BM25."""
 
 
 class Store:
@@ -65,7 +72,7 @@ class Store:
     # Datasets
 
     def cards(self) -> list[DatasetCard]:
-        """All datasets, by name; one whose first ingest did not end is not there yet.
+        """The cards of all datasets, by name; one whose first ingest did not end is left out.
 
         Raises:
             Unavailable: Milvus cannot be reached.
@@ -73,20 +80,20 @@ class Store:
         return [card for card in self._all_cards() if not card.pending]
 
     def find(self, name: str) -> DatasetCard | None:
-        """The dataset of this name, also one whose first ingest did not end."""
+        """The card of this name, also one whose first ingest did not end; None: no such dataset."""
         return next((card for card in self._all_cards() if card.name == name), None)
 
     def _all_cards(self) -> list[DatasetCard]:
         if not self.connection.call("has_collection", CATALOGUE):
             return []
         rows = self.connection.call(
-            "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MOST_HITS
+            "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MAX_HITS
         )
         cards = [from_json(DatasetCard, row["card"]) for row in rows]
         return sorted(cards, key=lambda card: card.name)
 
     def card(self, name: str | None) -> DatasetCard:
-        """The dataset of this name, or the only one where no name is given.
+        """The card of this name, or the only one where no name is given.
 
         Raises:
             NotFound: No such dataset; the message lists those there are.
@@ -105,7 +112,7 @@ class Store:
                 return card
         raise NotFound(f"No dataset '{name[:60]}'. Datasets: {names}.")
 
-    def finds_words(self) -> bool:
+    def has_full_text(self) -> bool:
         """Whether this Milvus has full-text search (BM25): Milvus Lite and servers from 2.5 on."""
         if self.location.is_lite:
             return True
@@ -113,34 +120,38 @@ class Store:
         return version is not None and (int(version[1]), int(version[2])) >= FULL_TEXT_SINCE
 
     def create(self, card: DatasetCard) -> None:
-        """Make the card's collection; it becomes the dataset's with `save_card`."""
+        """Make the collection that the card names; it becomes the dataset's with `save_card`."""
         if not self.connection.call("has_collection", card.collection):
             create_collection(self.connection.client(), card, self._index_type)
 
     def save_card(self, card: DatasetCard) -> None:
-        """Write the card into the catalogue: from now on it is the dataset's."""
-        written = to_json(card)
-        if len(written.encode()) > CARD_BYTES:
+        """Write the card into the catalogue, in one write: from now on it is the dataset's.
+
+        Raises:
+            BadInput: It has too many metadata columns to fit.
+        """
+        card_json = to_json(card)
+        if len(card_json.encode()) > MAX_CARD_BYTES:
             raise BadInput(
                 f"{len(card.metadata_columns)} metadata columns are too many to describe; "
                 "name those you need with `metadata_columns`."
             )
+        # Two processes that see no catalogue must not both make it.
         with catalogue_lock(self.location.home):
             if not self.connection.call("has_collection", CATALOGUE):
                 create_catalogue(self.connection.client(), self._index_type)
-        row = {"id": card.name, "card": written, "vector": [1.0, 0.0]}
+        row = {"id": card.name, "card": card_json, "vector": [1.0, 0.0]}
         self.connection.call("upsert", CATALOGUE, [row])
 
     def drop(self, card: DatasetCard) -> None:
-        """Forget the dataset: its catalogue row first, then its records."""
+        """Forget the dataset: its card first, so that no card is left without its records."""
         self.connection.call("delete", CATALOGUE, ids=[card.name])
-        self.drop_strays(card.name, keep="")
+        self.drop_collections_of(card.name, keep="")
 
-    def drop_strays(self, name: str, keep: str) -> None:
-        """Drop the collections that a killed ingest of the dataset left behind, but for `keep`."""
-        stray = re.compile(re.escape(PREFIX + name) + r"__\d+")
+    def drop_collections_of(self, dataset: str, keep: str) -> None:
+        """Drop the collections of a dataset but for `keep`: what killed ingests left behind."""
         for collection in self.connection.call("list_collections"):
-            if stray.fullmatch(collection) and collection != keep:
+            if is_collection_of(dataset, collection) and collection != keep:
                 self.connection.call("drop_collection", collection)
 
     # Records
@@ -151,77 +162,84 @@ class Store:
         return int(rows[0]["count(*)"])
 
     def upsert(self, card: DatasetCard, records: Sequence[Record]) -> None:
-        """Write records by id; the same twice changes nothing. Every record needs its vector."""
-        for rows in batches(records):
+        """Write records by id, in place of those that are there; each needs its vector."""
+        for rows in row_batches(records):
             self.connection.call("upsert", card.collection, rows)
 
     def digests(self, card: DatasetCard) -> dict[str, str]:
         """The digest of every record, by id."""
-        pages = self.scan(card, ["id", "digest"])
-        return {row["id"]: row["digest"] for rows in pages for row in rows}
+        batches = self.scan(card, ["id", "digest"])
+        return {row["id"]: row["digest"] for rows in batches for row in rows}
 
     def fetch(self, card: DatasetCard, ids: Sequence[str]) -> dict[str, Record]:
         """Records by id, without vectors; ids that are not there are left out."""
         fields = ["id", "digest", "text", "metadata"]
-        if len(ids) > FETCHED_BY_ID:
+        if len(ids) > MAX_FETCHED_BY_ID:
             wanted = set(ids)
-            pages = self.scan(card, fields)
-            return {r["id"]: record_of(r) for rows in pages for r in rows if r["id"] in wanted}
-        found: dict[str, Record] = {}
+            batches = self.scan(card, fields)
+            wanted_rows = (row for rows in batches for row in rows if row["id"] in wanted)
+            return {row["id"]: record_from_row(row) for row in wanted_rows}
+        records: dict[str, Record] = {}
         for start in range(0, len(ids), BATCH_ROWS):
-            chosen = ids_expression(list(ids[start : start + BATCH_ROWS]))
+            expression = ids_expression(list(ids[start : start + BATCH_ROWS]))
             rows = self.connection.call(
-                "query", card.collection, filter=chosen, output_fields=fields, limit=BATCH_ROWS
+                "query", card.collection, filter=expression, output_fields=fields, limit=BATCH_ROWS
             )
-            found |= {row["id"]: record_of(row) for row in rows}
-        return found
+            records |= {row["id"]: record_from_row(row) for row in rows}
+        return records
 
-    def matching(self, card: DatasetCard, where: Where) -> set[str]:
-        """The ids of the records that fit a filter."""
-        chosen = expression(where, card.metadata_columns)
-        return {row["id"] for rows in self.scan(card, ["id"], chosen) for row in rows}
+    def matching_ids(self, card: DatasetCard, where: Where) -> set[str]:
+        """The ids of the records that fit a filter.
+
+        Raises:
+            BadInput: A column, comparison or value that cannot be filtered by.
+        """
+        expression = filter_expression(where, card.metadata_columns)
+        return {row["id"] for rows in self.scan(card, ["id"], expression) for row in rows}
 
     def scan(
-        self, card: DatasetCard, fields: Sequence[str], chosen: str = ""
+        self, card: DatasetCard, fields: Sequence[str], expression: str = ""
     ) -> Iterator[list[dict[str, Any]]]:
-        """All records in the order of their ids, in batches of rows with these fields."""
-        return scan.scan(self.connection, card, fields, chosen)
+        """Milvus' rows of all records, or of those that fit a Milvus expression, with these fields.
+
+        They come in batches, in the order of their ids, each once; raises as `pages` does.
+        """
+        return scan.scan_rows(self.connection, card, fields, expression)
 
     def pages(
         self,
         card: DatasetCard,
-        fields: Collection[Field] = ("text", "vector"),
-        chosen: str = "",
+        fields: Collection[PageField] = ("text", "vector"),
+        expression: str = "",
     ) -> Iterator[Page]:
-        """All records, or those that fit a Milvus expression, in the order of their ids.
-
-        Every record comes once; where that cannot be kept (Milvus lost or repeated some), it ends
-        with RuntimeError instead of passing over it.
+        """All records, or those that fit a Milvus expression, in the order of their ids, each once.
 
         Raises:
             Unavailable: Milvus went away.
             NotFound: The dataset was deleted meanwhile.
+            RuntimeError: Milvus lost or repeated records.
         """
-        there = 0 if chosen else self.count(card)
+        # Of a filter nobody knows how many fit, so that only repeated rows are noticed there.
+        expected = 0 if expression else self.count(card)
         seen = 0
-        for page in scan.pages(self.connection, card, fields, chosen):
+        for page in scan.scan_pages(self.connection, card, fields, expression):
             seen += len(page.ids)
             yield page
-        if seen < there:
-            raise RuntimeError(f"{card.collection}: the scan gave {seen} of {there} records")
+        if seen < expected:
+            raise RuntimeError(f"{card.collection}: the scan gave {seen} of {expected} records")
 
     # Searches
 
-    def nearest(
+    def search_vectors(
         self, card: DatasetCard, vector: Floats, limit: int, where: Where | None = None
     ) -> list[Hit]:
-        """The records whose vectors are nearest to `vector` (dim,), by cosine."""
+        """The records whose vectors are nearest to `vector` (dim,), by cosine, nearest first."""
         return self._search(card, "vector", vector, (limit, where))
 
-    def matching_words(
+    def search_words(
         self, card: DatasetCard, query: str, limit: int, where: Where | None = None
     ) -> list[Hit]:
-        """The records that share words with `query`, by BM25; needs `card.full_text`."""
+        """The records that share words with `query`, best first by BM25; needs `card.full_text`."""
         return self._search(card, "words", query, (limit, where))
 
     def neighbours(
@@ -244,12 +262,12 @@ class Store:
             Unavailable: Milvus went away.
             NotFound: The dataset was deleted meanwhile.
         """
-        search = neighbour_search.Search(
+        search = neighbour_search.BatchedSearch(
             self.connection,
             card,
             neighbour_search.row_numbers(ids),
             vectors,
-            np.full((len(vectors), k), neighbour_search.NONE, np.int32),
+            np.full((len(vectors), k), neighbour_search.EMPTY_PLACE, np.int32),
             np.zeros((len(vectors), k), np.float32),
             exact=self.location.is_lite,
         )
@@ -264,19 +282,19 @@ class Store:
         bounds: tuple[int, Where | None],
     ) -> list[Hit]:
         limit, where = bounds
-        chosen = expression(where, card.metadata_columns)
-        found = self.connection.call(
+        expression = filter_expression(where, card.metadata_columns)
+        results = self.connection.call(
             "search",
             card.collection,
             [query],
             anns_field=field,
-            filter=chosen,
-            limit=min(limit, MOST_HITS),
+            filter=expression,
+            limit=min(limit, MAX_HITS),
             output_fields=["digest", "text", "metadata"],
         )
         # Milvus Lite gives BM25 as a negative distance, a server as the score itself.
-        sized = abs if field == "words" else float
+        score = abs if field == "words" else float
         return [
-            Hit(record_of({"id": hit["id"], **hit["entity"]}), sized(float(hit["distance"])))
-            for hit in found[0]
+            Hit(record_from_row({"id": hit["id"], **hit["entity"]}), score(float(hit["distance"])))
+            for hit in results[0]
         ]

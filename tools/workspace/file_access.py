@@ -1,4 +1,8 @@
-"""Which files the tools may read and write: only those in the allowed folders."""
+"""Which files the tools may read and write: only those in the allowed folders.
+
+In: a path as the client says it; out: the resolved path, or a refusal. Links are followed before
+the check, so that none leads outside.
+"""
 
 import os
 import stat
@@ -51,7 +55,7 @@ class FileAccess:
 
         Raises:
             NotAllowed: It lies outside the allowed folders.
-            BadInput: It is a folder.
+            BadInput: It is a folder, or its folder cannot be made.
         """
         path = self._inside(name)
         if path.is_dir():
@@ -63,16 +67,18 @@ class FileAccess:
         return path
 
     def _inside(self, name: str) -> Path:
+        """The resolved path: in the first allowed folder where it exists, else in the first."""
         if "\0" in name or not name.strip():
             raise BadInput("The path is empty or has a NUL character. Give the path of a file.")
         try:
-            given = Path(name).expanduser()
-            candidates = [given] if given.is_absolute() else [base / given for base in self.allowed]
+            path = Path(name).expanduser()
+            candidates = [path] if path.is_absolute() else [base / path for base in self.allowed]
             resolved = [Path(os.path.realpath(candidate)) for candidate in candidates]
-            there = [path for path in resolved if self._allows(path) and path.exists()]
+            # Only what is allowed is looked up: whether anything else exists is not told.
+            existing = [path for path in resolved if self._allows(path) and path.exists()]
         except (OSError, RuntimeError, UnicodeError) as error:
             raise BadInput(f"{name[:200]!a} is no usable path: {error}. Give another.") from error
-        inside = there or [path for path in resolved if self._allows(path)]
+        inside = existing or [path for path in resolved if self._allows(path)]
         if not inside:
             folders = ", ".join(str(folder) for folder in self.allowed)
             raise NotAllowed(
@@ -85,6 +91,7 @@ class FileAccess:
         return any(path.is_relative_to(folder) for folder in self.allowed)
 
     def _files_near(self, path: Path) -> str:
+        """A sentence on the files beside a path that is not there; empty outside of the allowed."""
         folder = path.parent
         if not self._allows(folder):
             return ""

@@ -1,0 +1,46 @@
+"""What a cell means as a value of a type."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from corpuscope.tools.core.schema import ColumnType, Scalar
+from corpuscope.tools.core.values import PARSERS, without_controls
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        ("number", "12", 12),
+        ("number", "-0.5", -0.5),
+        ("number", Decimal("1.5"), 1.5),
+        ("boolean", " True", True),
+        ("string", 12, "12"),
+        ("date", "2024-04-25", "2024-04-25"),
+        ("date", "2024-04-25 18:24:04+00", "2024-04-25T18:24:04+00:00"),
+        ("date", "2024-04-25 20:24:04.5 +0200", "2024-04-25T18:24:04.500000+00:00"),
+        ("date", "2024-04-25 18:24 UTC", "2024-04-25T18:24:00+00:00"),
+        ("date", "2024-04-25T18:24:04.123456789Z", "2024-04-25T18:24:04.123456+00:00"),
+        ("date", datetime.datetime(2024, 4, 25), "2024-04-25"),
+        ("date", datetime.datetime(2024, 4, 25, 1, 2), "2024-04-25T01:02:00"),
+        ("date", datetime.date(2024, 4, 25), "2024-04-25"),
+    ],
+)
+def test_values_are_read_by_the_type_of_their_column(
+    kind: ColumnType, value: object, read: Scalar
+) -> None:
+    parsed = PARSERS[kind](value)
+    assert parsed == read and type(parsed) is type(read)
+
+
+def test_moments_in_one_zone_sort_as_strings() -> None:
+    moments = ["2024-04-25", "2024-04-25 00:00:01Z", "2024-04-25 00:00:01.5Z", "2024-04-25 02:00Z"]
+    parsed = [str(PARSERS["date"](moment)) for moment in moments]
+    assert parsed == sorted(parsed)
+
+
+def test_control_characters_and_half_characters_are_cleaned() -> None:
+    assert without_controls("a\x00b\r\nc\rd\te\x85\x9f\x1b") == "ab\nc\nd\te"
+    assert without_controls("\ud83d\ude00 \ud800x") == "😀 \ufffdx"
+    assert without_controls("naïve\u00a0文字 😀") == "naïve\u00a0文字 😀"
