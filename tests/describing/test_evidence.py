@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.made_evidence import nearby_evidence, rich_evidence
 
 from corpuscope.tools.core.schema import Node
 from corpuscope.tools.core.text import clean_text, shorten_middle
@@ -150,6 +151,13 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
     keys = [build_evidence("tickets", node(), full).key, *(one.key for one in changed)]
     assert len(set(keys)) == len(changed) + 1
     assert keys[0] == build_evidence("tickets", node(), full_findings()).key
+
+
+def test_the_key_of_the_same_evidence_is_the_same_in_every_version() -> None:
+    # It stands in saved descriptions: were it another one, all would be written anew and paid for.
+    assert rich_evidence().key == "926338d9c146badb"
+    assert nearby_evidence().key == "213568e41f792475"
+    assert build_evidence("tickets", node(), full_findings()).key == "ce60d2c436477083"
 
 
 def test_texts_that_differ_only_in_case_and_space_are_shown_once_with_their_count() -> None:
