@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.changed_settings import changed_settings
 from support.endpoint_server import DIM, EndpointServer, embeds, endpoint_server, fails
 from support.texts import THEMES, tickets
 
@@ -158,7 +159,7 @@ def test_where_the_dataset_s_own_embedder_is_gone_words_are_compared(
 
 
 def with_endpoint(settings: Settings, server: EndpointServer) -> Workspace:
-    return open_workspace(replace(settings, embedding_base_url=server.url))
+    return open_workspace(changed_settings(settings, embedding_base_url=server.url))
 
 
 def test_where_the_endpoint_of_the_embedder_refuses_words_are_compared(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 from mcp.client import Client
 from support.calls import Answer, call, finish
+from support.changed_settings import changed_settings
 from support.endpoint_server import (
     Behaviour,
     EndpointServer,
@@ -99,8 +100,10 @@ def script() -> Iterator[Script]:
 @pytest.fixture(scope="module")
 async def writing(script: Script, settings: Settings, keyless: Client) -> AsyncIterator[Client]:
     """A client of a server with a model, on the same home."""
-    own = replace(settings, llm_base_url=script.server.url, llm_model="tiny", llm_price_in=0.5)
-    async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
+    with_model = changed_settings(
+        settings, llm_base_url=script.server.url, llm_model="tiny", llm_price_in=0.5
+    )
+    async with Client(build_server(with_model, warm=False), raise_exceptions=True) as connected:
         yield connected
 
 
@@ -117,7 +120,7 @@ async def guarded(
     script: Script, settings: Settings, templates: Path, keyless: Client
 ) -> AsyncIterator[Client]:
     """A client of a server with a model that redacts, has own templates, and wants German."""
-    own = replace(
+    with_model = changed_settings(
         settings,
         llm_base_url=script.server.url,
         llm_model="tiny",
@@ -126,7 +129,7 @@ async def guarded(
         prompts_dir=templates,
     )
     await clustered(keyless, "contacts", with_contacts())
-    async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
+    async with Client(build_server(with_model, warm=False), raise_exceptions=True) as connected:
         yield connected
 
 
