@@ -13,7 +13,7 @@ from corpuscope.tools.cluster import cluster
 from corpuscope.tools.core.schema import Description, Watch, no_report
 from corpuscope.tools.describing.batch import prompt_context
 from corpuscope.tools.describing.describe import (
-    Writing,
+    Describer,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -182,12 +182,12 @@ def _true_labels(
 
 
 @contextmanager
-def _writing(ground: Ground, writer: LlmOptions) -> Iterator[Writing]:
+def _writing(ground: Ground, writer: LlmOptions) -> Iterator[Describer]:
     """A model at work with nothing used yet, and no answers kept from before."""
     limits = Limits(max_tokens=writer.max_tokens)
     wording = prompt_context(ground.workspace, ground.selection)
     with open_asker(writer.endpoint, writer.model, limits, None) as asker:
-        yield Writing(asker, writer.model, wording, ground.judge)
+        yield Describer(asker, writer.model, wording, ground.judge)
 
 
 def _keeping(found: dict[str, Description]) -> Callable[[Description], None]:

@@ -116,14 +116,14 @@ def _for_the_assistant(
         key=lambda node: -node.size,
     )
     titles = {id: workspace.redact(one.title) for id, one in there.items()}
-    packs = gather_tasks(workspace, selection, first[:MOST_PACKS])
-    shown = _fitting([pack.evidence.with_titles(titles) for pack in packs])
+    tasks = gather_tasks(workspace, selection, first[:MOST_PACKS])
+    shown = _fitting([task.evidence.with_titles(titles) for task in tasks])
     for evidence in shown:
         runs.save_evidence(selection.run, evidence)
     ids = [evidence.cluster for evidence in shown]
     held = runs.stability(selection.run)
     scores = held.scores if held else {}
-    wording = prompt_context(workspace, selection)
+    context = prompt_context(workspace, selection)
     result = _result(workspace, selection, [node for node in nodes if node.id in known])
     to_write = ToWrite(
         shown=ids,
@@ -131,7 +131,7 @@ def _for_the_assistant(
         stability={id: scores[id] for id in ids if id in scores},
     )
     return result.with_evidence(
-        to_write, refresh, assistant_prompt(wording, shown) if shown else None
+        to_write, refresh, assistant_prompt(context, shown) if shown else None
     )
 
 

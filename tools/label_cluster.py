@@ -124,13 +124,13 @@ def label_cluster(
     given = _given(selection, answers or [], single)
     watch.report(0.1, "gathering the texts to try them on")
     nodes = [selection.node(id) for id in given.answers]
-    packs = {pack.evidence.cluster: pack for pack in gather_tasks(workspace, selection, nodes)}
-    found, refused = _checked(workspace, selection, given, packs, author)
+    tasks = {task.evidence.cluster: task for task in gather_tasks(workspace, selection, nodes)}
+    found, refused = _checked(workspace, selection, given, tasks, author)
     refused = [*given.refused, *refused]
     if not found:
         raise BadInput("\n".join(one.as_text() for one in refused) + " Mend it, and call again.")
     watch.report(0.5, "trying them")
-    new = {id: packs[id] for id in found}
+    new = {id: tasks[id] for id in found}
     judge = open_judge(workspace, selection.card, list(new.values()))
     for id, description in found.items():
         found[id] = prove_description(judge, description, new[id])
@@ -202,19 +202,19 @@ def _checked(
     workspace: Workspace,
     selection: Selection,
     given: _Given,
-    packs: dict[str, DescriptionTask],
+    tasks: dict[str, DescriptionTask],
     author: Author,
 ) -> tuple[dict[str, Description], list[Refused]]:
     """The descriptions of the answers that are sound, and the others with the reason."""
     members = workspace.runs.members(selection.run)
-    wording = replace(prompt_context(workspace, selection), focus="")
-    instructions = assistant_prompt(wording, [])
+    context = replace(prompt_context(workspace, selection), focus="")
+    instructions = assistant_prompt(context, [])
     found: dict[str, Description] = {}
     refused = []
     for id, answer in given.answers.items():
         rules = Rules(
             # References are those that were shown, also where texts have changed since.
-            workspace.runs.evidence(selection.run, id) or packs[id].evidence,
+            workspace.runs.evidence(selection.run, id) or tasks[id].evidence,
             workspace.language,
             instructions,
             {members.ids[row] for row in cluster_rows(selection.run, members, id)},

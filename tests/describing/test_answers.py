@@ -26,14 +26,14 @@ from corpuscope.tools.describing.answers import (
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.describing.prompting import PromptContext, assistant_prompt, system_prompt
 
-WORDING = PromptContext(Templates())
+CONTEXT = PromptContext(Templates())
 
 FIRST = "Customers see one purchase booked two times."
 SECOND = "They ask when one of the sums comes back."
 
 
 def rules_for(evidence: Evidence, **changes: Any) -> Rules:
-    return Rules(**{"evidence": evidence, "language": None, "instructions": system_prompt(WORDING),
+    return Rules(**{"evidence": evidence, "language": None, "instructions": system_prompt(CONTEXT),
                     **changes})  # fmt: skip
 
 
@@ -347,7 +347,7 @@ def test_a_sentence_that_only_repeats_what_was_shown_is_at_fault(text: str, faul
 
 
 def test_the_instructions_for_the_assistant_are_no_answer_either() -> None:
-    rules = rules_for(rich_evidence(), instructions=assistant_prompt(WORDING, []))
+    rules = rules_for(rich_evidence(), instructions=assistant_prompt(CONTEXT, []))
     text = "Keywords are hints, counted by a program"
     (fault,) = answer_faults(answer(summary=says(text)), rules)
     assert fault == "summary sentence 2 is taken from the instructions"
@@ -500,7 +500,7 @@ def test_the_keywords_of_a_sibling_without_title_are_no_title_of_it() -> None:
 def test_a_good_answer_in_any_language_and_domain_is_without_fault(
     evidence: Evidence, title: str, said: list[str], sent: str
 ) -> None:
-    told = system_prompt(WORDING) if sent == "model" else assistant_prompt(WORDING, [])
+    told = system_prompt(CONTEXT) if sent == "model" else assistant_prompt(CONTEXT, [])
     found = DescriptionAnswer.model_validate(
         {
             "cluster": "1",

@@ -44,7 +44,7 @@ def card(embedding: str, dim: int = 8) -> DatasetCard:
     )
 
 
-def pack(
+def task(
     inside: list[str], outside: list[str], shown: str = "The espresso machine leaks"
 ) -> DescriptionTask:
     """A cluster whose vectors, in 8 dimensions, say nothing; its words are in its texts."""
@@ -62,7 +62,7 @@ def pack(
     return DescriptionTask(build_evidence("tickets", node, found), trial, ("1", "2"))
 
 
-COFFEE = pack(OF_THEME["coffee"], OF_THEME["garden"])
+COFFEE = task(OF_THEME["coffee"], OF_THEME["garden"])
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_judge_of_other_vectors_embeds_the_texts_itself(lexical: Embedder) -> 
 
 @pytest.mark.parametrize(("inside", "outside"), [(0, 9), (9, 0), (4, 9), (9, 4)])
 def test_too_few_texts_are_not_tried(lexical: Embedder, inside: int, outside: int) -> None:
-    few = pack(OF_THEME["coffee"][:inside], OF_THEME["garden"][:outside]).trial
+    few = task(OF_THEME["coffee"][:inside], OF_THEME["garden"][:outside]).trial
     judge = Judge(lexical, own=False)
     assert judge.proof(described(*FITTING), few) is None
     if not inside or not outside:
@@ -178,7 +178,7 @@ def test_an_endpoint_that_answers_judges_the_vectors_that_it_made(settings: Sett
         trial = own_trial(judge.embedder)
         found = judge.proof(described(*FITTING), trial)
         asked = len(server.requests)
-        few = pack(OF_THEME["coffee"][:4], OF_THEME["garden"]).trial
+        few = task(OF_THEME["coffee"][:4], OF_THEME["garden"]).trial
         assert judge.proof(described(*FITTING), few) is None
         assert len(server.requests) == asked  # nobody is asked for what cannot be tried
     assert found is not None
@@ -215,16 +215,16 @@ def test_an_embedder_of_another_size_than_the_vectors_does_not_judge_them(
     assert not judge.own
 
 
-@pytest.mark.parametrize("packs", [[], [pack([], [], shown="")], [pack([" "], ["\u3000"], "")]])
+@pytest.mark.parametrize("tasks", [[], [task([], [], shown="")], [task([" "], ["\u3000"], "")]])
 def test_without_any_text_there_is_no_judge(
-    workspace: Workspace, packs: list[DescriptionTask]
+    workspace: Workspace, tasks: list[DescriptionTask]
 ) -> None:
-    assert open_judge(workspace, card(COLUMN), packs) is None
+    assert open_judge(workspace, card(COLUMN), tasks) is None
 
 
 @pytest.mark.parametrize("shown", ["!", "a", "的", "7"])
 def test_the_shortest_texts_are_enough_to_judge_by(workspace: Workspace, shown: str) -> None:
-    judge = open_judge(workspace, card(COLUMN), [pack([], [], shown=shown)])
+    judge = open_judge(workspace, card(COLUMN), [task([], [], shown=shown)])
     assert judge is not None
     assert judge.proof(described(*FITTING), COFFEE.trial) is not None
 

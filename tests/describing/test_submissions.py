@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from support.made_evidence import record, rich_evidence
-from support.made_packs import INSIDE, OUTSIDE, made_pack
+from support.made_tasks import INSIDE, OUTSIDE, made_task
 
 from corpuscope.prompts import Templates
 from corpuscope.tools.core.schema import Description, Sentence
@@ -198,22 +198,22 @@ def judge(tmp_path: Path) -> Iterator[Judge]:
     yield Judge(fit_embedder("lexical", texts, options, tmp_path).embedder, own=False)
 
 
-def tried(judge: Judge | None, pack: DescriptionTask, title: str, said: str) -> Description:
+def tried(judge: Judge | None, task: DescriptionTask, title: str, said: str) -> Description:
     """A description, and its proof on the half of the texts that scores."""
     found = Description(
-        cluster=pack.evidence.cluster,
+        cluster=task.evidence.cluster,
         title=title,
         summary=[Sentence(text=said)],
         keywords=[],
         author="assistant",
     )
-    proof = judge.proof(found, pack.trial.halves()[1]) if judge else None
+    proof = judge.proof(found, task.trial.halves()[1]) if judge else None
     return replace(found, proof=proof)
 
 
 def about(cluster: str, *beside: str, refunds: bool = True) -> DescriptionTask:
     inside, outside = (INSIDE, OUTSIDE) if refunds else (OUTSIDE, INSIDE)
-    return made_pack(cluster, inside=inside, outside=outside, beside=(cluster, *beside))
+    return made_task(cluster, inside=inside, outside=outside, beside=(cluster, *beside))
 
 
 def test_good_and_distinct_descriptions_need_no_improvement(judge: Judge) -> None:
@@ -251,7 +251,7 @@ def test_the_texts_named_are_not_those_that_score(judge: Judge) -> None:
 
 def test_long_texts_are_cut_where_they_are_named(judge: Judge) -> None:
     long = [f"{text} {'and so on ' * 40}" for text in INSIDE]
-    new = {"3.1": made_pack("3.1", inside=long, outside=OUTSIDE)}
+    new = {"3.1": made_task("3.1", inside=long, outside=OUTSIDE)}
     known = {"3.1": tried(judge, new["3.1"], "Pin code of an account", "They ask for a pin code.")}
     reason = improvements(new, known, judge)["3.1"]
     assert len(reason) < 6 * QUOTED_CHARACTERS + 200
@@ -271,7 +271,7 @@ def test_a_title_that_is_nearly_anothers_is_told_with_the_other_one(judge: Judge
 
 def test_two_new_titles_that_are_alike_are_both_told() -> None:
     new = {"3.1": about("3.1", "3.2"), "3.2": about("3.2", "3.1")}
-    known = {id: tried(None, pack, "Late refunds", "They wait.") for id, pack in new.items()}
+    known = {id: tried(None, task, "Late refunds", "They wait.") for id, task in new.items()}
     found = improvements(new, known, None)
     assert found.keys() == {"3.1", "3.2"}
     assert 'nearly that of 3.1 "Late refunds"' in found["3.2"]
@@ -300,18 +300,18 @@ def test_both_reasons_are_told_in_one(judge: Judge) -> None:
 
 
 def test_without_a_judge_or_enough_texts_nobody_says_that_words_are_weak(judge: Judge) -> None:
-    few = {"3.1": made_pack("3.1", inside=INSIDE[:3], outside=OUTSIDE[:3])}
+    few = {"3.1": made_task("3.1", inside=INSIDE[:3], outside=OUTSIDE[:3])}
     known = {"3.1": tried(judge, few["3.1"], "Pin code of an account", "They ask.")}
     assert known["3.1"].proof is None
     assert improvements(few, known, judge) == improvements(few, known, None) == {}
 
 
 def test_a_part_that_the_words_pass_over_is_named_with_what_it_is_about(judge: Judge) -> None:
-    pack = about("3.1", "3.2")
+    task = about("3.1", "3.2")
     part = rich_evidence().children[0]
-    evidence = replace(pack.evidence, children=[part])
-    new = {"3.1": replace(pack, evidence=evidence)}
-    found = tried(judge, pack, "Refund of a charge", "They want a refund.")
+    evidence = replace(task.evidence, children=[part])
+    new = {"3.1": replace(task, evidence=evidence)}
+    found = tried(judge, task, "Refund of a charge", "They want a refund.")
     assert found.proof is not None
     proof = replace(found.proof, passed_over=part.id)
     known = {"3.1": replace(found, proof=proof)}

@@ -10,8 +10,8 @@ from corpuscope.tools.core.ids import depth, is_within
 from corpuscope.tools.core.schema import Description, Node, Report, no_report
 from corpuscope.tools.describing.answers import DescriptionAnswer, SortAnswer
 from corpuscope.tools.describing.describe import (
+    Describer,
     Outcome,
-    Writing,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -61,14 +61,14 @@ class BatchOutcome:
 
 
 @dataclass(frozen=True)
-class _Desk:
+class _Batch:
     """The work on one order. `known` are the run's descriptions as they come to be."""
 
     workspace: Workspace
     selection: Selection
-    writing: Writing
+    describer: Describer
     concurrency: int
-    packs: dict[str, DescriptionTask]
+    tasks: dict[str, DescriptionTask]
     known: dict[str, Description]
     since: str
     """What was written from then on is new already, ISO 8601; "" where nothing is written anew."""
@@ -85,11 +85,11 @@ class _Desk:
             there = description
         self.known[id] = there
 
-    def pack(self, id: str) -> DescriptionTask:
+    def task(self, id: str) -> DescriptionTask:
         """The evidence of a cluster with the titles that others have by now."""
         titles = {id: self.workspace.redact(one.title) for id, one in self.known.items()}
-        pack = self.packs[id]
-        return replace(pack, evidence=pack.evidence.with_titles(titles))
+        task = self.tasks[id]
+        return replace(task, evidence=task.evidence.with_titles(titles))
 
 
 def prompt_context(
@@ -117,27 +117,27 @@ def describe_batch(
         workspace.runs.begin_refresh(
             selection.run, _refresh_key(workspace, selection, order), timestamp()
         )
-    with _at_desk(workspace, selection, order) as desk:
-        todo = [node for node in order.nodes if _needs_words(desk, node, order)]
-        expected = usage_cost(_expected(desk, todo, order), order.writer)
+    with _open_batch(workspace, selection, order) as batch:
+        todo = [node for node in order.nodes if _needs_words(batch, node, order)]
+        expected = usage_cost(_expected(batch, todo, order), order.writer)
         report(GATHERED, f"describing {len(todo)} clusters: {expected.as_text()}")
         failures: list[tuple[str, str]] = []
         stopped = ""
         for number, wave in enumerate(levels := waves([node.id for node in todo])):
             if not stopped:
                 part = _part(report, number / len(levels), 1 / len(levels))
-                outcome = _write_wave(desk, wave, part)
+                outcome = _write_wave(batch, wave, part)
                 failures += outcome.failures
                 stopped = outcome.stopped
             else:
                 failures += [(id, stopped) for id in wave]
         if not stopped:
-            _settle_titles(desk, order)
-        unverified = _verify(desk, order, stopped) if order.verify else []
+            _settle_titles(batch, order)
+        unverified = _verify(batch, order, stopped) if order.verify else []
         if order.refresh and not failures:
             workspace.runs.end_refresh(selection.run)
         return BatchOutcome(
-            failures, unverified, desk.writing.asker.usage, time.monotonic() - begun
+            failures, unverified, batch.describer.asker.usage, time.monotonic() - begun
         )
 
 
@@ -145,9 +145,9 @@ def expected_batch_usage(
     workspace: Workspace, selection: Selection, order: DescriptionOrder
 ) -> Usage:
     """About what `write_all` will use, repairs and second tries left out; nothing is sent."""
-    with _at_desk(workspace, selection, order) as desk:
-        todo = [node for node in order.nodes if _needs_words(desk, node, order)]
-        return _expected(desk, todo, order)
+    with _open_batch(workspace, selection, order) as batch:
+        todo = [node for node in order.nodes if _needs_words(batch, node, order)]
+        return _expected(batch, todo, order)
 
 
 def take_names(
@@ -175,16 +175,16 @@ def waves(ids: Sequence[str]) -> list[list[str]]:
 
 
 @contextmanager
-def _at_desk(
+def _open_batch(
     workspace: Workspace, selection: Selection, order: DescriptionOrder
-) -> Iterator[_Desk]:
+) -> Iterator[_Batch]:
     """The evidence of what the order may need, and the model, which is not yet reached."""
     writer = order.writer
     known = workspace.runs.descriptions(selection.run)
     # A run never changes; its texts may have been changed by an ingest since.
     changed = selection.card.version != selection.run.dataset_version
-    wording = prompt_context(workspace, selection, order.focus)
-    key = wording.key(writer.model)
+    context = prompt_context(workspace, selection, order.focus)
+    key = context.key(writer.model)
     needed = [
         node
         for node in order.nodes
@@ -196,17 +196,17 @@ def _at_desk(
         or present.author == "keywords"
         or present.alike
     ]
-    packs = gather_tasks(workspace, selection, needed)
+    tasks = gather_tasks(workspace, selection, needed)
     limits = Limits(order.max_calls, writer.max_tokens)
     cache = workspace.dataset_folder(selection.card) / "answers"
     with open_asker(writer.endpoint, writer.model, limits, cache, fresh=order.refresh) as asker:
-        judge = open_judge(workspace, selection.card, packs) if packs else None
-        yield _Desk(
+        judge = open_judge(workspace, selection.card, tasks) if tasks else None
+        yield _Batch(
             workspace,
             selection,
-            Writing(asker, writer.model, wording, judge),
+            Describer(asker, writer.model, context, judge),
             writer.endpoint.concurrency,
-            {pack.evidence.cluster: pack for pack in packs},
+            {task.evidence.cluster: task for task in tasks},
             known,
             _refreshed_since(workspace, selection, order),
         )
@@ -228,117 +228,121 @@ def _refresh_key(workspace: Workspace, selection: Selection, order: DescriptionO
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _needs_words(desk: _Desk, node: Node, order: DescriptionOrder) -> bool:
+def _needs_words(batch: _Batch, node: Node, order: DescriptionOrder) -> bool:
     """Whether a cluster is to be described: it is not yet, or not from what is there now.
 
     Words of people and assistants stay unless asked anew. Those that a theme brought along from an
     earlier run stay while templates, model, focus and language are the same: its records never are.
     """
-    present = desk.known.get(node.id)
+    present = batch.known.get(node.id)
     if present is None:
         return True
     if order.refresh:
-        return present.created < desk.since
+        return present.created < batch.since
     if present.author not in ("llm", "keywords"):
         return False
-    key = desk.writing.wording.key(desk.writing.model)
+    key = batch.describer.context.key(batch.describer.model)
     if present.prompt_key != key:
         # Without a key it is from before there were any.
         return bool(present.prompt_key) or present.author == "keywords"
-    pack = desk.packs.get(node.id)
-    same = pack is None or pack.evidence.key == present.evidence_key
+    task = batch.tasks.get(node.id)
+    same = task is None or task.evidence.key == present.evidence_key
     return not same and present.carried_from is None
 
 
-def _expected(desk: _Desk, todo: Sequence[Node], order: DescriptionOrder) -> Usage:
-    asker, wording = desk.writing.asker, desk.writing.wording
+def _expected(batch: _Batch, todo: Sequence[Node], order: DescriptionOrder) -> Usage:
+    asker, context = batch.describer.asker, batch.describer.context
     total = Usage()
     for node in todo:
-        if _only_parts_words(desk.selection, desk.known, node.id) is None:
-            prompt = describe_prompt(wording, desk.pack(node.id).evidence)
+        if _only_parts_words(batch.selection, batch.known, node.id) is None:
+            prompt = describe_prompt(context, batch.task(node.id).evidence)
             total += asker.expected(prompt, DescriptionAnswer)
-    for pack in _unsorted(desk, order) if order.verify else []:
-        stand_in = desk.known.get(pack.evidence.cluster) or describe_with_keywords(pack.evidence)
-        texts = [text for text, _ in texts_to_sort(pack)]
-        total += asker.expected(sort_prompt(wording, stand_in, texts), SortAnswer)
+    for task in _unsorted(batch, order) if order.verify else []:
+        stand_in = batch.known.get(task.evidence.cluster) or describe_with_keywords(task.evidence)
+        texts = [text for text, _ in texts_to_sort(task)]
+        total += asker.expected(sort_prompt(context, stand_in, texts), SortAnswer)
     return replace(total, estimated=True)
 
 
-def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
+def _write_wave(batch: _Batch, wave: Sequence[str], report: Report) -> Outcome:
     """Describe clusters of which none is part of another, and give them distinct titles."""
     asked: list[str] = []
     for id in wave:
-        taken = _only_parts_words(desk.selection, desk.known, id)
+        taken = _only_parts_words(batch.selection, batch.known, id)
         if taken is None:
             asked.append(id)
         else:
-            desk.keep(prove_description(desk.writing.judge, taken, desk.packs[id]))
-    packs = [desk.pack(id) for id in asked]
-    for pack in packs:
-        desk.workspace.runs.save_evidence(desk.selection.run, pack.evidence)
+            batch.keep(prove_description(batch.describer.judge, taken, batch.tasks[id]))
+    tasks = [batch.task(id) for id in asked]
+    for task in tasks:
+        batch.workspace.runs.save_evidence(batch.selection.run, task.evidence)
     unfit: list[tuple[str, str]] = []
 
     def keep(description: Description) -> None:
-        before = desk.known.get(description.cluster)
+        before = batch.known.get(description.cluster)
         if description.author == "keywords" and before and before.author != "keywords":
             unfit.append((description.cluster, f"{description.note} The words it had stay."))
         else:
-            desk.keep(description)
+            batch.keep(description)
 
     outcome = describe_many(
-        lambda pack: describe_with_model(desk.writing, pack), packs, desk.concurrency, report, keep
+        lambda task: describe_with_model(batch.describer, task),
+        tasks,
+        batch.concurrency,
+        report,
+        keep,
     )
     lost = {id for id, _ in [*outcome.failures, *unfit]}
-    _tell_apart(desk, [id for id in asked if id not in lost])
+    _tell_apart(batch, [id for id in asked if id not in lost])
     return Outcome([*outcome.failures, *unfit], outcome.stopped)
 
 
-def _settle_titles(desk: _Desk, order: DescriptionOrder) -> None:
+def _settle_titles(batch: _Batch, order: DescriptionOrder) -> None:
     """Tell apart what an earlier call could not, for want of room."""
-    left = [node.id for node in order.nodes if node.id in desk.known]
-    _tell_apart(desk, [id for id in left if desk.known[id].alike])
+    left = [node.id for node in order.nodes if node.id in batch.known]
+    _tell_apart(batch, [id for id in left if batch.known[id].alike])
 
 
-def _tell_apart(desk: _Desk, ids: Sequence[str]) -> None:
-    runs, run, redact = desk.workspace.runs, desk.selection.run, desk.workspace.redact
+def _tell_apart(batch: _Batch, ids: Sequence[str]) -> None:
+    runs, run, redact = batch.workspace.runs, batch.selection.run, batch.workspace.redact
 
     def older(id: str) -> Evidence | None:
         found = runs.evidence(run, id)
         return None if found is None else redact_evidence(found, redact)
 
-    titles = KnownTitles(desk.known, older, desk.keep, redact)
-    tell_apart(desk.writing, [desk.pack(id) for id in ids], titles)
+    titles = KnownTitles(batch.known, older, batch.keep, redact)
+    tell_apart(batch.describer, [batch.task(id) for id in ids], titles)
 
 
-def _verify(desk: _Desk, order: DescriptionOrder, stopped: str) -> list[tuple[str, str]]:
+def _verify(batch: _Batch, order: DescriptionOrder, stopped: str) -> list[tuple[str, str]]:
     """Let the model sort texts by each description that it has not sorted by yet."""
-    packs = [pack for pack in _unsorted(desk, order) if pack.evidence.cluster in desk.known]
+    tasks = [task for task in _unsorted(batch, order) if task.evidence.cluster in batch.known]
     if stopped:
-        return [(pack.evidence.cluster, stopped) for pack in packs]
+        return [(task.evidence.cluster, stopped) for task in tasks]
 
-    def work(pack: DescriptionTask) -> Description:
-        known = desk.known[pack.evidence.cluster]
+    def work(task: DescriptionTask) -> Description:
+        known = batch.known[task.evidence.cluster]
         # A model is shown no more of them than of the texts, and what is kept stays as it was.
         found = verify_description(
-            desk.writing, redact_description(known, desk.workspace.redact), pack
+            batch.describer, redact_description(known, batch.workspace.redact), task
         )
         return replace(known, proof=found.proof)
 
-    return describe_many(work, packs, desk.concurrency, no_report, desk.keep).failures
+    return describe_many(work, tasks, batch.concurrency, no_report, batch.keep).failures
 
 
-def _unsorted(desk: _Desk, order: DescriptionOrder) -> list[DescriptionTask]:
+def _unsorted(batch: _Batch, order: DescriptionOrder) -> list[DescriptionTask]:
     """The clusters of an order whose description no model has sorted texts by."""
     found = []
     for node in order.nodes:
-        proof = present.proof if (present := desk.known.get(node.id)) else None
-        pack = desk.packs.get(node.id)
+        proof = present.proof if (present := batch.known.get(node.id)) else None
+        task = batch.tasks.get(node.id)
         if (
-            pack
-            and enough_texts(pack.trial.halves()[1])
+            task
+            and enough_texts(task.trial.halves()[1])
             and (proof is None or proof.precision is None)
         ):
-            found.append(desk.pack(node.id))
+            found.append(batch.task(node.id))
     return found
 
 

@@ -43,16 +43,16 @@ SORTED = 10
 
 
 @dataclass(frozen=True)
-class Writing:
+class Describer:
     """What a model's descriptions are made with."""
 
     asker: Asker
     model: str
-    wording: PromptContext
+    context: PromptContext
     judge: Judge | None
 
 
-def describe_with_model(writing: Writing, pack: DescriptionTask) -> Description:
+def describe_with_model(describer: Describer, task: DescriptionTask) -> Description:
     """A model's description of one cluster, or the one from keywords where its answer is unfit.
 
     It is tried on texts that the model was not shown; where it is weak it is written once more with
@@ -64,15 +64,17 @@ def describe_with_model(writing: Writing, pack: DescriptionTask) -> Description:
             every other cluster would meet the same.
     """
     try:
-        found = _asked(writing, pack, describe_prompt(writing.wording, pack.evidence))
+        found = _asked(describer, task, describe_prompt(describer.context, task.evidence))
     except InvalidAnswer as error:
-        found = _by_model(writing, replace(describe_with_keywords(pack.evidence), note=str(error)))
-        return prove_description(writing.judge, found, pack)
-    return _mended(writing, found, pack)
+        found = _by_model(
+            describer, replace(describe_with_keywords(task.evidence), note=str(error))
+        )
+        return prove_description(describer.judge, found, task)
+    return _mended(describer, found, task)
 
 
 def verify_description(
-    writing: Writing, description: Description, pack: DescriptionTask
+    describer: Describer, description: Description, task: DescriptionTask
 ) -> Description:
     """The description with the precision and recall of the model that sorted texts by it alone.
 
@@ -80,11 +82,11 @@ def verify_description(
         LimitReached: There is no room left for the call.
         Unavailable: The endpoint or its answer was of no use.
     """
-    described = prove_description(writing.judge, description, pack)
+    described = prove_description(describer.judge, description, task)
     if described.proof is None:
         return described
-    texts = texts_to_sort(pack)
-    prompt = sort_prompt(writing.wording, description, [text for text, _ in texts])
+    texts = texts_to_sort(task)
+    prompt = sort_prompt(describer.context, description, [text for text, _ in texts])
 
     def check(answer: SortAnswer) -> None:
         if false := [number for number in answer.fits if not 1 <= number <= len(texts)]:
@@ -92,24 +94,24 @@ def verify_description(
                 f"fits: {false[:5]} are no numbers of texts, expected 1 to {len(texts)}"
             )
 
-    fits = set(writing.asker.ask(prompt, SortAnswer, check).fits)
+    fits = set(describer.asker.ask(prompt, SortAnswer, check).fits)
     right = sum(texts[number - 1][1] for number in fits)
     proof = replace(
         described.proof,
         precision=round(right / len(fits), 3) if fits else 0.0,
         recall=round(right / sum(inside for _, inside in texts), 3),
-        sorted_by=writing.model,
+        sorted_by=describer.model,
     )
     return replace(described, proof=proof)
 
 
-def texts_to_sort(pack: DescriptionTask) -> list[tuple[str, bool]]:
+def texts_to_sort(task: DescriptionTask) -> list[tuple[str, bool]]:
     """Texts that a model sorts, and whether each is in the cluster: shuffled, and none that the
     description was written or mended by."""
-    _, trial = pack.trial.halves()
+    _, trial = task.trial.halves()
     texts = [(text, True) for text in trial.inside_texts[:SORTED]]
     texts += [(text, False) for text in trial.outside_texts[:SORTED]]
-    random.Random(pack.evidence.key).shuffle(texts)
+    random.Random(task.evidence.key).shuffle(texts)
     return texts
 
 
@@ -164,13 +166,13 @@ def describe_with_keywords(evidence: Evidence) -> Description:
 
 
 def prove_description(
-    judge: Judge | None, description: Description, pack: DescriptionTask
+    judge: Judge | None, description: Description, task: DescriptionTask
 ) -> Description:
     """The description with its proof, on the texts that neither shaped nor mended it."""
     if judge is None:
         return description
-    _, scored = pack.trial.halves()
-    return replace(description, proof=judge.proof(description, scored, pack.trial))
+    _, scored = task.trial.halves()
+    return replace(description, proof=judge.proof(description, scored, task.trial))
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class Outcome:
 
 def describe_many(
     work: Callable[[DescriptionTask], Description],
-    packs: Sequence[DescriptionTask],
+    tasks: Sequence[DescriptionTask],
     concurrency: int,
     report: Report,
     on_done: Callable[[Description], None],
@@ -196,7 +198,7 @@ def describe_many(
 
     Args:
         work: Describes one, in a thread of its own.
-        packs: One for each cluster.
+        tasks: One for each cluster.
         concurrency: The most at a time.
         report: Told after each cluster.
         on_done: Given each description as it comes, in this thread, one at a time.
@@ -206,7 +208,7 @@ def describe_many(
     stopped = ""
     with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
         futures: dict[Future[Description], str] = {
-            pool.submit(work, pack): pack.evidence.cluster for pack in packs
+            pool.submit(work, task): task.evidence.cluster for task in tasks
         }
         try:
             for done, future in enumerate(as_completed(futures), start=1):
@@ -229,7 +231,7 @@ def describe_many(
         finally:
             # A bug in one thread, or in `on_done`, must not wait for all the rest.
             _cancel(futures)
-    failed = [pack.evidence.cluster for pack in packs if pack.evidence.cluster in wrong]
+    failed = [task.evidence.cluster for task in tasks if task.evidence.cluster in wrong]
     return Outcome([(id, wrong[id]) for id in failed], stopped)
 
 
@@ -238,32 +240,34 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _asked(writing: Writing, pack: DescriptionTask, prompt: Prompt) -> Description:
-    wording = writing.wording
-    rules = Rules(pack.evidence, wording.language, writer_instructions(wording))
-    answer = writing.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
-    found = _by_model(writing, description_from_answer(answer, pack.evidence, "llm"))
-    return prove_description(writing.judge, found, pack)
+def _asked(describer: Describer, task: DescriptionTask, prompt: Prompt) -> Description:
+    context = describer.context
+    rules = Rules(task.evidence, context.language, writer_instructions(context))
+    answer = describer.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
+    found = _by_model(describer, description_from_answer(answer, task.evidence, "llm"))
+    return prove_description(describer.judge, found, task)
 
 
-def _by_model(writing: Writing, description: Description) -> Description:
+def _by_model(describer: Describer, description: Description) -> Description:
     """The description with the model that was asked, and how."""
-    return replace(description, model=writing.model, prompt_key=writing.wording.key(writing.model))
+    return replace(
+        description, model=describer.model, prompt_key=describer.context.key(describer.model)
+    )
 
 
-def _mended(writing: Writing, found: Description, pack: DescriptionTask) -> Description:
+def _mended(describer: Describer, found: Description, task: DescriptionTask) -> Description:
     """The description, or a better one that was written with its mistakes as evidence.
 
     The mistakes are of other texts than those by which the two are compared.
     """
-    tried: Trial | None = pack.trial.halves()[0]
-    judge = writing.judge
+    tried: Trial | None = task.trial.halves()[0]
+    judge = describer.judge
     if judge is None or tried is None or not is_weak(judge.proof(found, tried)):
         return found
     wrong = judge.mistakes(found, tried)
     try:
-        prompt = again_prompt(writing.wording, pack.evidence, found, wrong)
-        other = _asked(writing, pack, prompt)
+        prompt = again_prompt(describer.context, task.evidence, found, wrong)
+        other = _asked(describer, task, prompt)
     except Unavailable:
         return found  # it is there and paid for, whatever becomes of a better one
     if found.proof is None or other.proof is None or other.proof.auc <= found.proof.auc:

@@ -7,7 +7,7 @@ from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Description
 from corpuscope.tools.describing.answers import ApartAnswer, title_fault
-from corpuscope.tools.describing.describe import Writing, prove_description
+from corpuscope.tools.describing.describe import Describer, prove_description
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
@@ -49,28 +49,28 @@ class KnownTitles:
             self.known[description.cluster] = description
 
 
-def tell_apart(writing: Writing, packs: Sequence[DescriptionTask], titles: KnownTitles) -> None:
-    """Give new titles to those clusters of `packs` whose titles are nearly those of others.
+def tell_apart(describer: Describer, tasks: Sequence[DescriptionTask], titles: KnownTitles) -> None:
+    """Give new titles to those clusters of `tasks` whose titles are nearly those of others.
 
     Where a limit is reached or the endpoint is down, they stay as they are, marked as `alike`.
     """
-    new = {pack.evidence.cluster: pack for pack in packs}
+    new = {task.evidence.cluster: task for task in tasks}
     try:
         for _ in range(TRIES):
-            alike = title_conflicts(new, titles.known, writing.judge)
+            alike = title_conflicts(new, titles.known, describer.judge)
             calls = [call for group in alike for call in _calls(group, new, titles)]
             if not calls:
                 break
             for call in calls:
-                _retitle(writing, call, titles)
+                _retitle(describer, call, titles)
     except (LimitReached, EndpointDown):
-        for id, _ in _alike(new, titles, writing.judge):
+        for id, _ in _alike(new, titles, describer.judge):
             titles.change(replace(titles.known[id], alike=True))
         return
-    for id, group in _alike(new, titles, writing.judge):
+    for id, group in _alike(new, titles, describer.judge):
         others = [new[other].evidence for other in group if other != id and other in new]
         title = with_keyphrase(titles.known[id].title, new[id].evidence, others)
-        _entitle(writing, title, new[id], titles)
+        _entitle(describer, title, new[id], titles)
     for id in new:
         if titles.known[id].alike:
             titles.change(replace(titles.known[id], alike=False))
@@ -94,7 +94,7 @@ def title_conflicts(
 ) -> list[list[str]]:
     """The clusters, in groups, whose titles are nearly equal to a new one's beside them."""
     pairs: set[tuple[str, str]] = set()
-    for beside in {pack.beside for pack in new.values()}:
+    for beside in {task.beside for task in new.values()}:
         titles = {id: known[id].title for id in beside if id in known}
         alike = judge.alike(titles) if judge else alike_pairs(titles, None)
         pairs.update(pair for pair in alike if new.keys() & set(pair))
@@ -123,7 +123,7 @@ def _calls(
     ]
 
 
-def _retitle(writing: Writing, call: _Call, titles: KnownTitles) -> None:
+def _retitle(describer: Describer, call: _Call, titles: KnownTitles) -> None:
     """Ask for new titles; where the model gives none that are sound, they stay.
 
     Raises:
@@ -132,9 +132,9 @@ def _retitle(writing: Writing, call: _Call, titles: KnownTitles) -> None:
     names = titles.shown
     shown = {
         evidence.cluster: evidence.with_titles(names)
-        for evidence in [*(pack.evidence for pack in call.asked), *call.fixed]
+        for evidence in [*(task.evidence for task in call.asked), *call.fixed]
     }
-    ids = [pack.evidence.cluster for pack in call.asked]
+    ids = [task.evidence.cluster for task in call.asked]
 
     def check(answer: ApartAnswer) -> None:
         given = [one.cluster for one in answer.titles]
@@ -145,22 +145,22 @@ def _retitle(writing: Writing, call: _Call, titles: KnownTitles) -> None:
             # Those of this group are all new now.
             others = [other for other in evidence.siblings if other.id not in ids]
             alone = replace(evidence, siblings=others)
-            if fault := title_fault(one.title, alone, writer_instructions(writing.wording)):
+            if fault := title_fault(one.title, alone, writer_instructions(describer.context)):
                 raise ValueError(f"{one.cluster}: {fault}")
 
     fixed = {evidence.cluster for evidence in call.fixed}
     try:
-        prompt = apart_prompt(writing.wording, list(shown.values()), names, fixed)
-        answer = writing.asker.ask(prompt, ApartAnswer, check)
+        prompt = apart_prompt(describer.context, list(shown.values()), names, fixed)
+        answer = describer.asker.ask(prompt, ApartAnswer, check)
     except (LimitReached, EndpointDown):
         raise
     except Unavailable:
         return  # keyphrases will tell them apart
     given = {one.cluster: one.title for one in answer.titles}
-    for pack in call.asked:
-        _entitle(writing, given[pack.evidence.cluster], pack, titles)
+    for task in call.asked:
+        _entitle(describer, given[task.evidence.cluster], task, titles)
 
 
-def _entitle(writing: Writing, title: str, pack: DescriptionTask, titles: KnownTitles) -> None:
-    changed = replace(titles.known[pack.evidence.cluster], title=title)
-    titles.change(prove_description(writing.judge, changed, pack))
+def _entitle(describer: Describer, title: str, task: DescriptionTask, titles: KnownTitles) -> None:
+    changed = replace(titles.known[task.evidence.cluster], title=title)
+    titles.change(prove_description(describer.judge, changed, task))

@@ -58,7 +58,7 @@ class DescriptionTask:
 
 @dataclass(frozen=True, eq=False)
 class _Material:
-    """What the packs of one call are made of: m distinct texts, where the run has them (`paths`
+    """What the tasks of one call are made of: m distinct texts, where the run has them (`paths`
     (m,), "" for those it does not know), and how many of its records have each (`weights` (m,))."""
 
     workspace: Workspace

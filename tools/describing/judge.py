@@ -95,10 +95,10 @@ class Judge:
 
 
 def open_judge(
-    workspace: Workspace, card: DatasetCard, packs: Sequence[DescriptionTask]
+    workspace: Workspace, card: DatasetCard, tasks: Sequence[DescriptionTask]
 ) -> Judge | None:
     """The judge of a dataset's descriptions: by its own embedder; by `lexical`, fitted on the texts
-    of the packs, where that cannot embed words now. None where there is no text to fit on."""
+    of the tasks, where that cannot embed words now. None where there is no text to fit on."""
     if card.embedding != COLUMN:
         try:
             embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
@@ -108,11 +108,11 @@ def open_judge(
             pass  # its package, model or endpoint is gone: words can still be compared
     texts = [
         text
-        for pack in packs
+        for task in tasks
         for text in [
-            *(excerpt.text for excerpt in pack.evidence.excerpts),
-            *pack.trial.inside_texts,
-            *pack.trial.outside_texts,
+            *(excerpt.text for excerpt in task.evidence.excerpts),
+            *task.trial.inside_texts,
+            *task.trial.outside_texts,
         ]
     ]
     if not any(text.strip() for text in texts):

@@ -37,31 +37,31 @@ class PromptContext:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:KEY_LETTERS]
 
 
-def system_prompt(wording: PromptContext) -> str:
+def system_prompt(context: PromptContext) -> str:
     """What a model is told before it sees anything."""
-    return _rendered(wording, "describe-system", language=_language(wording))
+    return _rendered(context, "describe-system", language=_language(context))
 
 
-def writer_instructions(wording: PromptContext) -> str:
+def writer_instructions(context: PromptContext) -> str:
     """What a model is told beside evidence and focus: what is no answer when it comes back."""
-    asked = _rendered(wording, "describe-user", cluster="", focus="", evidence="")
-    return f"{system_prompt(wording)}\n{asked}"
+    asked = _rendered(context, "describe-user", cluster="", focus="", evidence="")
+    return f"{system_prompt(context)}\n{asked}"
 
 
-def describe_prompt(wording: PromptContext, evidence: Evidence) -> Prompt:
+def describe_prompt(context: PromptContext, evidence: Evidence) -> Prompt:
     """Asks for the description of one cluster."""
     user = _rendered(
-        wording,
+        context,
         "describe-user",
         cluster=evidence.cluster,
-        focus=_focus(wording),
+        focus=_focus(context),
         evidence=fence(evidence.as_text()),
     )
-    return Prompt(system_prompt(wording), user)
+    return Prompt(system_prompt(context), user)
 
 
 def again_prompt(
-    wording: PromptContext, evidence: Evidence, description: Description, wrong: Mistakes
+    context: PromptContext, evidence: Evidence, description: Description, wrong: Mistakes
 ) -> Prompt:
     """Asks for a better description of one cluster, with what the first one got wrong."""
     summary = " ".join(sentence.text for sentence in description.summary)
@@ -73,17 +73,17 @@ def again_prompt(
         *_headed("Texts of other clusters that it takes in:", wrong.taken),
     ]
     user = _rendered(
-        wording,
+        context,
         "describe-again",
         cluster=evidence.cluster,
-        focus=_focus(wording),
+        focus=_focus(context),
         evidence=fence("\n".join(lines)),
     )
-    return Prompt(system_prompt(wording), user)
+    return Prompt(system_prompt(context), user)
 
 
 def apart_prompt(
-    wording: PromptContext,
+    context: PromptContext,
     evidences: Sequence[Evidence],
     known: Mapping[str, str],
     fixed: Collection[str] = (),
@@ -100,16 +100,16 @@ def apart_prompt(
     ]
     asked = [evidence.cluster for evidence in evidences if evidence.cluster not in fixed]
     user = _rendered(
-        wording,
+        context,
         "describe-apart",
         clusters=", ".join(asked),
-        focus=_focus(wording),
+        focus=_focus(context),
         evidence=fence("\n\n".join(parts)),
     )
-    return Prompt(system_prompt(wording), user)
+    return Prompt(system_prompt(context), user)
 
 
-def sort_prompt(wording: PromptContext, description: Description, texts: Sequence[str]) -> Prompt:
+def sort_prompt(context: PromptContext, description: Description, texts: Sequence[str]) -> Prompt:
     """Asks which of the texts fit a description, numbered from 1."""
     summary = " ".join(sentence.text for sentence in description.summary)
     # The description too is fenced: who wrote it had read the texts.
@@ -118,40 +118,40 @@ def sort_prompt(wording: PromptContext, description: Description, texts: Sequenc
         f"{number}: {shorten_middle(text, SORTED_CHARACTERS)}"
         for number, text in enumerate(texts, 1)
     ]
-    user = _rendered(wording, "describe-sort", texts=fence("\n".join(lines)))
-    return Prompt(system_prompt(wording), user)
+    user = _rendered(context, "describe-sort", texts=fence("\n".join(lines)))
+    return Prompt(system_prompt(context), user)
 
 
-def assistant_prompt(wording: PromptContext, evidences: Sequence[Evidence]) -> str:
+def assistant_prompt(context: PromptContext, evidences: Sequence[Evidence]) -> str:
     """The evidence and how to answer it, for the assistant where no model is configured."""
     shown = "\n\n".join(evidence.as_text() for evidence in evidences)
     return _rendered(
-        wording,
+        context,
         "describe-yourself",
-        language=_language(wording),
-        focus=_focus(wording),
+        language=_language(context),
+        focus=_focus(context),
         evidence=fence(shown),
     )
 
 
-def _language(wording: PromptContext) -> str:
-    name = language_name(wording.language) if wording.language else None
+def _language(context: PromptContext) -> str:
+    name = language_name(context.language) if context.language else None
     return f"Write in {name}." if name else "Write in the language of most excerpts."
 
 
-def _focus(wording: PromptContext) -> str:
-    if not wording.focus:
+def _focus(context: PromptContext) -> str:
+    if not context.focus:
         return ""
-    return f"What the person who asks says about the texts and how to look at them: {wording.focus}"
+    return f"What the person who asks says about the texts and how to look at them: {context.focus}"
 
 
 def _headed(heading: str, texts: Sequence[str]) -> list[str]:
     return [heading, *(f"- {text}" for text in texts)] if texts else []
 
 
-def _rendered(wording: PromptContext, name: str, /, **values: str) -> str:
+def _rendered(context: PromptContext, name: str, /, **values: str) -> str:
     with _own_templates():
-        return wording.templates.render(name, **values)
+        return context.templates.render(name, **values)
 
 
 @contextmanager

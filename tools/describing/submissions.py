@@ -122,8 +122,8 @@ def improvements(
     for id, others in _same_titles(new, known, judge).items():
         named = ", ".join(f'{other} "{known[other].title}"' for other in sorted(others))
         reasons[id].append(f"its title is nearly that of {named}; say in what they differ")
-    for id, pack in new.items():
-        tried = pack.trial.halves()[0] or pack.trial
+    for id, task in new.items():
+        tried = task.trial.halves()[0] or task.trial
         if judge is not None and is_weak(known[id].proof):
             wrong = judge.mistakes(known[id], tried)
             missed = "; ".join(f'"{text[:QUOTED_CHARACTERS]}"' for text in wrong.missed)
@@ -133,7 +133,7 @@ def improvements(
                 f"{missed or 'none'}. It takes in, of others: {taken or 'none'}"
             )
         elif (proof := known[id].proof) and proof.passed_over:
-            parts = {one.id: one.label for one in pack.evidence.children}
+            parts = {one.id: one.label for one in task.evidence.children}
             about = parts.get(proof.passed_over, "")
             reasons[id].append(f"it says little of its part {proof.passed_over} ({about})")
     return {id: ". ".join(said) + "." for id, said in reasons.items() if said}
