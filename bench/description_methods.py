@@ -11,7 +11,6 @@ from bench.measures import Cost, measured
 from bench.sets import VECTORS, names
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.core.schema import Description, Watch, no_report
-from corpuscope.tools.describing.batch import prompt_context
 from corpuscope.tools.describing.describe import (
     Describer,
     describe_many,
@@ -23,6 +22,7 @@ from corpuscope.tools.describing.describe import (
 from corpuscope.tools.describing.disambiguation import KnownTitles, tell_apart
 from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import Judge, open_judge
+from corpuscope.tools.describing.prompting import prompt_context
 from corpuscope.tools.embedding.spec import AUTO
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.llm.asker import open_asker

@@ -19,9 +19,9 @@ from corpuscope.tools.describing.prompting import PromptContext, assistant_promp
 from corpuscope.tools.describing.submissions import (
     QUOTED_CHARACTERS,
     GivenAnswer,
-    check_submission,
     improvements,
     single_submission,
+    submitted_description,
 )
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import EmbeddingOptions
@@ -45,7 +45,7 @@ def given(**changes: Any) -> GivenAnswer:
 
 def why_not(answer: GivenAnswer, rules: Rules = RULES, whole: bool = False) -> str:
     with pytest.raises(ValueError) as caught:
-        check_submission(answer, rules, "assistant", whole)
+        submitted_description(answer, rules, "assistant", whole)
     assert not isinstance(caught.value, ValidationError)
     return str(caught.value)
 
@@ -56,7 +56,7 @@ def why_not(answer: GivenAnswer, rules: Rules = RULES, whole: bool = False) -> s
 def test_keywords_misfits_and_references_may_be_left_out() -> None:
     answer = given(summary=[{"text": FIRST}, {"text": SECOND, "refs": ["r1"]}])
     assert why_not(answer) == "summary sentence 1 cites nothing; give its references"
-    found = check_submission(answer, replace(RULES, free=True), "person", whole=False)
+    found = submitted_description(answer, replace(RULES, free=True), "person", whole=False)
     assert [one.records for one in found.summary] == [[], [record(1)]]
     assert found.misfits == ""
 
@@ -116,7 +116,7 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
         summary=[{"text": FIRST, "refs": ["R1, r3"]}, {"text": SECOND, "refs": [record(40)]}],
         misfits="r5 gives orders.",
     )
-    found = check_submission(answer, RULES, "assistant", whole=False)
+    found = submitted_description(answer, RULES, "assistant", whole=False)
     assert (found.cluster, found.title, found.author) == (
         "3.1",
         "Payments charged twice",
@@ -130,8 +130,8 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
 
 def test_keywords_that_were_not_given_are_those_of_the_evidence() -> None:
     own = [word.text for word in rich_evidence().keywords]
-    assert check_submission(given(), RULES, "assistant", whole=False).keywords == own
-    kept = check_submission(
+    assert submitted_description(given(), RULES, "assistant", whole=False).keywords == own
+    kept = submitted_description(
         given(keywords=["double charge"]), RULES, "assistant", whole=False
     ).keywords
     assert kept == ["double charge"]
@@ -171,7 +171,7 @@ def test_every_fault_of_the_form_is_named() -> None:
 
 def test_one_sentence_is_enough_only_where_the_summary_came_in_one_piece() -> None:
     answer = single_submission("3.1", "Payments charged twice", FIRST, ["r1", record(41)])
-    (sentence,) = check_submission(answer, RULES, "assistant", whole=True).summary
+    (sentence,) = submitted_description(answer, RULES, "assistant", whole=True).summary
     assert sentence.records == [record(1), record(41)]
     assert "1 sentences, expected 2 to 4" in why_not(answer)
     assert "the summary is empty" in why_not(given(summary=[]), whole=True)
@@ -183,7 +183,7 @@ def test_an_assistant_has_to_cite_and_a_person_has_not() -> None:
         "summary sentence 1 cites nothing; give its references; "
         "summary sentence 2 cites nothing; give its references"
     )
-    found = check_submission(answer, replace(RULES, free=True), "person", whole=True)
+    found = submitted_description(answer, replace(RULES, free=True), "person", whole=True)
     assert found.author == "person"
     assert [one.records for one in found.summary] == [[], []]
 
@@ -195,7 +195,7 @@ def test_an_assistant_has_to_cite_and_a_person_has_not() -> None:
 def judge(tmp_path: Path) -> Iterator[Judge]:
     texts = [*INSIDE, *OUTSIDE]
     options = EmbeddingOptions(models_dir=tmp_path)
-    yield Judge(fit_embedder("lexical", texts, options, tmp_path).embedder, own=False)
+    yield Judge(fit_embedder("lexical", texts, options, tmp_path).embedder, same_space=False)
 
 
 def tried(judge: Judge | None, task: DescriptionTask, title: str, said: str) -> Description:

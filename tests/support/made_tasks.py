@@ -100,5 +100,5 @@ def describer_at(
     ):
         options = EmbeddingOptions(models_dir=Path(folder))
         fitted = fit_embedder("lexical", [*TEXTS, *INSIDE, *OUTSIDE], options, Path(folder))
-        judge = Judge(fitted.embedder, own=False)
+        judge = Judge(fitted.embedder, same_space=False)
         yield Describer(asker, "tiny", context or PromptContext(Templates()), judge)

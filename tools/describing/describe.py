@@ -1,4 +1,9 @@
-"""Saying what clusters are: by a model whose answers are checked and tried, or from keywords."""
+"""The description of one cluster: by a model whose answer is checked and tried, or from keywords.
+
+A task (evidence, and texts set aside) comes in, a description with its proof goes out. A model's
+weak one is written once more with its mistakes as evidence. `describe_many` does it for several
+clusters at once.
+"""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +30,7 @@ from corpuscope.tools.describing.prompting import (
     PromptContext,
     again_prompt,
     describe_prompt,
+    shown_description,
     sort_prompt,
     writer_instructions,
 )
@@ -44,7 +50,8 @@ SORTED = 10
 
 @dataclass(frozen=True)
 class Describer:
-    """What a model's descriptions are made with."""
+    """A model that describes clusters: how it is reached, its name, what its prompts are filled
+    from, and what tries its descriptions (None: nothing does)."""
 
     asker: Asker
     model: str
@@ -60,53 +67,56 @@ def describe_with_model(describer: Describer, task: DescriptionTask) -> Descript
 
     Raises:
         LimitReached: There is no room left for the call.
-        Unavailable: The endpoint cannot be reached, refuses or fails; `EndpointDown` of it where
-            every other cluster would meet the same.
+        EndpointDown: The endpoint cannot be reached or refuses: every other cluster would meet the
+            same.
+        Unavailable: It fails otherwise.
     """
     try:
-        found = _asked(describer, task, describe_prompt(describer.context, task.evidence))
+        first = _ask(describer, task, describe_prompt(describer.context, task.evidence))
     except InvalidAnswer as error:
-        found = _by_model(
-            describer, replace(describe_with_keywords(task.evidence), note=str(error))
-        )
-        return prove_description(describer.judge, found, task)
-    return _mended(describer, found, task)
+        stand_in = replace(describe_with_keywords(task.evidence), note=str(error))
+        return prove_description(describer.judge, _sign(describer, stand_in), task)
+    return _mend(describer, first, task)
 
 
 def verify_description(
     describer: Describer, description: Description, task: DescriptionTask
 ) -> Description:
-    """The description with the precision and recall of the model that sorted texts by it alone.
+    """The description with a new proof, to which a model that sorts unseen texts by the description
+    alone adds its precision and recall, 0 to 1.
+
+    What is tried is the description as a model may read it; its words stay as they were.
 
     Raises:
         LimitReached: There is no room left for the call.
         Unavailable: The endpoint or its answer was of no use.
     """
-    described = prove_description(describer.judge, description, task)
-    if described.proof is None:
-        return described
+    shown = shown_description(describer.context, description)
+    proof = prove_description(describer.judge, shown, task).proof
+    if proof is None:
+        return replace(description, proof=None)
     texts = texts_to_sort(task)
-    prompt = sort_prompt(describer.context, description, [text for text, _ in texts])
+    prompt = sort_prompt(describer.context, shown, [text for text, _ in texts])
 
     def check(answer: SortAnswer) -> None:
-        if false := [number for number in answer.fits if not 1 <= number <= len(texts)]:
+        if unknown := [number for number in answer.fits if not 1 <= number <= len(texts)]:
             raise ValueError(
-                f"fits: {false[:5]} are no numbers of texts, expected 1 to {len(texts)}"
+                f"fits: {unknown[:5]} are no numbers of texts, expected 1 to {len(texts)}"
             )
 
     fits = set(describer.asker.ask(prompt, SortAnswer, check).fits)
     right = sum(texts[number - 1][1] for number in fits)
     proof = replace(
-        described.proof,
+        proof,
         precision=round(right / len(fits), 3) if fits else 0.0,
         recall=round(right / sum(inside for _, inside in texts), 3),
         sorted_by=describer.model,
     )
-    return replace(described, proof=proof)
+    return replace(description, proof=proof)
 
 
 def texts_to_sort(task: DescriptionTask) -> list[tuple[str, bool]]:
-    """Texts that a model sorts, and whether each is in the cluster: shuffled, and none that the
+    """Texts for a model to sort, and whether each is in the cluster: shuffled, and none that the
     description was written or mended by."""
     _, trial = task.trial.halves()
     texts = [(text, True) for text in trial.inside_texts[:SORTED]]
@@ -118,7 +128,7 @@ def texts_to_sort(task: DescriptionTask) -> list[tuple[str, bool]]:
 def description_from_answer(
     answer: DescriptionAnswer, evidence: Evidence, author: Author
 ) -> Description:
-    """What is kept of a checked answer."""
+    """The description in a checked answer, with records in place of references."""
     return Description(
         cluster=evidence.cluster,
         title=answer.title,
@@ -136,16 +146,12 @@ def describe_with_keywords(evidence: Evidence) -> Description:
     words = [word.text for word in evidence.keywords]
     chosen: list[str] = []
     for keyword in words:
-        own = set(keyword.split())
+        parts = set(keyword.split())
         # "card" says nothing beside "card payment".
-        writer_instructions = any(
-            own <= set(other.split()) or own >= set(other.split()) for other in chosen
+        repeats = any(
+            parts <= set(earlier.split()) or parts >= set(earlier.split()) for earlier in chosen
         )
-        if (
-            len(chosen) < TITLE_KEYWORDS
-            and not writer_instructions
-            and _is_title([*chosen, keyword])
-        ):
+        if len(chosen) < TITLE_KEYWORDS and not repeats and _is_title([*chosen, keyword]):
             chosen.append(keyword)
     named = ", ".join(words[:KEYWORDS])
     reason = f"its most distinctive words are {named}" if named else "it has none"
@@ -168,7 +174,8 @@ def describe_with_keywords(evidence: Evidence) -> Description:
 def prove_description(
     judge: Judge | None, description: Description, task: DescriptionTask
 ) -> Description:
-    """The description with its proof, on the texts that neither shaped nor mended it."""
+    """The description with its proof, on the texts that it was neither written nor mended by; as it
+    was where there is no judge."""
     if judge is None:
         return description
     _, scored = task.trial.halves()
@@ -179,7 +186,7 @@ def prove_description(
 class Outcome:
     """(cluster id, what went wrong) for the clusters that failed, in the order they were asked for.
 
-    `stopped` says why the rest was not tried; empty where all was.
+    `stopped` says why the rest was not tried; empty where all clusters were.
     """
 
     failures: list[tuple[str, str]]
@@ -232,7 +239,7 @@ def describe_many(
             # A bug in one thread, or in `on_done`, must not wait for all the rest.
             _cancel(futures)
     failed = [task.evidence.cluster for task in tasks if task.evidence.cluster in wrong]
-    return Outcome([(id, wrong[id]) for id in failed], stopped)
+    return Outcome([(cluster, wrong[cluster]) for cluster in failed], stopped)
 
 
 def timestamp() -> str:
@@ -240,39 +247,39 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _asked(describer: Describer, task: DescriptionTask, prompt: Prompt) -> Description:
+def _ask(describer: Describer, task: DescriptionTask, prompt: Prompt) -> Description:
+    """The description, with its proof, that the model answers to the prompt."""
     context = describer.context
     rules = Rules(task.evidence, context.language, writer_instructions(context))
     answer = describer.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
-    found = _by_model(describer, description_from_answer(answer, task.evidence, "llm"))
-    return prove_description(describer.judge, found, task)
+    description = _sign(describer, description_from_answer(answer, task.evidence, "llm"))
+    return prove_description(describer.judge, description, task)
 
 
-def _by_model(describer: Describer, description: Description) -> Description:
-    """The description with the model that was asked, and how."""
-    return replace(
-        description, model=describer.model, prompt_key=describer.context.key(describer.model)
-    )
+def _sign(describer: Describer, description: Description) -> Description:
+    """The description with the model that was asked, and the key of how it was asked."""
+    key = describer.context.key(describer.model)
+    return replace(description, model=describer.model, prompt_key=key)
 
 
-def _mended(describer: Describer, found: Description, task: DescriptionTask) -> Description:
+def _mend(describer: Describer, first: Description, task: DescriptionTask) -> Description:
     """The description, or a better one that was written with its mistakes as evidence.
 
     The mistakes are of other texts than those by which the two are compared.
     """
     tried: Trial | None = task.trial.halves()[0]
     judge = describer.judge
-    if judge is None or tried is None or not is_weak(judge.proof(found, tried)):
-        return found
-    wrong = judge.mistakes(found, tried)
+    if judge is None or tried is None or not is_weak(judge.proof(first, tried)):
+        return first
+    mistakes = judge.mistakes(first, tried)
     try:
-        prompt = again_prompt(describer.context, task.evidence, found, wrong)
-        other = _asked(describer, task, prompt)
+        prompt = again_prompt(describer.context, task.evidence, first, mistakes)
+        second = _ask(describer, task, prompt)
     except Unavailable:
-        return found  # it is there and paid for, whatever becomes of a better one
-    if found.proof is None or other.proof is None or other.proof.auc <= found.proof.auc:
-        return found
-    return other
+        return first  # it is there and paid for, whatever becomes of a better one
+    if first.proof is None or second.proof is None or second.proof.auc <= first.proof.auc:
+        return first
+    return second
 
 
 def _is_title(keywords: Sequence[str]) -> bool:
