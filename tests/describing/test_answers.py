@@ -10,7 +10,7 @@ from support.made_evidence import evidence_of, record, rich_evidence
 from corpuscope.prompts import Templates
 from corpuscope.tools.analysis.language import language_of
 from corpuscope.tools.describing.answers import (
-    KEYWORDS,
+    KEYWORDS_KEPT,
     MISFITS_CHARACTERS,
     ApartAnswer,
     DescriptionAnswer,
@@ -148,7 +148,7 @@ def test_keywords_are_cleaned_kept_once_and_bounded() -> None:
     given = [" refund ", "refund", "", "\u200b", "re\nfund", "x" * 300, *map(str, range(20))]
     found = answer(keywords=given).keywords
     assert found[:2] == ["refund", "re fund"]
-    assert len(found) == KEYWORDS
+    assert len(found) == KEYWORDS_KEPT
     assert max(map(len, found)) == 120
 
 

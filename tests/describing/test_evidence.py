@@ -20,7 +20,7 @@ from corpuscope.tools.describing.evidence import (
     Sibling,
     build_evidence,
 )
-from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
+from corpuscope.tools.describing.sampling import OUTSIDE_SHOWN, Pick, Role
 
 
 def node(id: str = "3.1", size: int = 1420, share: float = 0.042) -> Node:
@@ -221,8 +221,8 @@ def test_evidence_is_bounded_whatever_it_is_made_of(texts: int, outside: int) ->
     titled = evidence.with_titles({one.id: LONG for one in found.siblings})
     for shown in (evidence.as_text(), titled.as_text()):
         assert len(shown) <= EVIDENCE_CHARACTERS
-    assert len(evidence.excerpts) == min(texts, MAX_EXCERPTS - OUTSIDE)
-    assert len(evidence.outside) == min(outside, OUTSIDE)
+    assert len(evidence.excerpts) == min(texts, MAX_EXCERPTS - OUTSIDE_SHOWN)
+    assert len(evidence.outside) == min(outside, OUTSIDE_SHOWN)
     assert len(evidence.excerpts[0].text) > 200
 
 

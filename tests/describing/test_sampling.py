@@ -8,14 +8,14 @@ import pytest
 from corpuscope.tools.core.schema import Floats, Ints
 from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.describing.sampling import (
-    CENTRAL,
-    EDGE,
+    CENTRAL_SHOWN,
+    EDGE_SHOWN,
     FEWEST_SHOWN,
     KEPT_ASIDE,
     NEAR_CLUSTERS,
-    OUTSIDE,
-    SAME,
-    SPREAD,
+    OUTSIDE_SHOWN,
+    SAME_TEXT,
+    SPREAD_SHOWN,
     Partition,
     Sample,
     make_partition,
@@ -94,7 +94,12 @@ def test_the_other_clusters_come_the_nearest_first_and_equally_near_ones_in_thei
 def test_a_sample_has_texts_of_every_role_and_none_twice() -> None:
     partition, vectors, weights = five_clusters()
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
-    expected = {"central": CENTRAL, "spread": SPREAD, "edge": EDGE, "outside": OUTSIDE}
+    expected = {
+        "central": CENTRAL_SHOWN,
+        "spread": SPREAD_SHOWN,
+        "edge": EDGE_SHOWN,
+        "outside": OUTSIDE_SHOWN,
+    }
     assert roles(sample) == expected
     assert len(set(shown(sample))) == sum(expected.values())
     assert {int(partition.labels[pick.point]) for pick in sample.picks} == {0}
@@ -167,7 +172,7 @@ def test_no_record_is_counted_with_two_texts() -> None:
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
     assert sum(pick.records for pick in sample.picks) <= 200
     picked = vectors[[pick.point for pick in sample.picks]]
-    assert (picked @ picked.T)[np.triu_indices(len(picked), 1)].max(initial=-1) < SAME
+    assert (picked @ picked.T)[np.triu_indices(len(picked), 1)].max(initial=-1) < SAME_TEXT
 
 
 @pytest.mark.parametrize("width", [0.0, 1e-7, 1e-3])
@@ -184,9 +189,9 @@ def test_a_cluster_that_says_one_thing_shows_one_text_for_all_its_records(
 
 def test_texts_that_are_alike_but_not_the_same_are_still_shown_in_the_middle() -> None:
     own = around(1.0, 60, 1, width=0.3)
-    assert 0.9 < np.median(own @ own.T) < SAME
+    assert 0.9 < np.median(own @ own.T) < SAME_TEXT
     partition, vectors, weights = one_cluster(own)
-    assert roles(sample_cluster(partition, 0, vectors, weights, seed=1))["central"] == CENTRAL
+    assert roles(sample_cluster(partition, 0, vectors, weights, seed=1))["central"] == CENTRAL_SHOWN
 
 
 def test_where_a_model_finds_all_texts_similar_only_those_much_nearer_say_the_same() -> None:
@@ -199,7 +204,12 @@ def test_where_a_model_finds_all_texts_similar_only_those_much_nearer_say_the_sa
     assert (narrow @ narrow.T).min() > 0.9
     partition = make_partition(partition.ids, labels, narrow)
     sample = sample_cluster(partition, 0, narrow, np.ones(len(narrow), np.int32), seed=1)
-    expected = {"central": CENTRAL, "spread": SPREAD, "edge": EDGE, "outside": OUTSIDE}
+    expected = {
+        "central": CENTRAL_SHOWN,
+        "spread": SPREAD_SHOWN,
+        "edge": EDGE_SHOWN,
+        "outside": OUTSIDE_SHOWN,
+    }
     assert roles(sample) == expected
     # The eight are counted with their originals, or kept aside with neither of the two shown.
     twice = {pick.point for pick in sample.picks if pick.records == 2}
@@ -216,7 +226,7 @@ def test_what_says_the_same_rises_with_the_usual_cosine_of_clusters(
 ) -> None:
     pair = np.array([[1, 0], [usual, np.sqrt(1 - usual**2)]], np.float32)
     partition = make_partition(["1", "2"], np.arange(2, dtype=np.int32), pair)
-    assert partition.least(SAME) == pytest.approx(least, abs=1e-6)
+    assert partition.least(SAME_TEXT) == pytest.approx(least, abs=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -231,7 +241,7 @@ def test_a_cluster_of_very_few_texts_is_shown_whole(count: int) -> None:
 def test_of_a_small_cluster_two_thirds_are_shown_and_the_rest_is_kept_aside(count: int) -> None:
     partition, vectors, weights = one_cluster(around(1.0, count, 1))
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
-    expected = min(max(FEWEST_SHOWN, 2 * count // 3), CENTRAL + SPREAD + EDGE)
+    expected = min(max(FEWEST_SHOWN, 2 * count // 3), CENTRAL_SHOWN + SPREAD_SHOWN + EDGE_SHOWN)
     assert len(sample.picks) == expected
     assert sorted([*(pick.point for pick in sample.picks), *sample.trial_inside]) == list(
         range(count)
@@ -261,7 +271,7 @@ def test_what_is_kept_aside_is_neither_shown_nor_says_what_is_shown() -> None:
     assert len(sample.trial_inside) == len(sample.trial_outside) == KEPT_ASIDE
     aside = [*sample.trial_inside, *sample.trial_outside]
     assert not set(aside) & set(shown(sample))
-    assert (vectors[aside] @ vectors[shown(sample)].T).max() < SAME
+    assert (vectors[aside] @ vectors[shown(sample)].T).max() < SAME_TEXT
 
 
 def test_what_is_kept_aside_is_of_the_cluster_and_of_its_nearest_ones() -> None:
@@ -286,7 +296,7 @@ def test_the_outsiders_are_near_and_at_most_half_of_them_from_one_cluster() -> N
     partition, vectors, weights = five_clusters()
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
     homes = Counter(int(partition.labels[pick.point]) for pick in sample.outside)
-    assert homes[1] == OUTSIDE // 2
+    assert homes[1] == OUTSIDE_SHOWN // 2
     assert set(homes) <= set(partition.nearest(0)[:NEAR_CLUSTERS])
     nearness = vectors @ partition.centroids[0]
     first = sample.outside[0].point
@@ -299,7 +309,7 @@ def test_a_huge_cluster_beside_it_leaves_room_for_outsiders_from_others() -> Non
     labels = np.repeat([0, 1, 2], [20, 3_000, 20]).astype(np.int32)
     partition = make_partition(["1", "2", "3"], labels, vectors)
     nearness = vectors @ partition.centroids[0]
-    assert (nearness[labels == 1] > nearness[labels == 2].max()).sum() > 50 * OUTSIDE
+    assert (nearness[labels == 1] > nearness[labels == 2].max()).sum() > 50 * OUTSIDE_SHOWN
     sample = sample_cluster(partition, 0, vectors, np.ones(len(labels), np.int32), seed=1)
     assert [int(labels[pick.point]) for pick in sample.outside] == [1, 1, 2, 2]
 
@@ -310,7 +320,7 @@ def test_with_two_clusters_only_all_outsiders_are_from_the_other_and_none_is_noi
     vectors = np.concatenate([own, other, noise])
     partition = make_partition(["1", "2"], labels, vectors)
     sample = sample_cluster(partition, 0, vectors, np.ones(60, np.int32), seed=1)
-    assert [int(labels[pick.point]) for pick in sample.outside] == [1] * OUTSIDE
+    assert [int(labels[pick.point]) for pick in sample.outside] == [1] * OUTSIDE_SHOWN
     assert set(labels[sample.trial_outside].tolist()) == {1}
 
 
@@ -319,7 +329,7 @@ def test_with_no_other_cluster_the_outsiders_are_noise_but_not_what_the_run_does
     labels = np.repeat([0, -1, -2], 20).astype(np.int32)
     partition = make_partition(["1"], labels, vectors)
     sample = sample_cluster(partition, 0, vectors, np.ones(60, np.int32), seed=1)
-    assert [int(labels[pick.point]) for pick in sample.outside] == [-1] * OUTSIDE
+    assert [int(labels[pick.point]) for pick in sample.outside] == [-1] * OUTSIDE_SHOWN
     assert set(labels[sample.trial_outside].tolist()) == {-1}
 
 
@@ -327,7 +337,7 @@ def test_where_everything_is_one_cluster_there_are_no_outsiders() -> None:
     vectors = around(1.0, 30, 1)
     partition = make_partition(["1"], np.zeros(30, np.int32), vectors)
     sample = sample_cluster(partition, 0, vectors, np.ones(30, np.int32), seed=1)
-    assert roles(sample) == {"central": CENTRAL, "spread": SPREAD, "edge": EDGE}
+    assert roles(sample) == {"central": CENTRAL_SHOWN, "spread": SPREAD_SHOWN, "edge": EDGE_SHOWN}
     assert len(sample.trial_outside) == 0
 
 
@@ -338,8 +348,8 @@ def test_outsiders_that_say_the_same_are_shown_once() -> None:
     partition = make_partition(["1", "2"], labels, vectors)
     sample = sample_cluster(partition, 0, vectors, np.ones(56, np.int32), seed=1)
     points = [pick.point for pick in sample.outside]
-    assert len(points) == OUTSIDE
-    assert len({vectors[point].tobytes() for point in points}) == OUTSIDE
+    assert len(points) == OUTSIDE_SHOWN
+    assert len({vectors[point].tobytes() for point in points}) == OUTSIDE_SHOWN
 
 
 def test_texts_without_a_vector_do_no_harm() -> None:
@@ -354,13 +364,18 @@ def test_texts_without_a_vector_do_no_harm() -> None:
     nothing = np.zeros((12, 8), np.float32)
     partition = make_partition(["1", "2"], np.repeat([0, 1], 6).astype(np.int32), nothing)
     blind = sample_cluster(partition, 0, nothing, np.ones(12, np.int32), seed=1)
-    assert len(set(shown(blind))) == len(shown(blind)) == FEWEST_SHOWN + OUTSIDE
+    assert len(set(shown(blind))) == len(shown(blind)) == FEWEST_SHOWN + OUTSIDE_SHOWN
 
 
 def test_a_huge_cluster_is_sampled_as_well_as_a_small_one() -> None:
     partition, vectors, weights = five_clusters(each=6_000)
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
-    expected = {"central": CENTRAL, "spread": SPREAD, "edge": EDGE, "outside": OUTSIDE}
+    expected = {
+        "central": CENTRAL_SHOWN,
+        "spread": SPREAD_SHOWN,
+        "edge": EDGE_SHOWN,
+        "outside": OUTSIDE_SHOWN,
+    }
     assert roles(sample) == expected
     assert len(set(shown(sample))) == sum(expected.values())
     assert same(sample, sample_cluster(partition, 0, vectors, weights, seed=1))

@@ -26,7 +26,7 @@ SENTENCE_CHARACTERS = 500
 SUMMARY_SENTENCES = range(2, 5)
 MISFITS_CHARACTERS = 400
 
-KEYWORDS = 10
+KEYWORDS_KEPT = 10
 """Keywords kept of an answer."""
 
 ECHO_WORDS = 3
@@ -113,7 +113,7 @@ class DescriptionAnswer(Frozen):
     @classmethod
     def _are_clean(cls, keywords: list[str]) -> list[str]:
         words = (clean_text(word)[:TITLE_CHARACTERS] for word in keywords)
-        return list(dict.fromkeys(word for word in words if word))[:KEYWORDS]
+        return list(dict.fromkeys(word for word in words if word))[:KEYWORDS_KEPT]
 
     @field_validator("misfits")
     @classmethod

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Author, Description, Report, Sentence
 from corpuscope.tools.describing.answers import (
-    KEYWORDS,
+    KEYWORDS_KEPT,
     DescriptionAnswer,
     Rules,
     SortAnswer,
@@ -133,7 +133,7 @@ def description_from_answer(
         cluster=evidence.cluster,
         title=answer.title,
         summary=[cite_sentence(sentence, evidence) for sentence in answer.summary],
-        keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS],
+        keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS_KEPT],
         misfits=cite_records(answer.misfits, evidence),
         author=author,
         created=timestamp(),
@@ -153,7 +153,7 @@ def describe_with_keywords(evidence: Evidence) -> Description:
         )
         if len(chosen) < TITLE_KEYWORDS and not repeats and _is_title([*chosen, keyword]):
             chosen.append(keyword)
-    named = ", ".join(words[:KEYWORDS])
+    named = ", ".join(words[:KEYWORDS_KEPT])
     reason = f"its most distinctive words are {named}" if named else "it has none"
     return Description(
         cluster=evidence.cluster,
@@ -164,7 +164,7 @@ def describe_with_keywords(evidence: Evidence) -> Description:
                 records=[excerpt.record for excerpt in evidence.excerpts[:3]],
             )
         ],
-        keywords=words[:KEYWORDS],
+        keywords=words[:KEYWORDS_KEPT],
         author="keywords",
         created=timestamp(),
         evidence_key=evidence.key,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from corpuscope.tools.core.schema import Node, to_json
 from corpuscope.tools.core.text import clean_text, shorten_middle
-from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
+from corpuscope.tools.describing.sampling import OUTSIDE_SHOWN, Pick, Role
 
 EVIDENCE_CHARACTERS = 12_000
 """The most that `Evidence.as_text` gives; about 3,000 tokens of English."""
@@ -22,7 +22,7 @@ EXCERPTS_CHARACTERS = 6_900
 EXCERPT_CHARACTERS = 450
 """The most of one text: its subject shows within a paragraph."""
 
-LINE_CHARACTERS = 50
+EXCERPT_LINE_CHARACTERS = 50
 """What stands in the line of an excerpt beside its text: reference, role, copies, cluster."""
 
 MAX_EXCERPTS = 24
@@ -175,8 +175,8 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
     that is inside and outside is shown inside only.
     """
     by_text: dict[str, Excerpt] = {}
-    shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE], *findings.outside[:OUTSIDE]]
-    room = EXCERPTS_CHARACTERS // max(1, len(shown)) - LINE_CHARACTERS
+    shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE_SHOWN], *findings.outside[:OUTSIDE_SHOWN]]
+    room = EXCERPTS_CHARACTERS // max(1, len(shown)) - EXCERPT_LINE_CHARACTERS
     for pick in shown:
         text = clean_text(findings.texts[pick.point])
         folded = text.casefold()

@@ -20,17 +20,17 @@ from corpuscope.tools.core.vectors import unit_mean
 Role: TypeAlias = Literal["central", "spread", "edge", "outside"]
 Places: TypeAlias = NDArray[np.int64]
 
-CENTRAL, SPREAD, EDGE, OUTSIDE = 5, 5, 2, 4
+CENTRAL_SHOWN, SPREAD_SHOWN, EDGE_SHOWN, OUTSIDE_SHOWN = 5, 5, 2, 4
 """Texts shown for each role: with some 450 characters each, evidence stays below 10,000."""
 
 FEWEST_SHOWN = 4
 """Of a small cluster a third is kept aside, but so many are shown where they differ."""
 
-SAME = 0.95
+SAME_TEXT = 0.95
 """Texts at this cosine say the same in other words: they are counted with the one that is shown."""
 
-USUAL = 0.5
-"""Cosine of two clusters up to which `SAME` and `ALIKE` hold as they are. Some models find all
+USUAL_COSINE = 0.5
+"""Cosine of two clusters up to which `SAME_TEXT` and `ALIKE` hold as they are. Some models find all
 texts more similar than that: for theirs both rise, as much nearer to 1 as the clusters are."""
 
 KEPT_ASIDE = 60
@@ -52,7 +52,7 @@ the edge."""
 TRIED = 50
 """The nearest texts of each near cluster, of which its outsiders are taken."""
 
-ROUNDS = 10
+KMEANS_ROUNDS = 10
 """Steps of k-means: medoids of a rough partition show the spread as well as those of the best."""
 
 
@@ -72,7 +72,7 @@ class Partition:
     def least(self, cosine: float) -> float:
         """The threshold for two texts that corresponds here to this cosine in a model whose
         clusters are not similar: the nearer `usual` is to 1, the nearer it is to 1."""
-        return 1 - (1 - cosine) * min(1.0, (1 - self.usual) / (1 - USUAL))
+        return 1 - (1 - cosine) * min(1.0, (1 - self.usual) / (1 - USUAL_COSINE))
 
     def nearest(self, place: int) -> list[int]:
         """The positions of the other clusters, the nearest first."""
@@ -146,7 +146,7 @@ def sample_cluster(
     groups = _parts(members, vectors, parts) or _kmeans_parts(members, vectors, random)
     picks = _inside(partition, place, members, vectors, groups)
     cosines = vectors[members] @ vectors[[point for point, _ in picks]].T
-    alike = cosines >= partition.least(SAME)
+    alike = cosines >= partition.least(SAME_TEXT)
     # A text is counted once, with the first that says the same.
     first = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
     counts = [int(weights[members[first == number]].sum()) for number in range(len(picks))]
@@ -159,8 +159,8 @@ def sample_cluster(
             for (point, role), count in zip(picks, counts, strict=True)
         ],
         outside=[Pick(int(point), "outside", int(weights[point])) for point in outside],
-        trial_inside=_set_aside(members, shown, vectors, partition.least(SAME), random),
-        trial_outside=_set_aside(candidates, shown, vectors, partition.least(SAME), random),
+        trial_inside=_set_aside(members, shown, vectors, partition.least(SAME_TEXT), random),
+        trial_outside=_set_aside(candidates, shown, vectors, partition.least(SAME_TEXT), random),
     )
 
 
@@ -173,13 +173,13 @@ def _inside(
     """
     points = members.astype(np.int32)
     most = max(FEWEST_SHOWN, 2 * len(members) // 3)
-    central, edge = min(CENTRAL, most // 2), min(EDGE, most // 6)
-    spread = min(max(SPREAD, min(len(groups), MOST_SPREAD)), most - central - edge)
+    central, edge = min(CENTRAL_SHOWN, most // 2), min(EDGE_SHOWN, most // 6)
+    spread = min(max(SPREAD_SHOWN, min(len(groups), MOST_SPREAD)), most - central - edge)
     nearest = exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
-        for point in _distinct(nearest.tolist(), [], vectors, central, partition.least(SAME))
+        for point in _distinct(nearest.tolist(), [], vectors, central, partition.least(SAME_TEXT))
     ]
     longest = max(map(len, groups))
     in_turn = [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
@@ -208,10 +208,14 @@ def _outside(partition: Partition, place: int, vectors: Floats) -> tuple[list[in
     tried = [np.flatnonzero(homes == home)[:TRIED] for home in near or [-1]]
     shown: list[int] = []
     alike = partition.least(ALIKE)
-    most = OUTSIDE if len(near) < 2 else OUTSIDE // 2
+    most = OUTSIDE_SHOWN if len(near) < 2 else OUTSIDE_SHOWN // 2
     for point in nearest[np.sort(np.concatenate(tried))]:
         from_same = sum(partition.labels[earlier] == partition.labels[point] for earlier in shown)
-        if len(shown) < OUTSIDE and from_same < most and _says_more(point, shown, vectors, alike):
+        if (
+            len(shown) < OUTSIDE_SHOWN
+            and from_same < most
+            and _says_more(point, shown, vectors, alike)
+        ):
             shown.append(int(point))
     return shown, candidates
 
@@ -250,9 +254,11 @@ def _kmeans_parts(members: Places, vectors: Floats, random: np.random.Generator)
     if len(members) > SPREAD_AMONG:
         points = np.sort(random.choice(members, SPREAD_AMONG, replace=False))
     rows = vectors[points]
-    parts = min(SPREAD, len({row.tobytes() for row in rows}))  # it takes no more than there are
+    parts = min(
+        SPREAD_SHOWN, len({row.tobytes() for row in rows})
+    )  # it takes no more than there are
     seed = int(random.integers(2**31))
-    kmeans = KMeans(parts, n_init=1, max_iter=ROUNDS, random_state=seed).fit(rows)
+    kmeans = KMeans(parts, n_init=1, max_iter=KMEANS_ROUNDS, random_state=seed).fit(rows)
     distances = kmeans.transform(rows)
     return [
         points[places[np.argsort(distances[places, part], kind="stable")]].tolist()

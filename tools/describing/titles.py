@@ -17,7 +17,7 @@ from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
 
-ALIKE = 0.88
+TITLES_ALIKE = 0.88
 """Cosine from which titles mean the same. With MiniLM, nine pairs that do reach 0.83 to 0.96, eight
 pairs of neighbouring subjects at most 0.76, BANKING77's label names at most 0.89."""
 
@@ -50,10 +50,10 @@ def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tu
     if embedder is not None and embedder.spec != LEXICAL and len(ids) > 1:
         vectors = embedder.embed(list(titles.values()))
         similar = vectors @ vectors.T
-        threshold = ALIKE
+        threshold = TITLES_ALIKE
         if len(ids) >= ENOUGH_TITLES:
             usual = float(np.median(similar[np.triu_indices(len(ids), 1)]))
-            threshold = max(ALIKE, usual + ABOVE_USUAL * (1 - usual))
+            threshold = max(TITLES_ALIKE, usual + ABOVE_USUAL * (1 - usual))
         near = similar >= threshold
     return [
         (ids[first], ids[second])
