@@ -23,6 +23,14 @@ from corpuscope.tools.describing.sampling import (
 )
 
 DIM = 64
+FULL = {
+    "central": CENTRAL_SHOWN,
+    "spread": SPREAD_SHOWN,
+    "edge": EDGE_SHOWN,
+    "outside": OUTSIDE_SHOWN,
+}
+"""How many texts have each role where there are enough of them."""
+
 AWAY = [1.0, 0.6, 0.4, 0.2, 0.0]
 """How much of the first direction is in the centre of each cluster: the nearest first."""
 
@@ -94,14 +102,8 @@ def test_the_other_clusters_come_the_nearest_first_and_equally_near_ones_in_thei
 def test_a_sample_has_texts_of_every_role_and_none_twice() -> None:
     partition, vectors, weights = five_clusters()
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
-    expected = {
-        "central": CENTRAL_SHOWN,
-        "spread": SPREAD_SHOWN,
-        "edge": EDGE_SHOWN,
-        "outside": OUTSIDE_SHOWN,
-    }
-    assert roles(sample) == expected
-    assert len(set(shown(sample))) == sum(expected.values())
+    assert roles(sample) == FULL
+    assert len(set(shown(sample))) == sum(FULL.values())
     assert {int(partition.labels[pick.point]) for pick in sample.picks} == {0}
     assert 0 not in {int(partition.labels[pick.point]) for pick in sample.outside}
 
@@ -204,13 +206,7 @@ def test_where_a_model_finds_all_texts_similar_only_those_much_nearer_say_the_sa
     assert (narrow @ narrow.T).min() > 0.9
     partition = make_partition(partition.ids, labels, narrow)
     sample = sample_cluster(partition, 0, narrow, np.ones(len(narrow), np.int32), seed=1)
-    expected = {
-        "central": CENTRAL_SHOWN,
-        "spread": SPREAD_SHOWN,
-        "edge": EDGE_SHOWN,
-        "outside": OUTSIDE_SHOWN,
-    }
-    assert roles(sample) == expected
+    assert roles(sample) == FULL
     # The eight are counted with their originals, or kept aside with neither of the two shown.
     twice = {pick.point for pick in sample.picks if pick.records == 2}
     assert twice == {pick.point for pick in sample.picks if not 8 <= pick.point < len(vectors)}
@@ -370,14 +366,8 @@ def test_texts_without_a_vector_do_no_harm() -> None:
 def test_a_huge_cluster_is_sampled_as_well_as_a_small_one() -> None:
     partition, vectors, weights = five_clusters(each=6_000)
     sample = sample_cluster(partition, 0, vectors, weights, seed=1)
-    expected = {
-        "central": CENTRAL_SHOWN,
-        "spread": SPREAD_SHOWN,
-        "edge": EDGE_SHOWN,
-        "outside": OUTSIDE_SHOWN,
-    }
-    assert roles(sample) == expected
-    assert len(set(shown(sample))) == sum(expected.values())
+    assert roles(sample) == FULL
+    assert len(set(shown(sample))) == sum(FULL.values())
     assert same(sample, sample_cluster(partition, 0, vectors, weights, seed=1))
 
 
