@@ -1,8 +1,12 @@
 """A dataset of tickets with a run that was made by hand: nobody has to cluster for its tree."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from support.texts import tickets
 
+from corpuscope.tools.core.ids import children_of, id_sort_key, lineage
 from corpuscope.tools.core.schema import Layer, Members, Node, Run, Watch
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.workspace.selection import Selection, select
@@ -17,6 +21,18 @@ PATHS = {
 }
 """Where each theme lies: 1 has two parts, 2 an only one, 3 none."""
 
+FLAT = {"delivery": "1", "refund": "2", "login": "3", "coffee": "4", "garden": "5"}
+"""A cluster for each theme, and no noise."""
+
+KEYWORDS = {
+    "1": ["parcel", "package", "courier", "shipment", "tracking"],
+    "2": ["refund", "money", "bank", "repayment", "receipt"],
+    "3": ["password", "login", "account", "username", "browser"],
+    "4": ["espresso", "coffee", "water", "grinder", "milk"],
+    "5": ["garden", "rose", "lawn", "tree", "tomato"],
+}
+"""Words that set the clusters of `FLAT` apart."""
+
 SIZE = 36
 
 
@@ -25,22 +41,33 @@ def fill(workspace: Workspace) -> None:
     ingest(workspace, Watch(), dataset="shop", rows=tickets(each=SIZE), id_column="id")
 
 
-def made_run(workspace: Workspace) -> Selection:
-    """A new run of `shop`, without descriptions."""
+def made_run(
+    workspace: Workspace,
+    paths: Mapping[str, str] = PATHS,
+    keywords: Mapping[str, Sequence[str]] | None = None,
+) -> Selection:
+    """A new run of `shop` without descriptions, in two layers: tops, and what is below them."""
     card = workspace.store.card("shop")
     rows = [row for page in workspace.store.scan(card, ["id", "metadata"]) for row in page]
-    paths = [PATHS[row["metadata"]["theme"]] for row in rows]
-    sizes = {"1": 2 * SIZE, "1.1": SIZE, "1.2": SIZE, "2": SIZE, "2.1": SIZE, "3": SIZE}
+    places = [paths[row["metadata"]["theme"]] for row in rows]
+    sizes = Counter(cluster for path in places for cluster in lineage(path))
+    noise = sizes.pop("noise", 0)
+
+    def layers(cluster: str) -> tuple[int, int]:
+        if "." in cluster:
+            return (1, 1)
+        return (0, 0) if children_of(cluster, sizes) else (0, 1)
+
     nodes = [
         Node(
-            id=id,
-            layers={"1": (0, 0), "2": (0, 0), "3": (0, 1)}.get(id, (1, 1)),
-            size=size,
-            share=size / len(rows),
-            keywords=[f"word{id}", f"phrase{id}", "text"],
+            id=cluster,
+            layers=layers(cluster),
+            size=sizes[cluster],
+            share=sizes[cluster] / len(rows),
+            keywords=list((keywords or {}).get(cluster, _made_up(cluster))),
             exemplars=[],
         )
-        for id, size in sizes.items()
+        for cluster in sorted(sizes, key=id_sort_key)
     ]
     run = Run(
         id="",
@@ -51,7 +78,7 @@ def made_run(workspace: Workspace) -> Selection:
         parameters={"where": None, "seed": 0},
         versions={},
         records=len(rows),
-        noise=SIZE,
+        noise=noise,
         layers=[Layer(index=index, clusters=3, coverage=0.8, persistence=1) for index in (0, 1)],
         recommended=1,
         reason="",
@@ -60,10 +87,14 @@ def made_run(workspace: Workspace) -> Selection:
     ones = np.ones(len(rows), np.float32)
     members = Members(
         ids=[row["id"] for row in rows],
-        paths=np.array(paths, dtype=object),
+        paths=np.array(places, dtype=object),
         strengths=ones,
         centrality=ones,
         copies_of=np.arange(len(rows), dtype=np.int32),
     )
     saved = workspace.runs.save(run, members)
     return select(workspace, "shop", saved.id)
+
+
+def _made_up(cluster: str) -> list[str]:
+    return [f"word{cluster}", f"phrase{cluster}", "text"]
