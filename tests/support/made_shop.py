@@ -1,12 +1,12 @@
 """A dataset of tickets with a run that was made by hand: nobody has to cluster for its tree."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from support.texts import tickets
 
-from corpuscope.tools.core.ids import children_of, id_sort_key, lineage
+from corpuscope.tools.core.ids import children_of, id_sort_key, is_within, lineage
 from corpuscope.tools.core.schema import Layer, Members, Node, Run, Watch
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.workspace.selection import Selection, select
@@ -25,13 +25,13 @@ FLAT = {"delivery": "1", "refund": "2", "login": "3", "coffee": "4", "garden": "
 """A cluster for each theme, and no noise."""
 
 KEYWORDS = {
-    "1": ["parcel", "package", "courier", "shipment", "tracking"],
-    "2": ["refund", "money", "bank", "repayment", "receipt"],
-    "3": ["password", "login", "account", "username", "browser"],
-    "4": ["espresso", "coffee", "water", "grinder", "milk"],
-    "5": ["garden", "rose", "lawn", "tree", "tomato"],
+    "delivery": ["parcel", "package", "courier", "shipment", "tracking"],
+    "refund": ["refund", "money", "bank", "repayment", "receipt"],
+    "login": ["password", "login", "account", "username", "browser"],
+    "coffee": ["espresso", "coffee", "water", "grinder", "milk"],
+    "garden": ["garden", "rose", "lawn", "tree", "tomato"],
 }
-"""Words that set the clusters of `FLAT` apart."""
+"""Words that set each theme apart."""
 
 SIZE = 36
 
@@ -42,11 +42,12 @@ def fill(workspace: Workspace) -> None:
 
 
 def made_run(
-    workspace: Workspace,
-    paths: Mapping[str, str] = PATHS,
-    keywords: Mapping[str, Sequence[str]] | None = None,
+    workspace: Workspace, paths: Mapping[str, str] = PATHS, *, telling: bool = False
 ) -> Selection:
-    """A new run of `shop` without descriptions, in two layers: tops, and what is below them."""
+    """A new run of `shop` without descriptions, in two layers: tops, and what is below them.
+
+    Its keywords are made up, or where they are to be `telling`, those of the themes.
+    """
     card = workspace.store.card("shop")
     rows = [row for page in workspace.store.scan(card, ["id", "metadata"]) for row in page]
     places = [paths[row["metadata"]["theme"]] for row in rows]
@@ -64,7 +65,7 @@ def made_run(
             layers=layers(cluster),
             size=sizes[cluster],
             share=sizes[cluster] / len(rows),
-            keywords=list((keywords or {}).get(cluster, _made_up(cluster))),
+            keywords=_words(cluster, paths) if telling else _made_up(cluster),
             exemplars=[],
         )
         for cluster in sorted(sizes, key=id_sort_key)
@@ -98,3 +99,9 @@ def made_run(
 
 def _made_up(cluster: str) -> list[str]:
     return [f"word{cluster}", f"phrase{cluster}", "text"]
+
+
+def _words(cluster: str, paths: Mapping[str, str]) -> list[str]:
+    """The keywords of its themes, the first of each before the second of any."""
+    themes = [KEYWORDS[theme] for theme, path in paths.items() if is_within(path, cluster)]
+    return [word for words in zip(*themes, strict=True) for word in words]
