@@ -134,7 +134,7 @@ def test_a_heading_is_named_from_the_titles_of_its_parts(
     made_of = next(
         line for line in endpoint.requests[-1].prompt.splitlines() if line.startswith("Made of: ")
     )
-    parts = [f'{id} "{found[id].title}" ({SIZE} records)' for id in ("1.1", "1.2")]
+    parts = [f'{part} "{found[part].title}" ({SIZE} records)' for part in ("1.1", "1.2")]
     assert made_of == f"Made of: {'; '.join(parts)}"
 
 

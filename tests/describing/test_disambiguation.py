@@ -35,7 +35,7 @@ WORDS = {
 
 
 def tasks(*ids: str) -> list[DescriptionTask]:
-    return [made_task(id, words=WORDS[id], beside=BESIDE) for id in ids]
+    return [made_task(cluster, words=WORDS[cluster], beside=BESIDE) for cluster in ids]
 
 
 def known(title: str, *ids: str, author: Author = "llm") -> dict[str, Description]:
@@ -52,7 +52,9 @@ def titles_by(name: str, *only: str) -> Behaviour:
 
     def behaviour(request: Request) -> Reply | None:
         ids = only or re.findall(r"^Cluster (\S+) of", request.prompt, re.MULTILINE)
-        titles = [{"cluster": id, "title": name.replace("#", WORDS[id][-1])} for id in ids]
+        titles = [
+            {"cluster": cluster, "title": name.replace("#", WORDS[cluster][-1])} for cluster in ids
+        ]
         return chat(json.dumps({"reasoning": "", "titles": titles}))
 
     return behaviour
@@ -62,7 +64,8 @@ def told_apart(
     server: EndpointServer, new: list[DescriptionTask], found: dict[str, Description]
 ) -> dict[str, str]:
     """The titles that were changed."""
-    return {id: one.title for id, one in changed(server, new, found, {}).items()}
+    descriptions = changed(server, new, found, {})
+    return {cluster: words.title for cluster, words in descriptions.items()}
 
 
 def changed(

@@ -23,8 +23,8 @@ from corpuscope.tools.describing.evidence import (
 from corpuscope.tools.describing.sampling import OUTSIDE_SHOWN, Pick, Role
 
 
-def node(id: str = "3.1", size: int = 1420, share: float = 0.042) -> Node:
-    return Node(id=id, layers=(0, 1), size=size, share=share, keywords=["not"], exemplars=[])
+def node(cluster: str = "3.1", size: int = 1420, share: float = 0.042) -> Node:
+    return Node(id=cluster, layers=(0, 1), size=size, share=share, keywords=["not"], exemplars=[])
 
 
 def findings(texts: Sequence[str], outside: Sequence[str] = (), *, records: int = 1) -> Findings:
@@ -143,7 +143,7 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
     ]
     changed = [
         build_evidence("others", node(), full),
-        build_evidence("tickets", node(id="3.2"), full),
+        build_evidence("tickets", node("3.2"), full),
         build_evidence("tickets", node(size=1421), full),
         build_evidence("tickets", node(share=0.05), full),
         *(build_evidence("tickets", node(), replace(full, **change)) for change in changes),

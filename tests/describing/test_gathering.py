@@ -72,7 +72,7 @@ def test_the_evidence_of_a_cluster_does_not_depend_on_what_else_is_asked(
     workspace: Workspace, selection: Selection
 ) -> None:
     alone = gather_tasks(workspace, selection, [selection.node("3")])[0]
-    nodes = [selection.node(id) for id in ("1", "2.1", "3")]
+    nodes = [selection.node(cluster) for cluster in ("1", "2.1", "3")]
     together = gather_tasks(workspace, selection, nodes)[2]
     assert together.evidence == alone.evidence
     assert together.trial.inside_texts == alone.trial.inside_texts

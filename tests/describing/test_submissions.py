@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from support.made_evidence import record, rich_evidence
+from support.made_runs import made
 from support.made_tasks import INSIDE, OUTSIDE, made_task
 
 from corpuscope.prompts import Templates
+from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.answers import Rules
 from corpuscope.tools.describing.gathering import DescriptionTask
@@ -22,6 +24,7 @@ from corpuscope.tools.describing.submissions import (
     improvements,
     single_submission,
     submitted_description,
+    take_submissions,
 )
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import EmbeddingOptions
@@ -61,9 +64,9 @@ def test_keywords_misfits_and_references_may_be_left_out() -> None:
     assert found.misfits == ""
 
 
-@pytest.mark.parametrize(("id", "expected"), [(3, "3"), (3.1, "3.1"), ("3.1.2", "3.1.2")])
-def test_an_id_may_be_given_as_a_number(id: object, expected: str) -> None:
-    assert given(cluster=id)["cluster"] == expected
+@pytest.mark.parametrize(("number", "expected"), [(3, "3"), (3.1, "3.1"), ("3.1.2", "3.1.2")])
+def test_an_id_may_be_given_as_a_number(number: object, expected: str) -> None:
+    assert given(cluster=number)["cluster"] == expected
 
 
 def test_an_unfit_answer_can_be_given_so_that_it_costs_no_other() -> None:
@@ -105,6 +108,64 @@ def test_what_follows_the_third_sentence_of_many_stays_together() -> None:
         "Three.",
         "Four. Five. Six.",
     ]
+
+
+def sentences(summary: object) -> list[tuple[str, list[str]]]:
+    return [(one["text"], one.get("refs", [])) for one in given(summary=summary)["summary"]]
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "They wait [r1, r2]. They ask [r3].",
+        "They wait. [r1, r2] They ask. [r3]",
+        "They wait. (r1; r2)\nThey ask (R3).",
+    ],
+)
+def test_references_in_a_summary_in_one_piece_belong_to_their_sentences(summary: str) -> None:
+    first, second = sentences(summary)
+    assert first[0].startswith("They wait")
+    assert second[0].startswith("They ask")
+    assert (first[1], second[1]) == (["r1", "r2"], ["r3"])
+
+
+def test_references_may_be_given_in_a_row() -> None:
+    answer = given(summary=[{"text": FIRST, "refs": "r1, r4"}, {"text": SECOND, "refs": "r2"}])
+    found = submitted_description(answer, RULES, "assistant", whole=False)
+    assert [one.records for one in found.summary] == [[record(1), record(4)], [record(2)]]
+
+
+# Refusing at sight.
+
+
+def test_answers_for_no_cluster_or_twice_for_one_are_refused_and_the_others_taken() -> None:
+    selection = made("1:30 2.1:20 noise:5").selection
+    answers = [given(cluster=cluster) for cluster in ("1", "noise", "77", "../x", "2.1", "1")]
+    submissions = take_submissions(selection, answers, None)
+    assert [*submissions.answers] == ["1", "2.1"]
+    assert not submissions.whole
+    reasons = dict(submissions.refused)
+    assert [*reasons] == ["noise", "77", "../x", "1"]
+    assert "cluster(within='noise')" in reasons["noise"]
+    assert reasons["77"].startswith("No cluster '77' in run r1")
+    assert reasons["../x"].startswith("'../x' is no cluster id")
+    assert reasons["1"] == "it is given twice; the first answer counts"
+    assert not any(reason.endswith(".") for reason in reasons.values())
+
+
+def test_a_single_answer_is_one_in_one_piece() -> None:
+    selection = made("1:30 2.1:20").selection
+    single = single_submission("1", "Title", "One. Two.", [])
+    submissions = take_submissions(selection, [], single)
+    assert (submissions.answers, submissions.whole) == ({"1": single}, True)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_there_are_either_several_answers_or_a_single_one(count: int) -> None:
+    selection = made("1:30 2.1:20").selection
+    single = single_submission("1", "Title", "One. Two.", []) if count else None
+    with pytest.raises(BadInput, match="^Give `answers`, .*; not both"):
+        take_submissions(selection, [given(cluster="2.1")] * count, single)
 
 
 # Checking.
@@ -271,7 +332,9 @@ def test_a_title_that_is_nearly_anothers_is_told_with_the_other_one(judge: Judge
 
 def test_two_new_titles_that_are_alike_are_both_told() -> None:
     new = {"3.1": about("3.1", "3.2"), "3.2": about("3.2", "3.1")}
-    known = {id: tried(None, task, "Late refunds", "They wait.") for id, task in new.items()}
+    known = {
+        cluster: tried(None, task, "Late refunds", "They wait.") for cluster, task in new.items()
+    }
     found = improvements(new, known, None)
     assert found.keys() == {"3.1", "3.2"}
     assert 'nearly that of 3.1 "Late refunds"' in found["3.2"]

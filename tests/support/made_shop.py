@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from support.texts import tickets
@@ -36,19 +37,26 @@ KEYWORDS = {
 SIZE = 36
 
 
-def fill(workspace: Workspace) -> None:
-    """Read the tickets into the dataset `shop`."""
-    ingest(workspace, Watch(), dataset="shop", rows=tickets(each=SIZE), id_column="id")
+def fill(
+    workspace: Workspace, dataset: str = "shop", rows: list[dict[str, Any]] | None = None
+) -> None:
+    """Read the tickets, or these rows made of them, into a dataset."""
+    rows = rows or tickets(each=SIZE)
+    ingest(workspace, Watch(), dataset=dataset, rows=rows, id_column="id")
 
 
 def made_run(
-    workspace: Workspace, paths: Mapping[str, str] = PATHS, *, telling: bool = False
+    workspace: Workspace,
+    paths: Mapping[str, str] = PATHS,
+    *,
+    dataset: str = "shop",
+    telling: bool = False,
 ) -> Selection:
-    """A new run of `shop` without descriptions, in two layers: tops, and what is below them.
+    """A new run of the tickets without descriptions, in two layers: tops, and what is below.
 
     Its keywords are made up, or where they are to be `telling`, those of the themes.
     """
-    card = workspace.store.card("shop")
+    card = workspace.store.card(dataset)
     rows = [row for page in workspace.store.scan(card, ["id", "metadata"]) for row in page]
     places = [paths[row["metadata"]["theme"]] for row in rows]
     sizes = Counter(cluster for path in places for cluster in lineage(path))
@@ -72,7 +80,7 @@ def made_run(
     ]
     run = Run(
         id="",
-        dataset="shop",
+        dataset=dataset,
         dataset_version=card.version,
         collection=card.collection,
         created="",
@@ -94,7 +102,7 @@ def made_run(
         copies_of=np.arange(len(rows), dtype=np.int32),
     )
     saved = workspace.runs.save(run, members)
-    return select(workspace, "shop", saved.id)
+    return select(workspace, dataset, saved.id)
 
 
 def _made_up(cluster: str) -> list[str]:
