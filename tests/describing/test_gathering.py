@@ -13,7 +13,7 @@ from corpuscope.tools.cluster_page import cluster_page
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.redaction import redact
 from corpuscope.tools.core.schema import Description, Sentence
-from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks
+from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks, stored_evidence
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -118,6 +118,26 @@ def test_texts_are_redacted_before_they_are_cut(workspace: Workspace, selection:
     shown = [one.text for one in [*task.evidence.excerpts, *task.evidence.outside]]
     for text in [*shown, *task.trial.inside_texts, *task.trial.outside_texts]:
         assert text.startswith("[email] ")
+
+
+def test_evidence_that_was_kept_is_redacted_with_the_words_beside_a_cut(
+    workspace: Workspace,
+) -> None:
+    selection = made_run(workspace)
+    run = selection.run
+    evidence = gather_tasks(workspace, selection, [selection.node("3")])[0].evidence
+    first, *rest = evidence.excerpts
+    text = "Write to ann@example.org or call 030 9018 \N{HORIZONTAL ELLIPSIS} ple.org today"
+    trait = "sender = bob@example.org"
+    old = replace(evidence, excerpts=[replace(first, text=text), *rest], traits=[trait])
+    workspace.runs.save_evidence(run, old)
+    assert stored_evidence(workspace, run, "3") == old
+    assert stored_evidence(workspace, run, "2.1") is None
+    stored = stored_evidence(replace(workspace, redact=redact), run, "3")
+    assert stored is not None
+    assert stored.excerpts[0].text == ("Write to [email] or call \N{HORIZONTAL ELLIPSIS} today")
+    assert stored.traits == ["sender = [email]"]
+    assert stored.excerpts[0].record == first.record
 
 
 # The page of a cluster

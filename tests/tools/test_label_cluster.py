@@ -132,6 +132,7 @@ async def test_words_that_do_not_fit_their_texts_are_to_be_improved_and_why(
 async def test_titles_that_are_nearly_equal_are_to_be_told_apart(
     shop: Client, themes: dict[str, str]
 ) -> None:
+    await label(shop, answers=[words_for("delivery", themes["delivery"])])
     near = words_for("refund", themes["refund"], title="Parcel that does not arrive")
     saved = await label(shop, answers=[near])
     assert f'nearly that of {themes["delivery"]} "Parcels that do not arrive"' in saved.text
