@@ -11,9 +11,8 @@ from bench.measures import Cost, measured
 from bench.sets import VECTORS, names
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.core.schema import Description, Watch, no_report
-from corpuscope.tools.describing.batch import prompt_context
 from corpuscope.tools.describing.describe import (
-    Writing,
+    Describer,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -23,6 +22,7 @@ from corpuscope.tools.describing.describe import (
 from corpuscope.tools.describing.disambiguation import KnownTitles, tell_apart
 from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import Judge, open_judge
+from corpuscope.tools.describing.prompting import prompt_context
 from corpuscope.tools.embedding.spec import AUTO
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.llm.asker import open_asker
@@ -184,12 +184,12 @@ def _true_labels(
 
 
 @contextmanager
-def _writing(ground: Ground, writer: LlmOptions) -> Iterator[Writing]:
+def _writing(ground: Ground, writer: LlmOptions) -> Iterator[Describer]:
     """A model at work with nothing used yet, and no answers kept from before."""
     limits = Limits(max_tokens=writer.max_tokens)
     context = prompt_context(ground.workspace, ground.selection)
     with open_asker(writer.endpoint, writer.model, limits, None) as asker:
-        yield Writing(asker, writer.model, context, ground.judge)
+        yield Describer(asker, writer.model, context, ground.judge)
 
 
 def _keeping(descriptions: dict[str, Description]) -> Callable[[Description], None]:

@@ -23,7 +23,8 @@ class BadTemplate(ValueError):
 
 @dataclass(frozen=True)
 class Templates:
-    """The templates: those beside this file, and in their place those of the user's `folder`."""
+    """The templates by name: those of the user's `folder`, and those beside this file where it has
+    none of that name."""
 
     folder: Path | None = None
 
@@ -34,14 +35,14 @@ class Templates:
             BadTemplate: The user's cannot be read.
             FileNotFoundError: There is no such template.
         """
-        own = self._own(name)
-        if own is None:
+        override = self._override(name)
+        if override is None:
             return (files("corpuscope.prompts") / f"{name}.md").read_text(encoding="utf-8").strip()
         try:
             # Editors on Windows put a byte order mark before the text.
-            return own.read_text(encoding="utf-8-sig").strip()
+            return override.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise BadTemplate(f"{own} cannot be read as UTF-8 text: {error}.") from error
+            raise BadTemplate(f"{override} cannot be read as UTF-8 text: {error}.") from error
 
     def render(self, name: str, /, **values: str) -> str:
         """The template `<name>.md` with its values filled in. A `$` within a value stays.
@@ -56,8 +57,8 @@ class Templates:
         places = set(template.get_identifiers())
         if places != values.keys():
             expected = ", ".join(f"${value}" for value in sorted(values)) or "none"
-            found = ", ".join(f"${place}" for place in sorted(places)) or "none"
-            raise BadTemplate(f"{self._where(name)} has the places {found}; expected: {expected}.")
+            actual = ", ".join(f"${place}" for place in sorted(places)) or "none"
+            raise BadTemplate(f"{self._where(name)} has the places {actual}; expected: {expected}.")
         return template.substitute(values)
 
     def key(self, *names: str) -> str:
@@ -67,14 +68,14 @@ class Templates:
 
     def overridden(self) -> list[str]:
         """The names of the templates that the user's folder replaces."""
-        return [name for name in template_names() if self._own(name) is not None]
+        return [name for name in template_names() if self._override(name) is not None]
 
-    def _own(self, name: str) -> Path | None:
-        own = self.folder / f"{name}.md" if self.folder else None
-        return own if own is not None and own.is_file() else None
+    def _override(self, name: str) -> Path | None:
+        file = self.folder / f"{name}.md" if self.folder else None
+        return file if file is not None and file.is_file() else None
 
     def _where(self, name: str) -> str:
-        return str(self._own(name) or f"prompts/{name}.md")
+        return str(self._override(name) or f"prompts/{name}.md")
 
 
 def template_names() -> list[str]:
@@ -87,10 +88,11 @@ def template_names() -> list[str]:
 
 
 def fence(text: str, letters: int = FENCE_LETTERS) -> str:
-    """The text as data between two lines, of which no copy can occur in the text.
+    """The text as data between two marked lines, against texts that pretend to be instructions.
 
-    The lines carry the first `letters` digits of a hash of the text: the same text gives the
-    same fence, and who writes one of the texts cannot know what the hash of all will be.
+    The marks are the first `letters` hex digits of a SHA-256 of the text, such as do not occur in
+    it: the same text gives the same fence, and whoever writes one of the texts cannot know what the
+    hash of all will be.
     """
     for attempt in itertools.count():
         digest = hashlib.sha256(f"{attempt}\n{text}".encode("utf-8", "replace")).hexdigest()

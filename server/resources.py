@@ -16,7 +16,7 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import check_dataset_name
 from corpuscope.tools.core.schema import Run
 from corpuscope.tools.core.text import shorten
-from corpuscope.tools.describing.evidence import redact_evidence
+from corpuscope.tools.describing.gathering import stored_evidence
 from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof
 from corpuscope.tools.list_clusters import list_clusters
 from corpuscope.tools.list_datasets import dataset_summary
@@ -109,9 +109,9 @@ def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> 
             f"Does it hold? {format_stability(score)}. {stability_meanings([score]) or ''}".strip(),
             "",
         ]
-    evidence = workspace.runs.evidence(selection.run, node.id)
+    evidence = stored_evidence(workspace, selection.run, node.id)
     if evidence is not None:
-        return "\n".join([*lines, redact_evidence(evidence, workspace.redact).as_text()])
+        return "\n".join([*lines, evidence.as_text()])
     lines.append(f"{node.size:,} records, {node.share:.1%} of all.")
     lines.append(f"Keywords: {', '.join(node.keywords) or 'none'}")
     records = workspace.store.fetch(selection.card, node.exemplars)

@@ -1,4 +1,4 @@
-"""The tool `describe-cluster`."""
+"""The tool `describe-cluster`: descriptions by a model, or the evidence to write them from."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,22 +10,16 @@ from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Node, Sentence, Watch
 from corpuscope.tools.core.text import clean_text, shorten
+from corpuscope.tools.describing.assistant import order_for_assistant
 from corpuscope.tools.describing.batch import (
     DescriptionOrder,
     describe_batch,
     expected_batch_usage,
-    prompt_context,
-    take_names,
-    waves,
 )
-from corpuscope.tools.describing.evidence import Evidence
-from corpuscope.tools.describing.gathering import gather_tasks
-from corpuscope.tools.describing.prompting import assistant_prompt
 from corpuscope.tools.describing.result import (
     DescribeResult,
     Detail,
     Failure,
-    ToWrite,
     described_cluster,
     usage_cost,
 )
@@ -35,13 +29,8 @@ from corpuscope.tools.workspace.workspace import Workspace
 
 ALL, TREE = "all", "tree"
 
-EVIDENCE_CHARACTERS = 20_000
-"""Evidence for several clusters at a time, within the 25 kB that hosts take well."""
-
-MOST_PACKS = 16
-"""More evidence than this does not fit even where all texts are short."""
-
-QUOTED_CHARACTERS = 160
+SUPPORT_CHARACTERS = 160
+"""The most of a text that is quoted after the sentence it supports."""
 
 
 def describe_cluster(
@@ -82,100 +71,78 @@ def describe_cluster(
     """
     selection = select(workspace, dataset, run)
     nodes = _chosen(selection, cluster)
-    said = None if focus is None else clean_text(focus)
-    if said is not None and not estimate:
-        workspace.runs.save_focus(selection.run, said)
+    asked_focus = None if focus is None else clean_text(focus)
+    if asked_focus is not None and not estimate:
+        workspace.runs.save_focus(selection.run, asked_focus)
     watch.report(0.02, "gathering evidence")
     if (writer := workspace.writer) is not None:
-        order = DescriptionOrder(writer, nodes, refresh, verify, max_calls, said)
-        result = _by_the_model(workspace, watch, selection, order, estimate)
+        order = DescriptionOrder(writer, nodes, refresh, verify, max_calls, asked_focus)
+        if estimate:
+            result = _estimated(workspace, selection, order)
+        else:
+            result = _by_the_model(workspace, watch, selection, order)
     elif estimate or verify or max_calls is not None:
         raise BadInput(
             "No model is configured, so estimate, verify and max_calls mean nothing: leave them "
             "out, and you get the evidence to write from (or set CORPUSCOPE_LLM_MODEL)."
         )
     else:
-        result = _for_the_assistant(workspace, selection, nodes, refresh)
+        assistant = order_for_assistant(workspace, selection, nodes, refresh)
+        result = _result(workspace, selection, assistant.described).with_evidence(
+            assistant.to_write, refresh, assistant.prompt
+        )
     if detail == "detailed":
-        result = _with_texts(workspace, selection, result)
+        result = _with_quotes(workspace, selection, result)
     return result
 
 
-def _for_the_assistant(
-    workspace: Workspace, selection: Selection, nodes: Sequence[Node], refresh: bool
+def _estimated(
+    workspace: Workspace, selection: Selection, order: DescriptionOrder
 ) -> DescribeResult:
-    """What is described, and the evidence for the rest, as much as one answer holds."""
-    runs = workspace.runs
-    there = runs.descriptions(selection.run) if refresh else take_names(workspace, selection, nodes)
-    known = {} if refresh else there
-    missing = [node for node in nodes if node.id not in known]
-    # Headings come later: they are named from their parts.
-    levels = waves([node.id for node in missing])
-    first = sorted(
-        (node for node in missing if node.id in levels[0]) if levels else [],
-        key=lambda node: -node.size,
-    )
-    titles = {id: workspace.redact(one.title) for id, one in there.items()}
-    packs = gather_tasks(workspace, selection, first[:MOST_PACKS])
-    shown = _fitting([pack.evidence.with_titles(titles) for pack in packs])
-    for evidence in shown:
-        runs.save_evidence(selection.run, evidence)
-    ids = [evidence.cluster for evidence in shown]
-    held = runs.stability(selection.run)
-    scores = held.scores if held else {}
-    wording = prompt_context(workspace, selection)
-    result = _result(workspace, selection, [node for node in nodes if node.id in known])
-    to_write = ToWrite(
-        shown=ids,
-        remaining=[node.id for node in missing if node.id not in ids],
-        stability={id: scores[id] for id in ids if id in scores},
-    )
-    return result.with_evidence(
-        to_write, refresh, assistant_prompt(wording, shown) if shown else None
-    )
+    """The descriptions that there are, and what the order would use."""
+    usage = expected_batch_usage(workspace, selection, order)
+    described = [node for node in order.nodes if node.id in selection.descriptions]
+    result = _result(workspace, selection, described)
+    return result.with_estimate(usage_cost(usage, order.writer))
 
 
 def _by_the_model(
-    workspace: Workspace,
-    watch: Watch,
-    selection: Selection,
-    order: DescriptionOrder,
-    estimate: bool,
+    workspace: Workspace, watch: Watch, selection: Selection, order: DescriptionOrder
 ) -> DescribeResult:
-    """The descriptions that there are after the model has written what was missing."""
-    if estimate:
-        usage = expected_batch_usage(workspace, selection, order)
-        there = [node for node in order.nodes if node.id in selection.descriptions]
-        estimated = usage_cost(usage, order.writer)
-        return _result(workspace, selection, there).with_estimate(estimated)
-    written = describe_batch(workspace, selection, order, watch.report)
-    used = usage_cost(written.usage, order.writer, written.seconds)
-    asked = written.usage.calls or written.usage.cached
-    if written.failures and len(written.failures) == len(order.nodes):
+    """The descriptions that there are after the model has written what was missing.
+
+    Raises:
+        CorpuscopeError: None could be written.
+    """
+    outcome = describe_batch(workspace, selection, order, watch.report)
+    used = usage_cost(outcome.usage, order.writer, outcome.seconds)
+    asked = outcome.usage.calls or outcome.usage.cached
+    if outcome.failures and len(outcome.failures) == len(order.nodes):
         spent = f" The model used {used.as_text()}." if asked else ""
-        raise CorpuscopeError(f"{written.failures[0][1]}{spent}")
-    lost = {id for id, _ in written.failures}
-    done = [node for node in order.nodes if node.id not in lost]
+        raise CorpuscopeError(f"{outcome.failures[0][1]}{spent}")
+    failed = {cluster for cluster, _ in outcome.failures}
+    described = [node for node in order.nodes if node.id not in failed]
     failures = [
-        *(Failure(cluster=id, reason=reason) for id, reason in written.failures),
+        *(Failure(cluster=cluster, reason=reason) for cluster, reason in outcome.failures),
         *(
-            Failure(cluster=id, reason=reason, kind="not verified")
-            for id, reason in written.unverified
+            Failure(cluster=cluster, reason=reason, kind="not verified")
+            for cluster, reason in outcome.unverified
         ),
     ]
-    return _result(workspace, selection, done).with_usage(failures, used if asked else None)
+    result = _result(workspace, selection, described)
+    return result.with_usage(failures, used if asked else None)
 
 
 def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> DescribeResult:
     """The descriptions of these clusters as they are saved now."""
     saved = workspace.runs.descriptions(selection.run)
-    held = workspace.runs.stability(selection.run)
+    stability = workspace.runs.stability(selection.run)
     return DescribeResult(
         dataset=selection.card.name,
         run=selection.run.id,
         focus=workspace.redact(workspace.runs.focus(selection.run)),
         descriptions=[
-            described_cluster(node, redact_description(saved[node.id], workspace.redact), held)
+            described_cluster(node, redact_description(saved[node.id], workspace.redact), stability)
             for node in nodes
         ],
         failures=[],
@@ -213,36 +180,30 @@ def _chosen(selection: Selection, cluster: str | list[str]) -> list[Node]:
             "Noise is what belongs to no theme, so there is nothing to describe. Read it with "
             "get-members(cluster='noise'), or look for themes in it with cluster(within='noise')."
         )
-    return [selection.node(one) for one in dict.fromkeys(ids)]
+    return [selection.node(wanted) for wanted in dict.fromkeys(ids)]
 
 
-def _fitting(evidences: Sequence[Evidence]) -> list[Evidence]:
-    """As many as one answer holds, at least one."""
-    room = EVIDENCE_CHARACTERS
-    for at, evidence in enumerate(evidences):
-        room -= len(evidence.as_text())
-        if room < 0 and at:
-            return list(evidences[:at])
-    return list(evidences)
-
-
-def _with_texts(
+def _with_quotes(
     workspace: Workspace, selection: Selection, result: DescribeResult
 ) -> DescribeResult:
     """The result with the supporting texts quoted after each sentence."""
-    shown = result.descriptions
-    cited = {i for one in shown for sentence in one.summary for i in sentence.records}
-    records = workspace.store.fetch(selection.card, sorted(cited))
+    described = result.descriptions
+    sentences = [sentence for cluster in described for sentence in cluster.summary]
+    wanted = {record for sentence in sentences for record in sentence.records}
+    records = workspace.store.fetch(selection.card, sorted(wanted))
 
     def quoted(sentence: Sentence) -> Sentence:
         quotes = [
-            f'"{shorten(workspace.redact(records[i].text), QUOTED_CHARACTERS)}" [{i}]'
-            for i in sentence.records
-            if i in records
+            f'"{shorten(workspace.redact(records[cited].text), SUPPORT_CHARACTERS)}" [{cited}]'
+            for cited in sentence.records
+            if cited in records
         ]
         support = f" (supported by {'; '.join(quotes)})" if quotes else ""
         return replace(sentence, text=sentence.text + support)
 
     return result.with_descriptions(
-        [one.with_summary([quoted(sentence) for sentence in one.summary]) for one in shown]
+        [
+            cluster.with_summary([quoted(sentence) for sentence in cluster.summary])
+            for cluster in described
+        ]
     )

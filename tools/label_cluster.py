@@ -1,28 +1,24 @@
-"""The tool `label-cluster`."""
+"""The tool `label-cluster`: saves descriptions that an assistant or a person wrote."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import NOISE, Author, Description, Proof, Result, Watch
-from corpuscope.tools.describing.answers import Rules
-from corpuscope.tools.describing.batch import prompt_context
+from corpuscope.tools.core.schema import Proof, Result, Watch
 from corpuscope.tools.describing.describe import prove_description
-from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
+from corpuscope.tools.describing.gathering import gather_tasks
 from corpuscope.tools.describing.judge import open_judge
-from corpuscope.tools.describing.prompting import assistant_prompt
 from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof, proof_word
 from corpuscope.tools.describing.submissions import (
     GivenAnswer,
-    check_submission,
+    check_submissions,
     improvements,
     single_submission,
+    take_submissions,
 )
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
-from corpuscope.tools.workspace.selection import Selection, cluster_rows, redact_description, select
+from corpuscope.tools.workspace.selection import redact_description, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_ANSWERS = 100
@@ -71,21 +67,12 @@ class Labelled(Result):
     def as_text(self) -> str:
         """A line for each answer, and what is left."""
         lines = [f"Run {self.run} of '{self.dataset}', by {self.author}."]
-        lines += [one.as_text() for one in [*self.saved, *self.refused]]
-        if any(one.proof for one in self.saved):
+        lines += [line.as_text() for line in [*self.saved, *self.refused]]
+        if any(cluster.proof for cluster in self.saved):
             lines.append(PROOF_MEANING)
         if self.undescribed:
             lines.append(f"Still without a description: {', '.join(self.undescribed)}.")
         return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class _Given:
-    """The answers by cluster, and what was refused at sight. `whole`: it is one, in one piece."""
-
-    answers: dict[str, GivenAnswer]
-    refused: list[Refused]
-    whole: bool
 
 
 def label_cluster(
@@ -120,24 +107,26 @@ def label_cluster(
     improve and why. What is unfit is not saved, and costs no other answer.
     """
     selection = select(workspace, dataset, run)
-    single = None if cluster is None else (cluster, title or "", summary or "", records or [])
-    given = _given(selection, answers or [], single)
+    single = None
+    if cluster is not None:
+        single = single_submission(cluster, title or "", summary or "", records or [])
+    submissions = take_submissions(selection, answers or [], single)
     watch.report(0.1, "gathering the texts to try them on")
-    nodes = [selection.node(id) for id in given.answers]
-    packs = {pack.evidence.cluster: pack for pack in gather_tasks(workspace, selection, nodes)}
-    found, refused = _checked(workspace, selection, given, packs, author)
-    refused = [*given.refused, *refused]
-    if not found:
-        raise BadInput("\n".join(one.as_text() for one in refused) + " Mend it, and call again.")
+    nodes = [selection.node(submitted) for submitted in submissions.answers]
+    tasks = {task.evidence.cluster: task for task in gather_tasks(workspace, selection, nodes)}
+    sound, reasons = check_submissions(workspace, selection, submissions, tasks, author)
+    refused = [Refused(cluster=unfit, reason=reason) for unfit, reason in reasons]
+    if not sound:
+        raise BadInput("\n".join(line.as_text() for line in refused) + " Mend it, and call again.")
     watch.report(0.5, "trying them")
-    new = {id: packs[id] for id in found}
+    new = {submitted: tasks[submitted] for submitted in sound}
     judge = open_judge(workspace, selection.card, list(new.values()))
-    for id, description in found.items():
-        found[id] = prove_description(judge, description, new[id])
-        workspace.runs.save_description(selection.run, found[id])
+    for submitted, description in sound.items():
+        sound[submitted] = prove_description(judge, description, new[submitted])
+        workspace.runs.save_description(selection.run, sound[submitted])
     known = {
-        id: redact_description(one, workspace.redact)
-        for id, one in workspace.runs.descriptions(selection.run).items()
+        described: redact_description(description, workspace.redact)
+        for described, description in workspace.runs.descriptions(selection.run).items()
     }
     better = improvements(new, known, judge)
     layer = selection.standing_in(selection.run.recommended)
@@ -147,81 +136,14 @@ def label_cluster(
         author=author,
         saved=[
             LabelledCluster(
-                cluster=id,
-                title=known[id].title,
-                proof=one.proof,
-                proof_word=proof_word(one.proof),
-                improve=better.get(id),
+                cluster=submitted,
+                title=known[submitted].title,
+                proof=description.proof,
+                proof_word=proof_word(description.proof),
+                improve=better.get(submitted),
             )
-            for id, one in found.items()
+            for submitted, description in sound.items()
         ],
         refused=refused,
         undescribed=[node.id for node in layer if node.id not in known],
     )
-
-
-def _given(
-    selection: Selection,
-    answers: Sequence[GivenAnswer],
-    single: tuple[str, str, str, list[str]] | None,
-) -> _Given:
-    """The answers, one for each cluster that there is."""
-    if bool(answers) == (single is not None):
-        raise BadInput(
-            "Give `answers`, a list with cluster, title and summary for each, or a single one as "
-            "`cluster`, `title`, `summary` and `records`; not both."
-        )
-    every = [single_submission(*single)] if single else answers
-    found: dict[str, GivenAnswer] = {}
-    refused = []
-    for answer in every:
-        if fault := _misplaced(selection, answer["cluster"], found):
-            refused.append(Refused(cluster=answer["cluster"][:20], reason=fault))
-        else:
-            found[answer["cluster"]] = answer
-    return _Given(found, refused, whole=single is not None)
-
-
-def _misplaced(selection: Selection, cluster: str, found: dict[str, GivenAnswer]) -> str:
-    """Why there can be no words for this cluster; empty where there can."""
-    if cluster == NOISE:
-        return (
-            "Noise is what belongs to no theme and gets no title; look for themes in it with "
-            "cluster(within='noise')"
-        )
-    if cluster in found:
-        return "it is given twice; the first answer counts"
-    try:
-        selection.node(cluster)
-    except BadInput as error:
-        return str(error).removesuffix(".")
-    return ""
-
-
-def _checked(
-    workspace: Workspace,
-    selection: Selection,
-    given: _Given,
-    packs: dict[str, DescriptionTask],
-    author: Author,
-) -> tuple[dict[str, Description], list[Refused]]:
-    """The descriptions of the answers that are sound, and the others with the reason."""
-    members = workspace.runs.members(selection.run)
-    wording = replace(prompt_context(workspace, selection), focus="")
-    instructions = assistant_prompt(wording, [])
-    found: dict[str, Description] = {}
-    refused = []
-    for id, answer in given.answers.items():
-        rules = Rules(
-            # References are those that were shown, also where texts have changed since.
-            workspace.runs.evidence(selection.run, id) or packs[id].evidence,
-            workspace.language,
-            instructions,
-            {members.ids[row] for row in cluster_rows(selection.run, members, id)},
-            free=author == "person",
-        )
-        try:
-            found[id] = check_submission(answer, rules, author, given.whole)
-        except ValueError as error:
-            refused.append(Refused(cluster=id, reason=str(error)))
-    return found, refused

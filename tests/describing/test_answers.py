@@ -10,7 +10,7 @@ from support.made_evidence import evidence_of, record, rich_evidence
 from corpuscope.prompts import Templates
 from corpuscope.tools.analysis.language import language_of
 from corpuscope.tools.describing.answers import (
-    KEYWORDS,
+    KEYWORDS_KEPT,
     MISFITS_CHARACTERS,
     ApartAnswer,
     DescriptionAnswer,
@@ -26,14 +26,14 @@ from corpuscope.tools.describing.answers import (
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.describing.prompting import PromptContext, assistant_prompt, system_prompt
 
-WORDING = PromptContext(Templates())
+CONTEXT = PromptContext(Templates())
 
 FIRST = "Customers see one purchase booked two times."
 SECOND = "They ask when one of the sums comes back."
 
 
 def rules_for(evidence: Evidence, **changes: Any) -> Rules:
-    return Rules(**{"evidence": evidence, "language": None, "instructions": system_prompt(WORDING),
+    return Rules(**{"evidence": evidence, "language": None, "instructions": system_prompt(CONTEXT),
                     **changes})  # fmt: skip
 
 
@@ -109,8 +109,6 @@ def test_a_field_that_is_missing_is_an_error(field: str) -> None:
         ({"summary": says(" \u200b\u202e ")}, "the sentence is empty"),
         ({"summary": says("[r1, r2]")}, "the sentence is empty"),
         ({"summary": says("x" * 501)}, "501 characters, at most 500"),
-        ({"title": ""}, "the title is empty"),
-        ({"title": "one two three four five six seven eight nine"}, "9 words, at most 8"),
         ({"mood": "good"}, "Extra inputs"),
         ({"summary": sentences((FIRST, ["r1"]), (SECOND, ["r2"]))[0]}, "valid list"),
     ],
@@ -148,7 +146,7 @@ def test_keywords_are_cleaned_kept_once_and_bounded() -> None:
     given = [" refund ", "refund", "", "\u200b", "re\nfund", "x" * 300, *map(str, range(20))]
     found = answer(keywords=given).keywords
     assert found[:2] == ["refund", "re fund"]
-    assert len(found) == KEYWORDS
+    assert len(found) == KEYWORDS_KEPT
     assert max(map(len, found)) == 120
 
 
@@ -347,7 +345,7 @@ def test_a_sentence_that_only_repeats_what_was_shown_is_at_fault(text: str, faul
 
 
 def test_the_instructions_for_the_assistant_are_no_answer_either() -> None:
-    rules = rules_for(rich_evidence(), instructions=assistant_prompt(WORDING, []))
+    rules = rules_for(rich_evidence(), instructions=assistant_prompt(CONTEXT, []))
     text = "Keywords are hints, counted by a program"
     (fault,) = answer_faults(answer(summary=says(text)), rules)
     assert fault == "summary sentence 2 is taken from the instructions"
@@ -500,7 +498,7 @@ def test_the_keywords_of_a_sibling_without_title_are_no_title_of_it() -> None:
 def test_a_good_answer_in_any_language_and_domain_is_without_fault(
     evidence: Evidence, title: str, said: list[str], sent: str
 ) -> None:
-    told = system_prompt(WORDING) if sent == "model" else assistant_prompt(WORDING, [])
+    told = system_prompt(CONTEXT) if sent == "model" else assistant_prompt(CONTEXT, [])
     found = DescriptionAnswer.model_validate(
         {
             "cluster": "1",

@@ -17,16 +17,15 @@ from support.endpoint_server import (
     endpoint_server,
     fails,
     obeys_the_texts,
-    refuses_formats,
 )
-from support.made_packs import INSIDE, OUTSIDE, made_pack, record, writing_at
+from support.made_tasks import INSIDE, OUTSIDE, describer_at, made_task, record
 
 from corpuscope.prompts import Templates
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Description, no_report, to_json
 from corpuscope.tools.describing.describe import (
+    Describer,
     Outcome,
-    Writing,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -56,9 +55,9 @@ def says(**changes: object) -> Behaviour:
     return lambda request: chat(json.dumps({**GOOD, **changes}))
 
 
-def describe(behaviour: Behaviour, pack: DescriptionTask | None = None) -> Description:
-    with endpoint_server(behaviour) as server, writing_at(server) as writing:
-        return describe_with_model(writing, pack or made_pack())
+def describe(behaviour: Behaviour, task: DescriptionTask | None = None) -> Description:
+    with endpoint_server(behaviour) as server, describer_at(server) as describer:
+        return describe_with_model(describer, task or made_task())
 
 
 def test_a_description_maps_the_references_to_the_records() -> None:
@@ -72,45 +71,11 @@ def test_a_description_maps_the_references_to_the_records() -> None:
     assert description.created.endswith("+00:00")
 
 
-def test_it_works_with_an_endpoint_that_knows_no_response_formats() -> None:
-    formless = describe(refuses_formats("json_schema", "json_object"))
-    assert formless.summary == describe(describes).summary
-
-
-def test_loose_spellings_of_references_and_record_ids_are_understood() -> None:
-    refs = [["r1", "see [R4]", "r1"], ["R2, r3", record(0)]]
-    sentences = [{"text": f"It is said {n} times.", "refs": cited} for n, cited in enumerate(refs)]
-    description = describe(says(summary=sentences))
-    assert [s.records for s in description.summary] == [
-        [record(0), record(4)],
-        [record(1), record(3), record(0)],
-    ]
-
-
 @pytest.mark.parametrize(
     ("unfit", "reason"),
     [
         ({"title": "one two three four five six seven eight nine"}, "9 words, at most 8"),
-        ({"title": " \u200b"}, "the title is empty"),
-        ({"title": "退" * 200}, "200 characters, at most 120"),
-        ({"title": "Lost and stolen cards"}, "the title is that of cluster 3.2"),
-        ({"title": "Refund charged twice charge payment"}, "only repeats the keywords"),
-        ({"title": "Refunds delayed by the bank"}, "taken from the instructions"),
-        ({"summary": []}, "0 sentences, expected 2 to 4"),
-        ({"summary": [{"text": "", "refs": ["r1"]}] * 2}, "the sentence is empty"),
-        ({"summary": [{"text": "x" * 501, "refs": ["r1"]}] * 2}, "501 characters, at most 500"),
-        ({"summary": [{"text": "No proof.", "refs": []}] * 2}, "sentence 1 cites nothing"),
         ({"summary": [{"text": "False.", "refs": ["r99"]}] * 2}, "cites 'r99', which is not in"),
-        ({"summary": [{"text": "Next door.", "refs": ["r5"]}] * 2}, "cites r5, which is not in"),
-        (
-            {
-                "summary": [{"text": "Where is the refund for the second charge?", "refs": ["r2"]}]
-                * 2
-            },
-            "only repeats r2",
-        ),
-        ({"cluster": "3.2"}, "'3.2', expected '3.1'"),
-        ({"mood": "good"}, "Extra inputs"),
     ],
 )
 def test_an_unfit_answer_is_repaired_with_the_reason(unfit: dict[str, object], reason: str) -> None:
@@ -130,28 +95,23 @@ def test_an_answer_that_stays_unfit_gives_the_description_from_keywords_and_says
     assert "did not answer as asked, twice" in description.note
 
 
-@pytest.mark.parametrize("title", ['"Charged twice."', "“Charged  twice”", "Charged\u202e twice"])
-def test_a_title_loses_its_quotes_and_what_cannot_be_seen(title: str) -> None:
-    assert describe(says(title=title)).title == "Charged twice"
-
-
 def test_a_description_from_keywords_keeps_to_eight_words_and_names_no_part_twice() -> None:
     words = ["card payment", "card", "one two three", "four five six seven", "last"]
-    evidence = made_pack(words=words).evidence
+    evidence = made_task(words=words).evidence
     assert describe_with_keywords(evidence).title == "card payment, one two three, last"
     assert describe_with_keywords(evidence).summary[0].records
 
 
 def test_a_description_without_any_keywords_is_named_by_its_id() -> None:
-    assert describe_with_keywords(made_pack(words=[]).evidence).title == "Cluster 3.1"
+    assert describe_with_keywords(made_task(words=[]).evidence).title == "Cluster 3.1"
 
 
 # The proof
 
 
 def test_a_description_is_tried_on_texts_that_its_writer_did_not_see() -> None:
-    pack = made_pack(inside=INSIDE, outside=OUTSIDE)
-    proof = describe(describes, pack).proof
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
+    proof = describe(describes, task).proof
     assert proof is not None
     assert (proof.inside, proof.outside, proof.by) == (20, 20, "lexical")
     assert proof.auc > 0.9
@@ -178,13 +138,13 @@ def weak_then(second: Mapping[str, object]) -> Behaviour:
 
 
 def test_a_weak_description_is_written_once_more_with_its_mistakes_and_the_better_is_kept() -> None:
-    pack = made_pack(inside=INSIDE, outside=OUTSIDE)
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
     better = {
         "title": "Refund of a charge",
         "summary": [{"text": "A refund of charge number.", "refs": ["r1"]}] * 2,
     }
-    with endpoint_server(weak_then(better)) as server, writing_at(server) as writing:
-        description = describe_with_model(writing, pack)
+    with endpoint_server(weak_then(better)) as server, describer_at(server) as describer:
+        description = describe_with_model(describer, task)
     assert description.title == "Refund of a charge"
     asked = [request for request in server.requests if request.path.endswith("completions")]
     assert len(asked) == 2
@@ -197,24 +157,24 @@ def test_a_weak_description_is_written_once_more_with_its_mistakes_and_the_bette
 
 
 def test_a_second_description_that_is_worse_is_dropped() -> None:
-    pack = made_pack(inside=INSIDE, outside=OUTSIDE)
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
     worse = {
         "title": "Account code",
         "summary": [{"text": "Pin code of account number pin code.", "refs": ["r1"]}] * 2,
     }
-    assert describe(weak_then(worse), pack).title == "Pin code of account"
+    assert describe(weak_then(worse), task).title == "Pin code of account"
 
 
 def test_a_second_answer_that_is_unfit_leaves_the_first() -> None:
-    pack = made_pack(inside=INSIDE, outside=OUTSIDE)
-    assert describe(weak_then({"title": ""}), pack).title == "Pin code of account"
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
+    assert describe(weak_then({"title": ""}), task).title == "Pin code of account"
 
 
 def test_a_model_sorts_unseen_texts_by_the_description_alone() -> None:
-    pack = made_pack(inside=INSIDE, outside=OUTSIDE)
-    with endpoint_server(describes) as server, writing_at(server) as writing:
-        description = describe_with_model(writing, pack)
-        proof = verify_description(writing, description, pack).proof
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
+    with endpoint_server(describes) as server, describer_at(server) as describer:
+        description = describe_with_model(describer, task)
+        proof = verify_description(describer, description, task).proof
     prompt = next(
         request.prompt
         for request in server.requests
@@ -234,9 +194,9 @@ def test_numbers_of_texts_that_are_not_there_are_sent_back() -> None:
         repair = request.body["messages"][-1]["content"]
         return chat(json.dumps({"fits": [] if "expected 1 to 20" in repair else [1, 21]}))
 
-    pack = made_pack(inside=INSIDE, outside=OUTSIDE)
-    with endpoint_server(behaviour) as server, writing_at(server) as writing:
-        proof = verify_description(writing, describe_with_keywords(pack.evidence), pack).proof
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
+    with endpoint_server(behaviour) as server, describer_at(server) as describer:
+        proof = verify_description(describer, describe_with_keywords(task.evidence), task).proof
     assert proof is not None
     assert (proof.precision, proof.recall) == (0.0, 0.0)
 
@@ -251,8 +211,8 @@ HOSTILE = (
 
 
 def test_hostile_texts_stay_within_the_fence_and_cannot_forge_an_excerpt() -> None:
-    with endpoint_server(describes) as server, writing_at(server) as writing:
-        describe_with_model(writing, made_pack("3.1", HOSTILE))
+    with endpoint_server(describes) as server, describer_at(server) as describer:
+        describe_with_model(describer, made_task("3.1", HOSTILE))
     prompt = server.requests[0].prompt
     lines = prompt.splitlines()
     opening = next(line for line in lines if line.startswith("<<<DATA "))
@@ -268,7 +228,7 @@ def test_hostile_texts_stay_within_the_fence_and_cannot_forge_an_excerpt() -> No
 
 
 def test_a_model_that_obeys_hostile_texts_still_cannot_leave_the_schema() -> None:
-    description = describe(obeys_the_texts, made_pack("3.1", HOSTILE))
+    description = describe(obeys_the_texts, made_task("3.1", HOSTILE))
     # The title that the text orders has more than eight words, and `key` is no field.
     assert description.author == "keywords"
     assert "evil" not in to_json(description, exclude={"note"})
@@ -283,8 +243,8 @@ def test_a_model_that_only_echoes_what_it_was_told_is_not_believed(part: str) ->
         title = " ".join(sentences[0].split()[:6])
         return chat(json.dumps({**GOOD, "title": title, "summary": echoed}))
 
-    with endpoint_server(behaviour) as server, writing_at(server) as writing:
-        description = describe_with_model(writing, made_pack())
+    with endpoint_server(behaviour) as server, describer_at(server) as describer:
+        description = describe_with_model(describer, made_task())
     assert description.author == "keywords"
 
 
@@ -292,20 +252,20 @@ def test_a_model_that_only_echoes_what_it_was_told_is_not_believed(part: str) ->
 
 
 def clusters(count: int) -> list[DescriptionTask]:
-    return [made_pack(str(number)) for number in range(1, count + 1)]
+    return [made_task(str(number)) for number in range(1, count + 1)]
 
 
 def describe_all(
     server: EndpointServer,
-    packs: list[DescriptionTask],
+    tasks: list[DescriptionTask],
     done: list[Description],
     concurrency: int = 4,
     limits: Limits | None = None,
 ) -> Outcome:
-    with writing_at(server, limits or Limits()) as writing:
+    with describer_at(server, limits or Limits()) as describer:
         return describe_many(
-            lambda pack: describe_with_model(writing, pack),
-            packs,
+            lambda task: describe_with_model(describer, task),
+            tasks,
             concurrency,
             no_report,
             done.append,
@@ -315,9 +275,9 @@ def describe_all(
 def test_many_clusters_are_described_a_few_at_a_time_and_reported_as_they_come() -> None:
     done: list[Description] = []
     steps: list[float] = []
-    with endpoint_server(describes) as server, writing_at(server) as writing:
+    with endpoint_server(describes) as server, describer_at(server) as describer:
         outcome = describe_many(
-            lambda pack: describe_with_model(writing, pack),
+            lambda task: describe_with_model(describer, task),
             clusters(20),
             3,
             lambda part, _: steps.append(part),
@@ -382,9 +342,9 @@ def test_an_endpoint_that_is_not_running_stops_the_rest() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     with open_asker(EndpointOptions(url, "", retries=0), "tiny", Limits(), None) as asker:
-        writing = Writing(asker, "tiny", PromptContext(Templates()), None)
+        describer = Describer(asker, "tiny", PromptContext(Templates()), None)
         outcome = describe_many(
-            lambda pack: describe_with_model(writing, pack),
+            lambda task: describe_with_model(describer, task),
             clusters(30),
             2,
             no_report,
@@ -411,11 +371,11 @@ def test_an_error_while_saving_is_not_taken_for_the_endpoints() -> None:
 
     with (
         endpoint_server(describes) as server,
-        writing_at(server) as writing,
+        describer_at(server) as describer,
         pytest.raises(Unavailable, match="disk is full"),
     ):
         describe_many(
-            lambda pack: describe_with_model(writing, pack), clusters(30), 1, no_report, full
+            lambda task: describe_with_model(describer, task), clusters(30), 1, no_report, full
         )
     assert len(server.requests) < 10
 
@@ -428,10 +388,10 @@ def test_an_endpoint_that_is_down_is_known_as_such_for_a_single_cluster_too() ->
 def test_no_room_for_a_single_cluster_is_told_as_such() -> None:
     with (
         endpoint_server(describes) as server,
-        writing_at(server, Limits(max_tokens=10)) as writing,
+        describer_at(server, Limits(max_tokens=10)) as describer,
         pytest.raises(LimitReached, match="CORPUSCOPE_LLM_MAX_TOKENS_TOTAL"),
     ):
-        describe_with_model(writing, made_pack())
+        describe_with_model(describer, made_task())
     assert server.requests == []
 
 

@@ -14,7 +14,7 @@ from support.endpoint_server import (
     endpoint_server,
     fails,
 )
-from support.made_packs import made_pack, writing_at
+from support.made_tasks import describer_at, made_task
 
 from corpuscope.tools.core.schema import Author, Description
 from corpuscope.tools.describing.describe import describe_with_keywords
@@ -34,16 +34,16 @@ WORDS = {
 }
 
 
-def packs(*ids: str) -> list[DescriptionTask]:
-    return [made_pack(id, words=WORDS[id], beside=BESIDE) for id in ids]
+def tasks(*ids: str) -> list[DescriptionTask]:
+    return [made_task(cluster, words=WORDS[cluster], beside=BESIDE) for cluster in ids]
 
 
 def known(title: str, *ids: str, author: Author = "llm") -> dict[str, Description]:
     return {
-        pack.evidence.cluster: replace(
-            describe_with_keywords(pack.evidence), title=title, author=author
+        task.evidence.cluster: replace(
+            describe_with_keywords(task.evidence), title=title, author=author
         )
-        for pack in packs(*ids)
+        for task in tasks(*ids)
     }
 
 
@@ -52,7 +52,9 @@ def titles_by(name: str, *only: str) -> Behaviour:
 
     def behaviour(request: Request) -> Reply | None:
         ids = only or re.findall(r"^Cluster (\S+) of", request.prompt, re.MULTILINE)
-        titles = [{"cluster": id, "title": name.replace("#", WORDS[id][-1])} for id in ids]
+        titles = [
+            {"cluster": cluster, "title": name.replace("#", WORDS[cluster][-1])} for cluster in ids
+        ]
         return chat(json.dumps({"reasoning": "", "titles": titles}))
 
     return behaviour
@@ -62,7 +64,8 @@ def told_apart(
     server: EndpointServer, new: list[DescriptionTask], found: dict[str, Description]
 ) -> dict[str, str]:
     """The titles that were changed."""
-    return {id: one.title for id, one in changed(server, new, found, {}).items()}
+    descriptions = changed(server, new, found, {})
+    return {cluster: words.title for cluster, words in descriptions.items()}
 
 
 def changed(
@@ -78,21 +81,21 @@ def changed(
     def keep(description: Description) -> None:
         kept[description.cluster] = description
 
-    with writing_at(server, limits or Limits()) as writing:
-        tell_apart(writing, new, KnownTitles(found, older.get, keep))
+    with describer_at(server, limits or Limits()) as describer:
+        tell_apart(describer, new, KnownTitles(found, older.get, keep))
     return kept
 
 
 def test_distinct_titles_cost_nothing() -> None:
     found = known("Shoes sent back", "1") | known("Hotel nights", "2")
     with endpoint_server(titles_by("Refund of #")) as server:
-        assert told_apart(server, packs("1", "2"), found) == {}
+        assert told_apart(server, tasks("1", "2"), found) == {}
     assert server.requests == []
 
 
 def test_equal_titles_are_told_apart_in_one_call_with_the_evidence_of_all() -> None:
     with endpoint_server(titles_by("Refund of #")) as server:
-        told = told_apart(server, packs("1", "2", "3"), known("Refunds", "1", "2", "3"))
+        told = told_apart(server, tasks("1", "2", "3"), known("Refunds", "1", "2", "3"))
     assert told == {
         "1": "Refund of shoes",
         "2": "Refund of hotel",
@@ -105,21 +108,21 @@ def test_equal_titles_are_told_apart_in_one_call_with_the_evidence_of_all() -> N
 def test_nearly_equal_titles_count_as_equal() -> None:
     found = known("Refund of the money", "1") | known("Money refunds", "2")
     with endpoint_server(titles_by("Refund of #")) as server:
-        assert set(told_apart(server, packs("1", "2"), found)) == {"1", "2"}
+        assert set(told_apart(server, tasks("1", "2"), found)) == {"1", "2"}
 
 
 def test_many_alike_are_asked_for_a_few_at_a_time() -> None:
     with endpoint_server(titles_by("Refund of #")) as server:
-        told = told_apart(server, packs(*BESIDE), known("Refunds", *BESIDE))
+        told = told_apart(server, tasks(*BESIDE), known("Refunds", *BESIDE))
     assert len(set(told.values())) == 6
     assert [r.prompt.count("Its title now:") for r in server.requests] == [4, 2]
 
 
 def test_what_others_are_called_already_stays_and_is_shown_with_its_evidence() -> None:
     found = known("Refunds", "1") | known("Refunds", "2", author="person")
-    older = {"2": packs("2")[0].evidence}
+    older = {"2": tasks("2")[0].evidence}
     with endpoint_server(titles_by("Refund of #", "1")) as server:
-        assert [*changed(server, packs("1"), found, older)] == ["1"]
+        assert [*changed(server, tasks("1"), found, older)] == ["1"]
     prompt = server.requests[0].prompt
     assert "or to one that stays: 1. Give" in prompt
     assert "Its title now: Refunds\n\nCluster 2 of" in prompt
@@ -130,10 +133,10 @@ def test_what_others_are_called_already_stays_and_is_shown_with_its_evidence() -
 def test_without_room_for_the_call_titles_stay_and_are_marked(limits: Limits) -> None:
     found = known("Refunds", "1", "2")
     with endpoint_server(titles_by("Refund of #")) as server:
-        left = changed(server, packs("1", "2"), found, {}, limits)
+        left = changed(server, tasks("1", "2"), found, {}, limits)
         assert {(one.title, one.alike) for one in left.values()} == {("Refunds", True)}
         assert server.requests == []
-        later = changed(server, packs("1", "2"), left, {})
+        later = changed(server, tasks("1", "2"), left, {})
     assert {(one.title, one.alike) for one in later.values()} == {
         ("Refund of shoes", False),
         ("Refund of hotel", False),
@@ -143,12 +146,12 @@ def test_without_room_for_the_call_titles_stay_and_are_marked(limits: Limits) ->
 def test_titles_that_a_person_gave_meanwhile_stay() -> None:
     found = known("Refunds", "1") | known("Refunds", "2", author="person")
     with endpoint_server(titles_by("Refunds")) as server:
-        assert {*changed(server, packs("1", "2"), found, {})} == {"1"}
+        assert {*changed(server, tasks("1", "2"), found, {})} == {"1"}
 
 
 def test_an_endpoint_that_is_down_is_asked_no_more() -> None:
     with endpoint_server(fails(401)) as server:
-        left = changed(server, packs(*BESIDE), known("Refunds", *BESIDE), {})
+        left = changed(server, tasks(*BESIDE), known("Refunds", *BESIDE), {})
         assert len(server.requests) == 1
     assert all(one.alike for one in left.values())
 
@@ -156,7 +159,7 @@ def test_an_endpoint_that_is_down_is_asked_no_more() -> None:
 @pytest.mark.parametrize("behaviour", [titles_by("Refunds"), fails(500), fails(400)])
 def test_where_the_model_cannot_the_keyphrase_is_appended(behaviour: Behaviour) -> None:
     with endpoint_server(behaviour) as server:
-        told = told_apart(server, packs("1", "2"), known("Refunds", "1", "2"))
+        told = told_apart(server, tasks("1", "2"), known("Refunds", "1", "2"))
         assert len(server.requests) == 2
     assert told == {"1": "Refunds (shoes)", "2": "Refunds (hotel)"}
 
@@ -164,7 +167,7 @@ def test_where_the_model_cannot_the_keyphrase_is_appended(behaviour: Behaviour) 
 def test_titles_of_keywords_are_told_apart_without_the_model() -> None:
     with endpoint_server(titles_by("Refund of #")) as server:
         found = known("Refunds", "1", "2", author="keywords")
-        told = told_apart(server, packs("1", "2"), found)
+        told = told_apart(server, tasks("1", "2"), found)
     assert told == {"1": "Refunds (shoes)", "2": "Refunds (hotel)"}
     assert server.requests == []
 
@@ -199,5 +202,5 @@ def test_an_unfit_answer_is_sent_back_with_the_reason(
         return chat(json.dumps({"reasoning": "", "titles": answer}))
 
     with endpoint_server(behaviour) as server:
-        told = told_apart(server, packs("1", "2"), known("Refunds", "1", "2"))
+        told = told_apart(server, tasks("1", "2"), known("Refunds", "1", "2"))
     assert told == {"1": "Refund of shoes", "2": "Refund of hotel"}

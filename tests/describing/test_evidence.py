@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.made_evidence import nearby_evidence, rich_evidence
 
 from corpuscope.tools.core.schema import Node
 from corpuscope.tools.core.text import clean_text, shorten_middle
@@ -19,11 +20,11 @@ from corpuscope.tools.describing.evidence import (
     Sibling,
     build_evidence,
 )
-from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
+from corpuscope.tools.describing.sampling import OUTSIDE_SHOWN, Pick, Role
 
 
-def node(id: str = "3.1", size: int = 1420, share: float = 0.042) -> Node:
-    return Node(id=id, layers=(0, 1), size=size, share=share, keywords=["not"], exemplars=[])
+def node(cluster: str = "3.1", size: int = 1420, share: float = 0.042) -> Node:
+    return Node(id=cluster, layers=(0, 1), size=size, share=share, keywords=["not"], exemplars=[])
 
 
 def findings(texts: Sequence[str], outside: Sequence[str] = (), *, records: int = 1) -> Findings:
@@ -142,7 +143,7 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
     ]
     changed = [
         build_evidence("others", node(), full),
-        build_evidence("tickets", node(id="3.2"), full),
+        build_evidence("tickets", node("3.2"), full),
         build_evidence("tickets", node(size=1421), full),
         build_evidence("tickets", node(share=0.05), full),
         *(build_evidence("tickets", node(), replace(full, **change)) for change in changes),
@@ -150,6 +151,13 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
     keys = [build_evidence("tickets", node(), full).key, *(one.key for one in changed)]
     assert len(set(keys)) == len(changed) + 1
     assert keys[0] == build_evidence("tickets", node(), full_findings()).key
+
+
+def test_the_key_of_the_same_evidence_is_the_same_in_every_version() -> None:
+    # It stands in saved descriptions: were it another one, all would be written anew and paid for.
+    assert rich_evidence().key == "926338d9c146badb"
+    assert nearby_evidence().key == "213568e41f792475"
+    assert build_evidence("tickets", node(), full_findings()).key == "ce60d2c436477083"
 
 
 def test_texts_that_differ_only_in_case_and_space_are_shown_once_with_their_count() -> None:
@@ -213,8 +221,8 @@ def test_evidence_is_bounded_whatever_it_is_made_of(texts: int, outside: int) ->
     titled = evidence.with_titles({one.id: LONG for one in found.siblings})
     for shown in (evidence.as_text(), titled.as_text()):
         assert len(shown) <= EVIDENCE_CHARACTERS
-    assert len(evidence.excerpts) == min(texts, MAX_EXCERPTS - OUTSIDE)
-    assert len(evidence.outside) == min(outside, OUTSIDE)
+    assert len(evidence.excerpts) == min(texts, MAX_EXCERPTS - OUTSIDE_SHOWN)
+    assert len(evidence.outside) == min(outside, OUTSIDE_SHOWN)
     assert len(evidence.excerpts[0].text) > 200
 
 

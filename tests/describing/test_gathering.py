@@ -11,7 +11,7 @@ from support.made_shop import SIZE, fill, made_run
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.redaction import redact
-from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks
+from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks, stored_evidence
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -54,14 +54,14 @@ def test_a_part_found_by_drilling_down_is_held_against_its_fellows_and_all_aroun
 def test_evidence_of_a_cluster_has_its_own_texts_and_outsiders_by_name(
     workspace: Workspace, selection: Selection
 ) -> None:
-    pack = gather_tasks(workspace, selection, [selection.node("3")])[0]
+    task = gather_tasks(workspace, selection, [selection.node("3")])[0]
     words = ("espresso", "coffee", "milk", "water")
-    texts = [excerpt.text for excerpt in pack.evidence.excerpts]
+    texts = [excerpt.text for excerpt in task.evidence.excerpts]
     assert texts
     assert all(any(word in text.lower() for word in words) for text in texts)
-    assert {one.cluster for one in pack.evidence.outside} <= {"1.1", "1.2", "2.1"}
-    assert pack.evidence.outside
-    held = {*pack.trial.inside_texts}
+    assert {one.cluster for one in task.evidence.outside} <= {"1.1", "1.2", "2.1"}
+    assert task.evidence.outside
+    held = {*task.trial.inside_texts}
     assert held.isdisjoint(texts)
     assert len(held) >= SIZE // 4
 
@@ -70,7 +70,7 @@ def test_the_evidence_of_a_cluster_does_not_depend_on_what_else_is_asked(
     workspace: Workspace, selection: Selection
 ) -> None:
     alone = gather_tasks(workspace, selection, [selection.node("3")])[0]
-    nodes = [selection.node(id) for id in ("1", "2.1", "3")]
+    nodes = [selection.node(cluster) for cluster in ("1", "2.1", "3")]
     together = gather_tasks(workspace, selection, nodes)[2]
     assert together.evidence == alone.evidence
     assert together.trial.inside_texts == alone.trial.inside_texts
@@ -88,11 +88,11 @@ def test_metadata_and_children_are_in_the_evidence(
 def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
     workspace: Workspace, selection: Selection
 ) -> None:
-    pack = gather_tasks(workspace, selection, [selection.node("1")])[0]
-    spread = {one.cluster for one in pack.evidence.excerpts if one.role == "spread"}
+    task = gather_tasks(workspace, selection, [selection.node("1")])[0]
+    spread = {one.cluster for one in task.evidence.excerpts if one.role == "spread"}
     assert spread == {"1.1", "1.2"}
-    assert re.search(r"^r\d+ \(spread, part 1\.2\): ", pack.evidence.as_text(), re.MULTILINE)
-    assert {*pack.trial.parts} == {"1.1", "1.2"}
+    assert re.search(r"^r\d+ \(spread, part 1\.2\): ", task.evidence.as_text(), re.MULTILINE)
+    assert {*task.trial.parts} == {"1.1", "1.2"}
 
 
 def test_no_clusters_need_no_reading(workspace: Workspace, selection: Selection) -> None:
@@ -112,7 +112,27 @@ def test_texts_are_redacted_before_they_are_cut(workspace: Workspace, selection:
     def spoken(text: str) -> str:
         return redact(f"ann@example.org {text}")
 
-    pack = gather_tasks(replace(workspace, redact=spoken), selection, [selection.node("3")])[0]
-    shown = [one.text for one in [*pack.evidence.excerpts, *pack.evidence.outside]]
-    for text in [*shown, *pack.trial.inside_texts, *pack.trial.outside_texts]:
+    task = gather_tasks(replace(workspace, redact=spoken), selection, [selection.node("3")])[0]
+    shown = [one.text for one in [*task.evidence.excerpts, *task.evidence.outside]]
+    for text in [*shown, *task.trial.inside_texts, *task.trial.outside_texts]:
         assert text.startswith("[email] ")
+
+
+def test_evidence_that_was_kept_is_redacted_with_the_words_beside_a_cut(
+    workspace: Workspace,
+) -> None:
+    selection = made_run(workspace)
+    run = selection.run
+    evidence = gather_tasks(workspace, selection, [selection.node("3")])[0].evidence
+    first, *rest = evidence.excerpts
+    text = "Write to ann@example.org or call 030 9018 \N{HORIZONTAL ELLIPSIS} ple.org today"
+    trait = "sender = bob@example.org"
+    old = replace(evidence, excerpts=[replace(first, text=text), *rest], traits=[trait])
+    workspace.runs.save_evidence(run, old)
+    assert stored_evidence(workspace, run, "3") == old
+    assert stored_evidence(workspace, run, "2.1") is None
+    stored = stored_evidence(replace(workspace, redact=redact), run, "3")
+    assert stored is not None
+    assert stored.excerpts[0].text == ("Write to [email] or call \N{HORIZONTAL ELLIPSIS} today")
+    assert stored.traits == ["sender = [email]"]
+    assert stored.excerpts[0].record == first.record

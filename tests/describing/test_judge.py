@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.changed_settings import changed_settings
 from support.endpoint_server import DIM, EndpointServer, embeds, endpoint_server, fails
 from support.texts import THEMES, tickets
 
@@ -43,7 +44,7 @@ def card(embedding: str, dim: int = 8) -> DatasetCard:
     )
 
 
-def pack(
+def task(
     inside: list[str], outside: list[str], shown: str = "The espresso machine leaks"
 ) -> DescriptionTask:
     """A cluster whose vectors, in 8 dimensions, say nothing; its words are in its texts."""
@@ -61,7 +62,7 @@ def pack(
     return DescriptionTask(build_evidence("tickets", node, found), trial, ("1", "2"))
 
 
-COFFEE = pack(OF_THEME["coffee"], OF_THEME["garden"])
+COFFEE = task(OF_THEME["coffee"], OF_THEME["garden"])
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def own_trial(embedder: Embedder) -> Trial:
 
 
 def test_words_that_fit_score_higher_than_those_of_the_neighbour(lexical: Embedder) -> None:
-    judge = Judge(lexical, own=True)
+    judge = Judge(lexical, same_space=True)
     trial = own_trial(lexical)
     good, bad = (judge.proof(described(*words), trial) for words in (FITTING, OTHER))
     assert good is not None and bad is not None
@@ -95,7 +96,7 @@ def test_words_that_fit_score_higher_than_those_of_the_neighbour(lexical: Embedd
 
 @pytest.mark.parametrize("words", [("", FITTING[1]), (FITTING[0], "")])
 def test_both_title_and_summary_count(lexical: Embedder, words: tuple[str, str]) -> None:
-    judge = Judge(lexical, own=True)
+    judge = Judge(lexical, same_space=True)
     title, summary = words
     # Half of the words are about the cluster, half about its neighbour.
     mixed = described(title or OTHER[0], summary or OTHER[1])
@@ -108,14 +109,14 @@ def test_both_title_and_summary_count(lexical: Embedder, words: tuple[str, str])
 def test_a_judge_of_its_own_vectors_goes_by_those_of_the_trial(lexical: Embedder) -> None:
     trial = own_trial(lexical)
     turned = replace(trial, inside=trial.outside, outside=trial.inside)
-    judge = Judge(lexical, own=True)
+    judge = Judge(lexical, same_space=True)
     straight, swapped = (judge.proof(described(*FITTING), one) for one in (trial, turned))
     assert straight is not None and swapped is not None
     assert straight.auc + swapped.auc == pytest.approx(1, abs=0.011)
 
 
 def test_a_judge_of_other_vectors_embeds_the_texts_itself(lexical: Embedder) -> None:
-    other, own = Judge(lexical, own=False), Judge(lexical, own=True)
+    other, own = Judge(lexical, same_space=False), Judge(lexical, same_space=True)
     assert COFFEE.trial.inside.shape[1] != lexical.dim
     assert other.proof(described(*FITTING), COFFEE.trial) == own.proof(
         described(*FITTING), own_trial(lexical)
@@ -124,15 +125,15 @@ def test_a_judge_of_other_vectors_embeds_the_texts_itself(lexical: Embedder) -> 
 
 @pytest.mark.parametrize(("inside", "outside"), [(0, 9), (9, 0), (4, 9), (9, 4)])
 def test_too_few_texts_are_not_tried(lexical: Embedder, inside: int, outside: int) -> None:
-    few = pack(OF_THEME["coffee"][:inside], OF_THEME["garden"][:outside]).trial
-    judge = Judge(lexical, own=False)
+    few = task(OF_THEME["coffee"][:inside], OF_THEME["garden"][:outside]).trial
+    judge = Judge(lexical, same_space=False)
     assert judge.proof(described(*FITTING), few) is None
     if not inside or not outside:
         assert judge.mistakes(described(*FITTING), few).missed == []
 
 
 def test_mistakes_are_named_as_texts_a_few_on_each_side(lexical: Embedder) -> None:
-    wrong = Judge(lexical, own=False).mistakes(described(*OTHER), COFFEE.trial)
+    wrong = Judge(lexical, same_space=False).mistakes(described(*OTHER), COFFEE.trial)
     assert len(wrong.missed) == len(wrong.taken) == MISTAKES_SHOWN
     assert set(wrong.missed) <= set(OF_THEME["coffee"])
     assert set(wrong.taken) <= set(OF_THEME["garden"])
@@ -141,7 +142,7 @@ def test_mistakes_are_named_as_texts_a_few_on_each_side(lexical: Embedder) -> No
 def test_vectors_that_came_with_the_file_are_judged_by_words(workspace: Workspace) -> None:
     judge = open_judge(workspace, card(COLUMN), [COFFEE])
     assert judge is not None
-    assert (judge.own, judge.embedder.spec) == (False, "lexical")
+    assert (judge.same_space, judge.embedder.spec) == (False, "lexical")
     good, bad = (judge.proof(described(*words), COFFEE.trial) for words in (FITTING, OTHER))
     assert good is not None and bad is not None
     assert good.by == "lexical"
@@ -154,11 +155,11 @@ def test_where_the_dataset_s_own_embedder_is_gone_words_are_compared(
 ) -> None:
     judge = open_judge(workspace, card(embedding), [COFFEE])
     assert judge is not None
-    assert (judge.own, judge.embedder.spec) == (False, "lexical")
+    assert (judge.same_space, judge.embedder.spec) == (False, "lexical")
 
 
 def with_endpoint(settings: Settings, server: EndpointServer) -> Workspace:
-    return open_workspace(replace(settings, embedding_base_url=server.url))
+    return open_workspace(changed_settings(settings, embedding_base_url=server.url))
 
 
 def test_where_the_endpoint_of_the_embedder_refuses_words_are_compared(settings: Settings) -> None:
@@ -166,18 +167,18 @@ def test_where_the_endpoint_of_the_embedder_refuses_words_are_compared(settings:
         judge = open_judge(with_endpoint(settings, server), card("openai:small", DIM), [COFFEE])
     assert server.requests
     assert judge is not None
-    assert (judge.own, judge.embedder.spec) == (False, "lexical")
+    assert (judge.same_space, judge.embedder.spec) == (False, "lexical")
 
 
 def test_an_endpoint_that_answers_judges_the_vectors_that_it_made(settings: Settings) -> None:
     with endpoint_server(embeds) as server:
         judge = open_judge(with_endpoint(settings, server), card("openai:small", DIM), [])
         assert judge is not None
-        assert judge.own
+        assert judge.same_space
         trial = own_trial(judge.embedder)
         found = judge.proof(described(*FITTING), trial)
         asked = len(server.requests)
-        few = pack(OF_THEME["coffee"][:4], OF_THEME["garden"]).trial
+        few = task(OF_THEME["coffee"][:4], OF_THEME["garden"]).trial
         assert judge.proof(described(*FITTING), few) is None
         assert len(server.requests) == asked  # nobody is asked for what cannot be tried
     assert found is not None
@@ -200,7 +201,7 @@ def test_the_dataset_s_own_embedder_judges_where_it_is_there(workspace: Workspac
     there, embedder = saved_lexical(workspace, "c_there")
     judge = open_judge(workspace, there, [])
     assert judge is not None
-    assert judge.own
+    assert judge.same_space
     text = "My password is rejected"
     np.testing.assert_array_equal(judge.embedder.embed_query(text), embedder.embed_query(text))
 
@@ -211,19 +212,19 @@ def test_an_embedder_of_another_size_than_the_vectors_does_not_judge_them(
     there, embedder = saved_lexical(workspace, "c_other")
     judge = open_judge(workspace, replace(there, dim=embedder.dim + 1), [COFFEE])
     assert judge is not None
-    assert not judge.own
+    assert not judge.same_space
 
 
-@pytest.mark.parametrize("packs", [[], [pack([], [], shown="")], [pack([" "], ["\u3000"], "")]])
+@pytest.mark.parametrize("tasks", [[], [task([], [], shown="")], [task([" "], ["\u3000"], "")]])
 def test_without_any_text_there_is_no_judge(
-    workspace: Workspace, packs: list[DescriptionTask]
+    workspace: Workspace, tasks: list[DescriptionTask]
 ) -> None:
-    assert open_judge(workspace, card(COLUMN), packs) is None
+    assert open_judge(workspace, card(COLUMN), tasks) is None
 
 
 @pytest.mark.parametrize("shown", ["!", "a", "的", "7"])
 def test_the_shortest_texts_are_enough_to_judge_by(workspace: Workspace, shown: str) -> None:
-    judge = open_judge(workspace, card(COLUMN), [pack([], [], shown=shown)])
+    judge = open_judge(workspace, card(COLUMN), [task([], [], shown=shown)])
     assert judge is not None
     assert judge.proof(described(*FITTING), COFFEE.trial) is not None
 
@@ -242,6 +243,6 @@ def test_the_fit_for_a_judge_is_the_same_every_time_and_leaves_no_file(
 def test_an_endpoint_that_dies_leaves_words_untried_and_titles_compared_by_words() -> None:
     with endpoint_server(embeds) as server:
         embedder = EndpointEmbedder("openai:small", server.options(), "small")
-        judge = Judge(embedder, own=True)
+        judge = Judge(embedder, same_space=True)
     assert judge.proof(described(*FITTING), COFFEE.trial) is None
     assert judge.alike({"1": "Lost cards", "2": "Lost cards"}) == [("1", "2")]

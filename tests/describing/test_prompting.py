@@ -48,15 +48,15 @@ def described(cluster: str, title: str) -> Description:
     return Description(cluster=cluster, title=title, summary=summary, keywords=[], author="llm")
 
 
-def all_prompts(wording: PromptContext) -> dict[str, Prompt]:
+def all_prompts(context: PromptContext) -> dict[str, Prompt]:
     rich, near = rich_evidence(), nearby_evidence()
     titles = {"3.1": "Charged twice", "3.4": "Charged two times"}
     texts = ["Where is my money?", "I was charged twice.", "How do I change my address?"]
     return {
-        "describe": describe_prompt(wording, rich),
-        "again": again_prompt(wording, rich, described("3.1", "Charged twice"), WRONG),
-        "apart": apart_prompt(wording, [rich, near], titles),
-        "sort": sort_prompt(wording, described("3.1", "Charged twice"), texts),
+        "describe": describe_prompt(context, rich),
+        "again": again_prompt(context, rich, described("3.1", "Charged twice"), WRONG),
+        "apart": apart_prompt(context, [rich, near], titles),
+        "sort": sort_prompt(context, described("3.1", "Charged twice"), texts),
     }
 
 
@@ -80,7 +80,7 @@ def is_reviewed(name: str, parts: Sequence[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wording", "answer"),
+    ("name", "context", "answer"),
     [
         ("describe", GERMAN, DescriptionAnswer),
         ("again", PLAIN, DescriptionAnswer),
@@ -89,9 +89,9 @@ def is_reviewed(name: str, parts: Sequence[tuple[str, str]]) -> None:
     ],
 )
 def test_a_prompt_is_the_one_that_was_reviewed(
-    name: str, wording: PromptContext, answer: type[BaseModel]
+    name: str, context: PromptContext, answer: type[BaseModel]
 ) -> None:
-    prompt = all_prompts(wording)[name]
+    prompt = all_prompts(context)[name]
     form = json.dumps(answer.model_json_schema(), indent=1)
     is_reviewed(name, [("system", prompt.system), ("user", prompt.user), ("answer", form)])
 
@@ -101,12 +101,12 @@ def test_the_text_for_the_assistant_is_the_one_that_was_reviewed() -> None:
     is_reviewed("yourself", [("tool result", text)])
 
 
-@pytest.mark.parametrize("wording", [PLAIN, GERMAN])
-def test_with_and_without_language_and_focus_there_are_no_gaps(wording: PromptContext) -> None:
+@pytest.mark.parametrize("context", [PLAIN, GERMAN])
+def test_with_and_without_language_and_focus_there_are_no_gaps(context: PromptContext) -> None:
     texts = [
-        text for prompt in all_prompts(wording).values() for text in (prompt.system, prompt.user)
+        text for prompt in all_prompts(context).values() for text in (prompt.system, prompt.user)
     ]
-    for text in [*texts, assistant_prompt(wording, [rich_evidence()])]:
+    for text in [*texts, assistant_prompt(context, [rich_evidence()])]:
         assert "\n\n\n" not in text
         assert "  " not in text
         assert all(line == line.strip() for line in text.splitlines())

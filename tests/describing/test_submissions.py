@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from support.made_evidence import record, rich_evidence
-from support.made_packs import INSIDE, OUTSIDE, made_pack
+from support.made_runs import made
+from support.made_tasks import INSIDE, OUTSIDE, made_task
 
 from corpuscope.prompts import Templates
+from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.answers import Rules
 from corpuscope.tools.describing.gathering import DescriptionTask
@@ -19,9 +21,10 @@ from corpuscope.tools.describing.prompting import PromptContext, assistant_promp
 from corpuscope.tools.describing.submissions import (
     QUOTED_CHARACTERS,
     GivenAnswer,
-    check_submission,
     improvements,
     single_submission,
+    submitted_description,
+    take_submissions,
 )
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import EmbeddingOptions
@@ -45,7 +48,7 @@ def given(**changes: Any) -> GivenAnswer:
 
 def why_not(answer: GivenAnswer, rules: Rules = RULES, whole: bool = False) -> str:
     with pytest.raises(ValueError) as caught:
-        check_submission(answer, rules, "assistant", whole)
+        submitted_description(answer, rules, "assistant", whole)
     assert not isinstance(caught.value, ValidationError)
     return str(caught.value)
 
@@ -56,14 +59,14 @@ def why_not(answer: GivenAnswer, rules: Rules = RULES, whole: bool = False) -> s
 def test_keywords_misfits_and_references_may_be_left_out() -> None:
     answer = given(summary=[{"text": FIRST}, {"text": SECOND, "refs": ["r1"]}])
     assert why_not(answer) == "summary sentence 1 cites nothing; give its references"
-    found = check_submission(answer, replace(RULES, free=True), "person", whole=False)
+    found = submitted_description(answer, replace(RULES, free=True), "person", whole=False)
     assert [one.records for one in found.summary] == [[], [record(1)]]
     assert found.misfits == ""
 
 
-@pytest.mark.parametrize(("id", "expected"), [(3, "3"), (3.1, "3.1"), ("3.1.2", "3.1.2")])
-def test_an_id_may_be_given_as_a_number(id: object, expected: str) -> None:
-    assert given(cluster=id)["cluster"] == expected
+@pytest.mark.parametrize(("number", "expected"), [(3, "3"), (3.1, "3.1"), ("3.1.2", "3.1.2")])
+def test_an_id_may_be_given_as_a_number(number: object, expected: str) -> None:
+    assert given(cluster=number)["cluster"] == expected
 
 
 def test_an_unfit_answer_can_be_given_so_that_it_costs_no_other() -> None:
@@ -107,6 +110,64 @@ def test_what_follows_the_third_sentence_of_many_stays_together() -> None:
     ]
 
 
+def sentences(summary: object) -> list[tuple[str, list[str]]]:
+    return [(one["text"], one.get("refs", [])) for one in given(summary=summary)["summary"]]
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "They wait [r1, r2]. They ask [r3].",
+        "They wait. [r1, r2] They ask. [r3]",
+        "They wait. (r1; r2)\nThey ask (R3).",
+    ],
+)
+def test_references_in_a_summary_in_one_piece_belong_to_their_sentences(summary: str) -> None:
+    first, second = sentences(summary)
+    assert first[0].startswith("They wait")
+    assert second[0].startswith("They ask")
+    assert (first[1], second[1]) == (["r1", "r2"], ["r3"])
+
+
+def test_references_may_be_given_in_a_row() -> None:
+    answer = given(summary=[{"text": FIRST, "refs": "r1, r4"}, {"text": SECOND, "refs": "r2"}])
+    found = submitted_description(answer, RULES, "assistant", whole=False)
+    assert [one.records for one in found.summary] == [[record(1), record(4)], [record(2)]]
+
+
+# Refusing at sight.
+
+
+def test_answers_for_no_cluster_or_twice_for_one_are_refused_and_the_others_taken() -> None:
+    selection = made("1:30 2.1:20 noise:5").selection
+    answers = [given(cluster=cluster) for cluster in ("1", "noise", "77", "../x", "2.1", "1")]
+    submissions = take_submissions(selection, answers, None)
+    assert [*submissions.answers] == ["1", "2.1"]
+    assert not submissions.whole
+    reasons = dict(submissions.refused)
+    assert [*reasons] == ["noise", "77", "../x", "1"]
+    assert "cluster(within='noise')" in reasons["noise"]
+    assert reasons["77"].startswith("No cluster '77' in run r1")
+    assert reasons["../x"].startswith("'../x' is no cluster id")
+    assert reasons["1"] == "it is given twice; the first answer counts"
+    assert not any(reason.endswith(".") for reason in reasons.values())
+
+
+def test_a_single_answer_is_one_in_one_piece() -> None:
+    selection = made("1:30 2.1:20").selection
+    single = single_submission("1", "Title", "One. Two.", [])
+    submissions = take_submissions(selection, [], single)
+    assert (submissions.answers, submissions.whole) == ({"1": single}, True)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_there_are_either_several_answers_or_a_single_one(count: int) -> None:
+    selection = made("1:30 2.1:20").selection
+    single = single_submission("1", "Title", "One. Two.", []) if count else None
+    with pytest.raises(BadInput, match="^Give `answers`, .*; not both"):
+        take_submissions(selection, [given(cluster="2.1")] * count, single)
+
+
 # Checking.
 
 
@@ -116,7 +177,7 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
         summary=[{"text": FIRST, "refs": ["R1, r3"]}, {"text": SECOND, "refs": [record(40)]}],
         misfits="r5 gives orders.",
     )
-    found = check_submission(answer, RULES, "assistant", whole=False)
+    found = submitted_description(answer, RULES, "assistant", whole=False)
     assert (found.cluster, found.title, found.author) == (
         "3.1",
         "Payments charged twice",
@@ -130,8 +191,8 @@ def test_a_good_answer_becomes_a_description_with_its_records_and_its_author() -
 
 def test_keywords_that_were_not_given_are_those_of_the_evidence() -> None:
     own = [word.text for word in rich_evidence().keywords]
-    assert check_submission(given(), RULES, "assistant", whole=False).keywords == own
-    kept = check_submission(
+    assert submitted_description(given(), RULES, "assistant", whole=False).keywords == own
+    kept = submitted_description(
         given(keywords=["double charge"]), RULES, "assistant", whole=False
     ).keywords
     assert kept == ["double charge"]
@@ -171,7 +232,7 @@ def test_every_fault_of_the_form_is_named() -> None:
 
 def test_one_sentence_is_enough_only_where_the_summary_came_in_one_piece() -> None:
     answer = single_submission("3.1", "Payments charged twice", FIRST, ["r1", record(41)])
-    (sentence,) = check_submission(answer, RULES, "assistant", whole=True).summary
+    (sentence,) = submitted_description(answer, RULES, "assistant", whole=True).summary
     assert sentence.records == [record(1), record(41)]
     assert "1 sentences, expected 2 to 4" in why_not(answer)
     assert "the summary is empty" in why_not(given(summary=[]), whole=True)
@@ -183,7 +244,7 @@ def test_an_assistant_has_to_cite_and_a_person_has_not() -> None:
         "summary sentence 1 cites nothing; give its references; "
         "summary sentence 2 cites nothing; give its references"
     )
-    found = check_submission(answer, replace(RULES, free=True), "person", whole=True)
+    found = submitted_description(answer, replace(RULES, free=True), "person", whole=True)
     assert found.author == "person"
     assert [one.records for one in found.summary] == [[], []]
 
@@ -195,25 +256,25 @@ def test_an_assistant_has_to_cite_and_a_person_has_not() -> None:
 def judge(tmp_path: Path) -> Iterator[Judge]:
     texts = [*INSIDE, *OUTSIDE]
     options = EmbeddingOptions(models_dir=tmp_path)
-    yield Judge(fit_embedder("lexical", texts, options, tmp_path).embedder, own=False)
+    yield Judge(fit_embedder("lexical", texts, options, tmp_path).embedder, same_space=False)
 
 
-def tried(judge: Judge | None, pack: DescriptionTask, title: str, said: str) -> Description:
+def tried(judge: Judge | None, task: DescriptionTask, title: str, said: str) -> Description:
     """A description, and its proof on the half of the texts that scores."""
     found = Description(
-        cluster=pack.evidence.cluster,
+        cluster=task.evidence.cluster,
         title=title,
         summary=[Sentence(text=said)],
         keywords=[],
         author="assistant",
     )
-    proof = judge.proof(found, pack.trial.halves()[1]) if judge else None
+    proof = judge.proof(found, task.trial.halves()[1]) if judge else None
     return replace(found, proof=proof)
 
 
 def about(cluster: str, *beside: str, refunds: bool = True) -> DescriptionTask:
     inside, outside = (INSIDE, OUTSIDE) if refunds else (OUTSIDE, INSIDE)
-    return made_pack(cluster, inside=inside, outside=outside, beside=(cluster, *beside))
+    return made_task(cluster, inside=inside, outside=outside, beside=(cluster, *beside))
 
 
 def test_good_and_distinct_descriptions_need_no_improvement(judge: Judge) -> None:
@@ -251,7 +312,7 @@ def test_the_texts_named_are_not_those_that_score(judge: Judge) -> None:
 
 def test_long_texts_are_cut_where_they_are_named(judge: Judge) -> None:
     long = [f"{text} {'and so on ' * 40}" for text in INSIDE]
-    new = {"3.1": made_pack("3.1", inside=long, outside=OUTSIDE)}
+    new = {"3.1": made_task("3.1", inside=long, outside=OUTSIDE)}
     known = {"3.1": tried(judge, new["3.1"], "Pin code of an account", "They ask for a pin code.")}
     reason = improvements(new, known, judge)["3.1"]
     assert len(reason) < 6 * QUOTED_CHARACTERS + 200
@@ -271,7 +332,9 @@ def test_a_title_that_is_nearly_anothers_is_told_with_the_other_one(judge: Judge
 
 def test_two_new_titles_that_are_alike_are_both_told() -> None:
     new = {"3.1": about("3.1", "3.2"), "3.2": about("3.2", "3.1")}
-    known = {id: tried(None, pack, "Late refunds", "They wait.") for id, pack in new.items()}
+    known = {
+        cluster: tried(None, task, "Late refunds", "They wait.") for cluster, task in new.items()
+    }
     found = improvements(new, known, None)
     assert found.keys() == {"3.1", "3.2"}
     assert 'nearly that of 3.1 "Late refunds"' in found["3.2"]
@@ -300,18 +363,18 @@ def test_both_reasons_are_told_in_one(judge: Judge) -> None:
 
 
 def test_without_a_judge_or_enough_texts_nobody_says_that_words_are_weak(judge: Judge) -> None:
-    few = {"3.1": made_pack("3.1", inside=INSIDE[:3], outside=OUTSIDE[:3])}
+    few = {"3.1": made_task("3.1", inside=INSIDE[:3], outside=OUTSIDE[:3])}
     known = {"3.1": tried(judge, few["3.1"], "Pin code of an account", "They ask.")}
     assert known["3.1"].proof is None
     assert improvements(few, known, judge) == improvements(few, known, None) == {}
 
 
 def test_a_part_that_the_words_pass_over_is_named_with_what_it_is_about(judge: Judge) -> None:
-    pack = about("3.1", "3.2")
+    task = about("3.1", "3.2")
     part = rich_evidence().children[0]
-    evidence = replace(pack.evidence, children=[part])
-    new = {"3.1": replace(pack, evidence=evidence)}
-    found = tried(judge, pack, "Refund of a charge", "They want a refund.")
+    evidence = replace(task.evidence, children=[part])
+    new = {"3.1": replace(task, evidence=evidence)}
+    found = tried(judge, task, "Refund of a charge", "They want a refund.")
     assert found.proof is not None
     proof = replace(found.proof, passed_over=part.id)
     known = {"3.1": replace(found, proof=proof)}

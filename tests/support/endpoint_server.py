@@ -180,12 +180,16 @@ def keywords_in(evidence: str) -> list[str]:
 def _apart(prompt: str) -> dict[str, Any]:
     """For each cluster a title of the keywords that no other one has."""
     parts = re.split(r"^Cluster (\S+) of", prompt, flags=re.MULTILINE)[1:]
-    words = {id: keywords_in(text) for id, text in zip(parts[::2], parts[1::2], strict=True)}
+    words = {
+        cluster: keywords_in(text) for cluster, text in zip(parts[::2], parts[1::2], strict=True)
+    }
     titles = []
-    for id, own in words.items():
-        others = {word for other, known in words.items() if other != id for word in known}
-        distinct = [word for word in own if word not in others] or own
-        titles.append({"cluster": id, "title": " ".join(" or ".join(distinct[:2]).split()[:8])})
+    for cluster, keywords in words.items():
+        taken = {word for other in words if other != cluster for word in words[other]}
+        distinct = [word for word in keywords if word not in taken] or keywords
+        titles.append(
+            {"cluster": cluster, "title": " ".join(" or ".join(distinct[:2]).split()[:8])}
+        )
     return {"reasoning": "They differ in their words.", "titles": titles}
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from mcp.client import Client
 from support.calls import Answer, call, finish
-from support.texts import tickets
+from support.made_shop import FLAT, fill, made_run
+
+from corpuscope.server.settings import Settings, open_workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -29,27 +31,24 @@ SUMMARIES = {
 
 
 @pytest.fixture(scope="module")
-async def shop(client: Client) -> Client:
-    """A client of a server without a model, with a run of `shop`."""
-    await finish(client, "ingest", dataset="shop", rows=tickets(each=36), id_column="id")
-    answer = await finish(client, "cluster", dataset="shop")
-    assert answer.data["clusters"] == 5, answer.text
+def shop(client: Client, settings: Settings) -> Client:
+    """A client of a server without a model, with a run of `shop` that was made by hand."""
+    workspace = open_workspace(settings)
+    fill(workspace)
+    made_run(workspace, FLAT, telling=True)
+    workspace.store.close()
     return client
 
 
 @pytest.fixture(scope="module")
-async def themes(shop: Client) -> dict[str, str]:
+def themes() -> dict[str, str]:
     """The id of the cluster of each theme."""
-    found = {}
-    for id in ("1", "2", "3", "4", "5"):
-        page = await call(shop, "get-members", cluster=id, limit=1)
-        found[page.data["members"][0]["metadata"]["theme"]] = id
-    return found
+    return FLAT
 
 
-def words_for(theme: str, id: str, **changes: object) -> dict[str, Any]:
+def words_for(theme: str, cluster: str, **changes: object) -> dict[str, Any]:
     summary = [{"text": text, "refs": [f"r{n}"]} for n, text in enumerate(SUMMARIES[theme], 1)]
-    return {"cluster": id, "title": TITLES[theme], "summary": summary, **changes}
+    return {"cluster": cluster, "title": TITLES[theme], "summary": summary, **changes}
 
 
 async def label(client: Client, **arguments: object) -> Answer:
@@ -61,7 +60,7 @@ async def test_evidence_answered_for_all_clusters_in_one_call_is_saved_with_its_
 ) -> None:
     evidence = await finish(shop, "describe-cluster", cluster="all")
     assert sorted(evidence.data["to_write"]) == ["1", "2", "3", "4", "5"]
-    answers = [words_for(theme, id) for theme, id in themes.items()]
+    answers = [words_for(theme, cluster) for theme, cluster in themes.items()]
     saved = await label(shop, answers=answers)
     assert not saved.is_error, saved.text
     assert {one["cluster"] for one in saved.data["saved"]} == set(themes.values())
@@ -80,11 +79,11 @@ async def test_evidence_answered_for_all_clusters_in_one_call_is_saved_with_its_
 async def test_references_lead_to_the_records_that_were_shown(
     shop: Client, themes: dict[str, str]
 ) -> None:
-    id = themes["coffee"]
-    evidence = await finish(shop, "describe-cluster", cluster=id, refresh=True)
+    cluster = themes["coffee"]
+    evidence = await finish(shop, "describe-cluster", cluster=cluster, refresh=True)
     shown = dict(re.findall(r"^(r\d+) \([^)]*\): (.+)$", evidence.data["evidence"], re.MULTILINE))
-    await label(shop, answers=[words_for("coffee", id)])
-    told = await finish(shop, "describe-cluster", cluster=id, detail="detailed")
+    await label(shop, answers=[words_for("coffee", cluster)])
+    told = await finish(shop, "describe-cluster", cluster=cluster, detail="detailed")
     summary = told.data["descriptions"][0]["summary"]
     for number, sentence in enumerate(summary, start=1):
         assert shown[f"r{number}"][:60] in sentence["text"]
@@ -133,6 +132,7 @@ async def test_words_that_do_not_fit_their_texts_are_to_be_improved_and_why(
 async def test_titles_that_are_nearly_equal_are_to_be_told_apart(
     shop: Client, themes: dict[str, str]
 ) -> None:
+    await label(shop, answers=[words_for("delivery", themes["delivery"])])
     near = words_for("refund", themes["refund"], title="Parcel that does not arrive")
     saved = await label(shop, answers=[near])
     assert f'nearly that of {themes["delivery"]} "Parcels that do not arrive"' in saved.text
@@ -144,37 +144,29 @@ async def test_titles_that_are_nearly_equal_are_to_be_told_apart(
     await label(shop, answers=[words_for("refund", themes["refund"])])
 
 
-async def test_summaries_in_one_piece_and_references_in_a_row_are_understood(
+async def test_a_summary_may_come_in_one_piece_though_a_list_is_asked_for(
     shop: Client, themes: dict[str, str]
 ) -> None:
     first, second = SUMMARIES["login"]
     summary = f"{first[:-1]} [r1, r2]. {second[:-1]} [r3]."
     saved = await label(shop, answers=[words_for("login", themes["login"], summary=summary)])
     assert not saved.is_error, saved.text
-    told = await finish(shop, "describe-cluster", cluster=themes["login"])
-    cited = [len(one["records"]) for one in told.data["descriptions"][0]["summary"]]
+    described = await finish(shop, "describe-cluster", cluster=themes["login"])
+    cited = [len(one["records"]) for one in described.data["descriptions"][0]["summary"]]
     assert cited == [2, 1]
-    behind = await label(
-        shop,
-        answers=[words_for("login", themes["login"], summary=f"{first} [r1, r2] {second} [r3]")],
-    )
-    assert not behind.is_error, behind.text
-    again = await finish(shop, "describe-cluster", cluster=themes["login"])
-    assert again.data["descriptions"][0]["summary"] == told.data["descriptions"][0]["summary"]
-    row = [{"text": first, "refs": "r1, r4"}, {"text": second, "refs": "r2"}]
-    saved = await label(shop, answers=[words_for("login", themes["login"], summary=row)])
-    assert not saved.is_error, saved.text
 
 
 async def test_a_single_answer_may_be_given_flat_with_record_ids(
     shop: Client, themes: dict[str, str]
 ) -> None:
-    id = themes["garden"]
-    page = await call(shop, "get-members", cluster=id, limit=2, sort="edge")
+    cluster = themes["garden"]
+    page = await call(shop, "get-members", cluster=cluster, limit=2, sort="edge")
     ids = [member["id"] for member in page.data["members"]]
-    saved = await label(shop, cluster=id, title="What grows badly", summary=SENTENCES, records=ids)
+    saved = await label(
+        shop, cluster=cluster, title="What grows badly", summary=SENTENCES, records=ids
+    )
     assert not saved.is_error, saved.text
-    told = await finish(shop, "describe-cluster", cluster=id, detail="detailed")
+    told = await finish(shop, "describe-cluster", cluster=cluster, detail="detailed")
     assert told.data["descriptions"][0]["title"] == "What grows badly"
     assert f"[{ids[0]}]" in told.text
 
@@ -194,14 +186,9 @@ async def test_a_person_needs_no_references_and_may_write_in_any_language(
     ("changes", "said"),
     [
         ({"title": "one two three four five six seven eight nine"}, "9 words"),
-        ({"title": " "}, "the title is empty"),
         ({"summary": ""}, "the summary is empty"),
         ({"records": ["not-a-record"]}, "cites 'not-a-record', which is not in cluster 1"),
-        ({"records": None}, "cites nothing"),
         ({"cluster": "noise"}, "Noise"),
-        ({"cluster": "77"}, "No cluster '77'"),
-        ({"cluster": "../x"}, "../x"),
-        ({"answers": [{"cluster": "1", "title": "t", "summary": []}]}, "not both"),
         ({"cluster": None}, "Give `answers`"),
     ],
 )

@@ -1,4 +1,9 @@
-"""What is answered about clusters, by a model or by somebody else, and what is wrong with it."""
+"""Answers about clusters: their form, and what is wrong with one that has it.
+
+The JSON schema of these classes goes to the model and into the key of paid answers: names, order
+and descriptions of their fields stay. An answer that has the form comes in with the evidence it was
+written from; out come its faults (id, references, language, echoes of what its writer was shown).
+"""
 
 import re
 from collections import Counter
@@ -21,7 +26,7 @@ SENTENCE_CHARACTERS = 500
 SUMMARY_SENTENCES = range(2, 5)
 MISFITS_CHARACTERS = 400
 
-KEYWORDS = 10
+KEYWORDS_KEPT = 10
 """Keywords kept of an answer."""
 
 ECHO_WORDS = 3
@@ -108,7 +113,7 @@ class DescriptionAnswer(Frozen):
     @classmethod
     def _are_clean(cls, keywords: list[str]) -> list[str]:
         words = (clean_text(word)[:TITLE_CHARACTERS] for word in keywords)
-        return list(dict.fromkeys(word for word in words if word))[:KEYWORDS]
+        return list(dict.fromkeys(word for word in words if word))[:KEYWORDS_KEPT]
 
     @field_validator("misfits")
     @classmethod
@@ -154,8 +159,9 @@ class SortAnswer(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an answer is held to beside its form.
+    """What an answer is checked against beside its form.
 
+    `evidence`: what the writer was shown.
     `language`: ISO 639-1 code of the language asked for; None: that of the excerpts.
     `instructions`: what the writer was told, which is not to come back as an answer.
     `members`: ids of further records that may be cited.
@@ -170,8 +176,11 @@ class Rules:
 
 
 def clean_title(title: str) -> str:
-    """A title without the quotes around it, full stop and what cannot be seen; ValueError says what
-    is wrong with it."""
+    """The title without the quotes around it, its full stop, and what cannot be seen.
+
+    Raises:
+        ValueError: It has no word, or too many words or characters.
+    """
     title = FULL_STOP.sub("", _unquoted(FULL_STOP.sub("", clean_text(title))))
     # A dash between words is none.
     words = sum(any(map(str.isalnum, word)) for word in title.split())
@@ -185,11 +194,11 @@ def clean_title(title: str) -> str:
 
 
 def answer_checker(rules: Rules) -> Callable[[DescriptionAnswer], None]:
-    """A check that raises ValueError with all that is wrong with an answer."""
+    """A check that raises ValueError with all the faults of an answer."""
 
     def check(answer: DescriptionAnswer) -> None:
-        if wrong := answer_faults(answer, rules):
-            raise ValueError("; ".join(wrong))
+        if faults := answer_faults(answer, rules):
+            raise ValueError("; ".join(faults))
 
     return check
 
@@ -197,29 +206,31 @@ def answer_checker(rules: Rules) -> Callable[[DescriptionAnswer], None]:
 def answer_faults(answer: DescriptionAnswer, rules: Rules) -> list[str]:
     """What is wrong with an answer that has the right form: id, references, language, echoes."""
     evidence = rules.evidence
-    wrong = []
+    faults = []
     if answer.cluster.strip() != evidence.cluster:
-        wrong.append(f"cluster: '{answer.cluster[:20]}', expected '{evidence.cluster}'")
-    wrong += _reference_faults(answer.summary, rules)
+        faults.append(f"cluster: '{answer.cluster[:20]}', expected '{evidence.cluster}'")
+    faults += _reference_faults(answer.summary, rules)
     if rules.free:
-        return wrong
+        return faults
     words = " ".join([answer.title, *(sentence.text for sentence in answer.summary)])
     if fault := _language_fault(words, rules):
-        wrong.append(fault)
-    return wrong + _echoes(answer, rules)
+        faults.append(fault)
+    return faults + _echoes(answer, rules)
 
 
 def cite_sentence(sentence: SentenceAnswer, evidence: Evidence) -> Sentence:
-    """The sentence with the records behind its references, as `faults` has let them pass."""
-    known = evidence.records
-    found = [known.get(ref, ref) for ref in _references(sentence.refs)]
-    return Sentence(text=sentence.text, records=list(dict.fromkeys(found)))
+    """The sentence with the records behind its references; `answer_faults` has let it pass, so that
+    what is no reference is the id of a record."""
+    record_of = evidence.records
+    records = [record_of.get(ref, ref) for ref in _references(sentence.refs)]
+    return Sentence(text=sentence.text, records=list(dict.fromkeys(records)))
 
 
 def cite_records(misfits: str, evidence: Evidence) -> str:
-    """What does not fit with the records in place of references, which nobody can follow later."""
-    known = {one.ref: one.record for one in [*evidence.excerpts, *evidence.outside]}
-    return REFERENCE.sub(lambda found: f"[{known.get(found[0], found[0])}]", misfits)
+    """What does not fit, with record ids in place of references, which nobody can follow later."""
+    excerpts = [*evidence.excerpts, *evidence.outside]
+    record_of = {excerpt.ref: excerpt.record for excerpt in excerpts}
+    return REFERENCE.sub(lambda match: f"[{record_of.get(match[0], match[0])}]", misfits)
 
 
 def _unquoted(title: str) -> str:
@@ -234,59 +245,58 @@ def _unquoted(title: str) -> str:
 
 def _references(refs: Sequence[str]) -> list[str]:
     """References and record ids one by one: models also write "[r1]", "R1" or "r1, r4"."""
-    found = [one for ref in refs for one in (REFERENCE.findall(ref.lower()) or [ref.strip()])]
-    return [one for one in dict.fromkeys(found) if one]
+    single = [part for ref in refs for part in REFERENCE.findall(ref.lower()) or [ref.strip()]]
+    return [ref for ref in dict.fromkeys(single) if ref]
 
 
 def _reference_faults(summary: Sequence[SentenceAnswer], rules: Rules) -> list[str]:
     evidence = rules.evidence
     valid = {*evidence.records, *evidence.records.values()}
-    outside = {one.ref for one in evidence.outside}
-    wrong = []
+    outside = {excerpt.ref for excerpt in evidence.outside}
+    faults = []
     for number, sentence in enumerate(summary, start=1):
         refs = _references(sentence.refs)
         false = [ref for ref in refs if ref not in valid and ref not in rules.members]
         if not refs and not rules.free:
-            wrong.append(f"summary sentence {number} cites nothing; give its references")
-        elif outer := [ref for ref in false if ref in outside]:
-            wrong.append(
-                f"summary sentence {number} cites {', '.join(outer)}, which is not in the cluster"
-            )
+            faults.append(f"summary sentence {number} cites nothing; give its references")
+        elif outsiders := [ref for ref in false if ref in outside]:
+            cited = ", ".join(outsiders)
+            faults.append(f"summary sentence {number} cites {cited}, which is not in the cluster")
         elif false:
             named = ", ".join(f"'{clean_text(ref)[:20]}'" for ref in false[:REFS_NAMED])
             last = evidence.excerpts[-1].ref if evidence.excerpts else "none"
-            wrong.append(
+            faults.append(
                 f"summary sentence {number} cites {named}, which is not in cluster "
                 f"{evidence.cluster}; valid: r1 to {last}"
                 f"{', or ids of its records' if rules.members else ''}"
             )
-    return wrong
+    return faults
 
 
 def _language_fault(words: str, rules: Rules) -> str:
-    texts = [one.text for one in rules.evidence.excerpts]
+    texts = [excerpt.text for excerpt in rules.evidence.excerpts]
     expected = rules.language or language_of(" ".join(texts))
-    other = clash(words, expected) if expected else None
-    if expected is None or other is None:
+    actual = clash(words, expected) if expected else None
+    if expected is None or actual is None:
         return ""
     if rules.language is None:
         # Together the texts are in the language of the longest, which need not be that of most.
-        spoken = Counter(map(language_of, texts))
-        if spoken[other] and spoken[other] >= spoken[expected]:
+        counts = Counter(map(language_of, texts))
+        if counts[actual] and counts[actual] >= counts[expected]:
             return ""
-    return f"it is in {language_name(other)}, expected {language_name(expected)}"
+    return f"it is in {language_name(actual)}, expected {language_name(expected)}"
 
 
 def title_fault(title: str, evidence: Evidence, instructions: str) -> str:
-    """What of others a title only repeats: another cluster's title, the instructions, or the list
-    of keywords; empty where it is its own."""
+    """What a title only repeats: another cluster's title, the instructions, or the keywords; empty
+    where it repeats none."""
     plain = _plain(title)
     # An only part is the same theme.
     parts = evidence.children if len(evidence.children) > 1 else []
-    others = [one for one in [*evidence.siblings, *parts] if one.titled]
-    named = {_plain(other.label): other.id for other in others}
-    if plain in named:
-        return f"the title is that of cluster {named[plain]}; say in what this one differs"
+    others = [other for other in [*evidence.siblings, *parts] if other.titled]
+    id_of = {_plain(other.label): other.id for other in others}
+    if plain in id_of:
+        return f"the title is that of cluster {id_of[plain]}; say in what this one differs"
     if _is_taken(plain, _plain(instructions)):
         return "the title is taken from the instructions; name what the excerpts share"
     if _lists_keywords(title, [_plain(word.text) for word in evidence.keywords]):
@@ -296,26 +306,26 @@ def title_fault(title: str, evidence: Evidence, instructions: str) -> str:
 
 def _echoes(answer: DescriptionAnswer, rules: Rules) -> list[str]:
     """What only repeats something that the writer was shown."""
-    evidence, told = rules.evidence, _plain(rules.instructions)
+    evidence, instructions = rules.evidence, _plain(rules.instructions)
     shown = _plain(evidence.as_text())
     fault = title_fault(answer.title, evidence, rules.instructions)
-    wrong = [fault] if fault else []
+    faults = [fault] if fault else []
     texts = {_plain(excerpt.text): excerpt.ref for excerpt in evidence.excerpts}
     for number, sentence in enumerate(answer.summary, start=1):
         text = _plain(sentence.text)
         if text in texts:
-            wrong.append(
+            faults.append(
                 f"summary sentence {number} only repeats {texts[text]}; use your own words"
             )
-        elif _is_taken(text, told):
-            wrong.append(f"summary sentence {number} is taken from the instructions")
+        elif _is_taken(text, instructions):
+            faults.append(f"summary sentence {number} is taken from the instructions")
         elif text.count(" ") + 1 >= COPIED_WORDS and f" {text} " in f" {shown} ":
-            wrong.append(f"summary sentence {number} is copied from the evidence")
-    return wrong
+            faults.append(f"summary sentence {number} is copied from the evidence")
+    return faults
 
 
-def _is_taken(text: str, told: str) -> bool:
-    return text.count(" ") + 1 >= ECHO_WORDS and f" {text} " in f" {told} "
+def _is_taken(text: str, instructions: str) -> bool:
+    return text.count(" ") + 1 >= ECHO_WORDS and f" {text} " in f" {instructions} "
 
 
 def _lists_keywords(title: str, keywords: Sequence[str]) -> bool:

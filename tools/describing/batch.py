@@ -1,4 +1,9 @@
-"""Describing many clusters with a model: parts before headings, saved as they come, told apart."""
+"""Describing many clusters with a model: parts before headings, saved as they come, told apart.
+
+An order (clusters, and what may be spent) comes in. Clusters whose words are missing or no longer
+of what is there now are described in waves, each of which needs only those before it; out come the
+failures and what was used, the descriptions being saved with the run.
+"""
 
 import hashlib
 import time
@@ -10,8 +15,8 @@ from corpuscope.tools.core.ids import depth, is_within
 from corpuscope.tools.core.schema import Description, Node, Report, no_report
 from corpuscope.tools.describing.answers import DescriptionAnswer, SortAnswer
 from corpuscope.tools.describing.describe import (
+    Describer,
     Outcome,
-    Writing,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -21,15 +26,20 @@ from corpuscope.tools.describing.describe import (
     verify_description,
 )
 from corpuscope.tools.describing.disambiguation import KnownTitles, tell_apart
-from corpuscope.tools.describing.evidence import Evidence, redact_evidence
-from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
+from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks, stored_evidence
 from corpuscope.tools.describing.judge import open_judge
-from corpuscope.tools.describing.prompting import PromptContext, describe_prompt, sort_prompt
+from corpuscope.tools.describing.prompting import (
+    describe_prompt,
+    prompt_context,
+    shown_titles,
+    sort_prompt,
+)
 from corpuscope.tools.describing.proof import enough_texts
 from corpuscope.tools.describing.result import usage_cost
 from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits, Usage
-from corpuscope.tools.workspace.selection import Selection, redact_description
+from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import LlmOptions, Workspace
 
 GATHERED = 0.1
@@ -38,7 +48,8 @@ GATHERED = 0.1
 
 @dataclass(frozen=True)
 class DescriptionOrder:
-    """What is to be written: the clusters, and whether anew, and whether a model checks it too."""
+    """What is to be written: by which model, of which clusters, whether anew, whether it also sorts
+    unseen texts by each description, and in how many calls at most."""
 
     writer: LlmOptions
     nodes: Sequence[Node]
@@ -61,14 +72,15 @@ class BatchOutcome:
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """The work on one order. `known` are the run's descriptions as they come to be."""
+class _Batch:
+    """The work on one order. `tasks` are by cluster id; `known` the run's descriptions as they come
+    to be."""
 
     workspace: Workspace
     selection: Selection
-    writing: Writing
+    describer: Describer
     concurrency: int
-    packs: dict[str, DescriptionTask]
+    tasks: dict[str, DescriptionTask]
     known: dict[str, Description]
     since: str
     """What was written from then on is new already, ISO 8601; "" where nothing is written anew."""
@@ -78,26 +90,18 @@ class _Desk:
 
         What somebody else has written meanwhile stays.
         """
-        runs, run, id = self.workspace.runs, self.selection.run, description.cluster
-        there = runs.description(run, id)
-        if there is None or there == self.known.get(id):
+        runs, run, cluster = self.workspace.runs, self.selection.run, description.cluster
+        saved = runs.description(run, cluster)
+        if saved is None or saved == self.known.get(cluster):
             runs.save_description(run, description)
-            there = description
-        self.known[id] = there
+            saved = description
+        self.known[cluster] = saved
 
-    def pack(self, id: str) -> DescriptionTask:
-        """The evidence of a cluster with the titles that others have by now."""
-        titles = {id: self.workspace.redact(one.title) for id, one in self.known.items()}
-        pack = self.packs[id]
-        return replace(pack, evidence=pack.evidence.with_titles(titles))
-
-
-def prompt_context(
-    workspace: Workspace, selection: Selection, focus: str | None = None
-) -> PromptContext:
-    """How descriptions of a run are written: with this focus, or the one that it keeps."""
-    kept = workspace.runs.focus(selection.run) if focus is None else focus
-    return PromptContext(workspace.templates, workspace.language, workspace.redact(kept))
+    def task(self, cluster: str) -> DescriptionTask:
+        """A cluster's task, with the titles that others have by now in its evidence."""
+        task = self.tasks[cluster]
+        titles = shown_titles(self.describer.context, self.known)
+        return replace(task, evidence=task.evidence.with_titles(titles))
 
 
 def describe_batch(
@@ -117,37 +121,37 @@ def describe_batch(
         workspace.runs.begin_refresh(
             selection.run, _refresh_key(workspace, selection, order), timestamp()
         )
-    with _at_desk(workspace, selection, order) as desk:
-        todo = [node for node in order.nodes if _needs_words(desk, node, order)]
-        expected = usage_cost(_expected(desk, todo, order), order.writer)
+    with _open_batch(workspace, selection, order) as batch:
+        todo = [node for node in order.nodes if _needs_words(batch, node, order)]
+        expected = usage_cost(_expected(batch, todo, order), order.writer)
         report(GATHERED, f"describing {len(todo)} clusters: {expected.as_text()}")
         failures: list[tuple[str, str]] = []
         stopped = ""
         for number, wave in enumerate(levels := waves([node.id for node in todo])):
             if not stopped:
                 part = _part(report, number / len(levels), 1 / len(levels))
-                outcome = _write_wave(desk, wave, part)
+                outcome = _write_wave(batch, wave, part)
                 failures += outcome.failures
                 stopped = outcome.stopped
             else:
-                failures += [(id, stopped) for id in wave]
+                failures += [(cluster, stopped) for cluster in wave]
         if not stopped:
-            _settle_titles(desk, order)
-        unverified = _verify(desk, order, stopped) if order.verify else []
+            _settle_titles(batch, order)
+        unverified = _verify(batch, order, stopped) if order.verify else []
         if order.refresh and not failures:
             workspace.runs.end_refresh(selection.run)
         return BatchOutcome(
-            failures, unverified, desk.writing.asker.usage, time.monotonic() - begun
+            failures, unverified, batch.describer.asker.usage, time.monotonic() - begun
         )
 
 
 def expected_batch_usage(
     workspace: Workspace, selection: Selection, order: DescriptionOrder
 ) -> Usage:
-    """About what `write_all` will use, repairs and second tries left out; nothing is sent."""
-    with _at_desk(workspace, selection, order) as desk:
-        todo = [node for node in order.nodes if _needs_words(desk, node, order)]
-        return _expected(desk, todo, order)
+    """About what `describe_batch` will use, repairs and second tries left out; nothing is sent."""
+    with _open_batch(workspace, selection, order) as batch:
+        todo = [node for node in order.nodes if _needs_words(batch, node, order)]
+        return _expected(batch, todo, order)
 
 
 def take_names(
@@ -155,36 +159,38 @@ def take_names(
 ) -> dict[str, Description]:
     """The run's descriptions, after headings with one part only have taken the part's name."""
     known = workspace.runs.descriptions(selection.run)
-    for id in [id for wave in waves([node.id for node in nodes]) for id in wave]:
-        if id not in known and (taken := _only_parts_words(selection, known, id)):
-            known[id] = taken
-            workspace.runs.save_description(selection.run, taken)
+    for wave in waves([node.id for node in nodes]):
+        for cluster in wave:
+            words = _only_parts_words(selection, known, cluster)
+            if cluster not in known and words is not None:
+                known[cluster] = words
+                workspace.runs.save_description(selection.run, words)
     return known
 
 
 def waves(ids: Sequence[str]) -> list[list[str]]:
     """Cluster ids in groups, each of which needs only those before it: parts before headings."""
     height: dict[str, int] = {}
-    for id in sorted(ids, key=depth, reverse=True):
-        below = [height[other] for other in height if is_within(other, id)]
-        height[id] = max(below, default=-1) + 1
+    for cluster in sorted(ids, key=depth, reverse=True):
+        below = [height[other] for other in height if is_within(other, cluster)]
+        height[cluster] = max(below, default=-1) + 1
     return [
-        [id for id in ids if height[id] == level]
+        [cluster for cluster in ids if height[cluster] == level]
         for level in range(max(height.values(), default=-1) + 1)
     ]
 
 
 @contextmanager
-def _at_desk(
+def _open_batch(
     workspace: Workspace, selection: Selection, order: DescriptionOrder
-) -> Iterator[_Desk]:
+) -> Iterator[_Batch]:
     """The evidence of what the order may need, and the model, which is not yet reached."""
     writer = order.writer
     known = workspace.runs.descriptions(selection.run)
     # A run never changes; its texts may have been changed by an ingest since.
     changed = selection.card.version != selection.run.dataset_version
-    wording = prompt_context(workspace, selection, order.focus)
-    key = wording.key(writer.model)
+    context = prompt_context(workspace, selection, order.focus)
+    key = context.key(writer.model)
     needed = [
         node
         for node in order.nodes
@@ -196,25 +202,25 @@ def _at_desk(
         or present.author == "keywords"
         or present.alike
     ]
-    packs = gather_tasks(workspace, selection, needed)
+    tasks = gather_tasks(workspace, selection, needed)
     limits = Limits(order.max_calls, writer.max_tokens)
     cache = workspace.dataset_folder(selection.card) / "answers"
     with open_asker(writer.endpoint, writer.model, limits, cache, fresh=order.refresh) as asker:
-        judge = open_judge(workspace, selection.card, packs) if packs else None
-        yield _Desk(
+        judge = open_judge(workspace, selection.card, tasks) if tasks else None
+        yield _Batch(
             workspace,
             selection,
-            Writing(asker, writer.model, wording, judge),
+            Describer(asker, writer.model, context, judge),
             writer.endpoint.concurrency,
-            {pack.evidence.cluster: pack for pack in packs},
+            {task.evidence.cluster: task for task in tasks},
             known,
             _refreshed_since(workspace, selection, order),
         )
 
 
 def _refreshed_since(workspace: Workspace, selection: Selection, order: DescriptionOrder) -> str:
-    """When the writing anew of these clusters began: what is younger is done already, so that a
-    call that was stopped, by a limit or otherwise, is gone on with."""
+    """When this order, to write anew, was first given: what is younger is done already, so that an
+    order that was stopped, by a limit or otherwise, is gone on with."""
     if not order.refresh:
         return ""
     key = _refresh_key(workspace, selection, order)
@@ -222,135 +228,132 @@ def _refreshed_since(workspace: Workspace, selection: Selection, order: Descript
 
 
 def _refresh_key(workspace: Workspace, selection: Selection, order: DescriptionOrder) -> str:
-    """What is asked for: another order begins anew."""
+    """A hash of what is asked for: another order begins anew."""
     prompt_key = prompt_context(workspace, selection, order.focus).key(order.writer.model)
     asked = " ".join([prompt_key, *sorted(node.id for node in order.nodes)])
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _needs_words(desk: _Desk, node: Node, order: DescriptionOrder) -> bool:
+def _needs_words(batch: _Batch, node: Node, order: DescriptionOrder) -> bool:
     """Whether a cluster is to be described: it is not yet, or not from what is there now.
 
     Words of people and assistants stay unless asked anew. Those that a theme brought along from an
     earlier run stay while templates, model, focus and language are the same: its records never are.
     """
-    present = desk.known.get(node.id)
+    present = batch.known.get(node.id)
     if present is None:
         return True
     if order.refresh:
-        return present.created < desk.since
+        return present.created < batch.since
     if present.author not in ("llm", "keywords"):
         return False
-    key = desk.writing.wording.key(desk.writing.model)
+    key = batch.describer.context.key(batch.describer.model)
     if present.prompt_key != key:
         # Without a key it is from before there were any.
         return bool(present.prompt_key) or present.author == "keywords"
-    pack = desk.packs.get(node.id)
-    same = pack is None or pack.evidence.key == present.evidence_key
+    task = batch.tasks.get(node.id)
+    same = task is None or task.evidence.key == present.evidence_key
     return not same and present.carried_from is None
 
 
-def _expected(desk: _Desk, todo: Sequence[Node], order: DescriptionOrder) -> Usage:
-    asker, wording = desk.writing.asker, desk.writing.wording
+def _expected(batch: _Batch, todo: Sequence[Node], order: DescriptionOrder) -> Usage:
+    """About what describing these clusters will use, and verifying where that is asked."""
+    asker, context = batch.describer.asker, batch.describer.context
     total = Usage()
     for node in todo:
-        if _only_parts_words(desk.selection, desk.known, node.id) is None:
-            prompt = describe_prompt(wording, desk.pack(node.id).evidence)
+        if _only_parts_words(batch.selection, batch.known, node.id) is None:
+            prompt = describe_prompt(context, batch.task(node.id).evidence)
             total += asker.expected(prompt, DescriptionAnswer)
-    for pack in _unsorted(desk, order) if order.verify else []:
-        stand_in = desk.known.get(pack.evidence.cluster) or describe_with_keywords(pack.evidence)
-        texts = [text for text, _ in texts_to_sort(pack)]
-        total += asker.expected(sort_prompt(wording, stand_in, texts), SortAnswer)
+    for task in _unverified(batch, order) if order.verify else []:
+        stand_in = batch.known.get(task.evidence.cluster) or describe_with_keywords(task.evidence)
+        texts = [text for text, _ in texts_to_sort(task)]
+        total += asker.expected(sort_prompt(context, stand_in, texts), SortAnswer)
     return replace(total, estimated=True)
 
 
-def _write_wave(desk: _Desk, wave: Sequence[str], report: Report) -> Outcome:
+def _write_wave(batch: _Batch, wave: Sequence[str], report: Report) -> Outcome:
     """Describe clusters of which none is part of another, and give them distinct titles."""
     asked: list[str] = []
-    for id in wave:
-        taken = _only_parts_words(desk.selection, desk.known, id)
-        if taken is None:
-            asked.append(id)
+    for cluster in wave:
+        words = _only_parts_words(batch.selection, batch.known, cluster)
+        if words is None:
+            asked.append(cluster)
         else:
-            desk.keep(prove_description(desk.writing.judge, taken, desk.packs[id]))
-    packs = [desk.pack(id) for id in asked]
-    for pack in packs:
-        desk.workspace.runs.save_evidence(desk.selection.run, pack.evidence)
+            batch.keep(prove_description(batch.describer.judge, words, batch.tasks[cluster]))
+    tasks = [batch.task(cluster) for cluster in asked]
+    for task in tasks:
+        batch.workspace.runs.save_evidence(batch.selection.run, task.evidence)
     unfit: list[tuple[str, str]] = []
 
     def keep(description: Description) -> None:
-        before = desk.known.get(description.cluster)
+        before = batch.known.get(description.cluster)
         if description.author == "keywords" and before and before.author != "keywords":
             unfit.append((description.cluster, f"{description.note} The words it had stay."))
         else:
-            desk.keep(description)
+            batch.keep(description)
 
     outcome = describe_many(
-        lambda pack: describe_with_model(desk.writing, pack), packs, desk.concurrency, report, keep
+        lambda task: describe_with_model(batch.describer, task),
+        tasks,
+        batch.concurrency,
+        report,
+        keep,
     )
-    lost = {id for id, _ in [*outcome.failures, *unfit]}
-    _tell_apart(desk, [id for id in asked if id not in lost])
-    return Outcome([*outcome.failures, *unfit], outcome.stopped)
+    failures = [*outcome.failures, *unfit]
+    failed = {cluster for cluster, _ in failures}
+    _tell_apart(batch, [cluster for cluster in asked if cluster not in failed])
+    return Outcome(failures, outcome.stopped)
 
 
-def _settle_titles(desk: _Desk, order: DescriptionOrder) -> None:
+def _settle_titles(batch: _Batch, order: DescriptionOrder) -> None:
     """Tell apart what an earlier call could not, for want of room."""
-    left = [node.id for node in order.nodes if node.id in desk.known]
-    _tell_apart(desk, [id for id in left if desk.known[id].alike])
+    described = [node.id for node in order.nodes if node.id in batch.known]
+    _tell_apart(batch, [cluster for cluster in described if batch.known[cluster].alike])
 
 
-def _tell_apart(desk: _Desk, ids: Sequence[str]) -> None:
-    runs, run, redact = desk.workspace.runs, desk.selection.run, desk.workspace.redact
+def _tell_apart(batch: _Batch, clusters: Sequence[str]) -> None:
+    def evidence(cluster: str) -> Evidence | None:
+        return stored_evidence(batch.workspace, batch.selection.run, cluster)
 
-    def older(id: str) -> Evidence | None:
-        found = runs.evidence(run, id)
-        return None if found is None else redact_evidence(found, redact)
-
-    titles = KnownTitles(desk.known, older, desk.keep, redact)
-    tell_apart(desk.writing, [desk.pack(id) for id in ids], titles)
+    titles = KnownTitles(batch.known, evidence, batch.keep)
+    tell_apart(batch.describer, [batch.task(cluster) for cluster in clusters], titles)
 
 
-def _verify(desk: _Desk, order: DescriptionOrder, stopped: str) -> list[tuple[str, str]]:
+def _verify(batch: _Batch, order: DescriptionOrder, stopped: str) -> list[tuple[str, str]]:
     """Let the model sort texts by each description that it has not sorted by yet."""
-    packs = [pack for pack in _unsorted(desk, order) if pack.evidence.cluster in desk.known]
+    tasks = [task for task in _unverified(batch, order) if task.evidence.cluster in batch.known]
     if stopped:
-        return [(pack.evidence.cluster, stopped) for pack in packs]
+        return [(task.evidence.cluster, stopped) for task in tasks]
 
-    def work(pack: DescriptionTask) -> Description:
-        known = desk.known[pack.evidence.cluster]
-        # A model is shown no more of them than of the texts, and what is kept stays as it was.
-        found = verify_description(
-            desk.writing, redact_description(known, desk.workspace.redact), pack
-        )
-        return replace(known, proof=found.proof)
+    def verify(task: DescriptionTask) -> Description:
+        return verify_description(batch.describer, batch.known[task.evidence.cluster], task)
 
-    return describe_many(work, packs, desk.concurrency, no_report, desk.keep).failures
+    return describe_many(verify, tasks, batch.concurrency, no_report, batch.keep).failures
 
 
-def _unsorted(desk: _Desk, order: DescriptionOrder) -> list[DescriptionTask]:
-    """The clusters of an order whose description no model has sorted texts by."""
-    found = []
+def _unverified(batch: _Batch, order: DescriptionOrder) -> list[DescriptionTask]:
+    """The tasks of an order by whose description no model has sorted texts, though there are enough
+    of them."""
+    tasks = []
     for node in order.nodes:
-        proof = present.proof if (present := desk.known.get(node.id)) else None
-        pack = desk.packs.get(node.id)
-        if (
-            pack
-            and enough_texts(pack.trial.halves()[1])
-            and (proof is None or proof.precision is None)
-        ):
-            found.append(desk.pack(node.id))
-    return found
+        description = batch.known.get(node.id)
+        proof = description.proof if description else None
+        task = batch.tasks.get(node.id)
+        enough = task is not None and enough_texts(task.trial.halves()[1])
+        if enough and (proof is None or proof.precision is None):
+            tasks.append(batch.task(node.id))
+    return tasks
 
 
 def _only_parts_words(
-    selection: Selection, known: Mapping[str, Description], id: str
+    selection: Selection, known: Mapping[str, Description], cluster: str
 ) -> Description | None:
     """The words of a cluster's only part as its own; None where it has several, or none yet."""
-    children = selection.children(id)
+    children = selection.children(cluster)
     only = known.get(children[0].id) if len(children) == 1 else None
-    return only and replace(only, cluster=id, carried_from=None)
+    return only and replace(only, cluster=cluster, carried_from=None)
 
 
 def _part(report: Report, start: float, share: float) -> Report:
     """Progress within a part of the time after the evidence is there."""
-    return lambda done, said: report(GATHERED + (1 - GATHERED) * (start + share * done), said)
+    return lambda done, message: report(GATHERED + (1 - GATHERED) * (start + share * done), message)

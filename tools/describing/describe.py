@@ -1,4 +1,9 @@
-"""Saying what clusters are: by a model whose answers are checked and tried, or from keywords."""
+"""The description of one cluster: by a model whose answer is checked and tried, or from keywords.
+
+A task (evidence, and texts set aside) comes in, a description with its proof goes out. A model's
+weak one is written once more with its mistakes as evidence. `describe_many` does it for several
+clusters at once.
+"""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +14,7 @@ from datetime import UTC, datetime
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Author, Description, Report, Sentence
 from corpuscope.tools.describing.answers import (
-    KEYWORDS,
+    KEYWORDS_KEPT,
     DescriptionAnswer,
     Rules,
     SortAnswer,
@@ -25,6 +30,7 @@ from corpuscope.tools.describing.prompting import (
     PromptContext,
     again_prompt,
     describe_prompt,
+    shown_description,
     sort_prompt,
     writer_instructions,
 )
@@ -43,16 +49,17 @@ SORTED = 10
 
 
 @dataclass(frozen=True)
-class Writing:
-    """What a model's descriptions are made with."""
+class Describer:
+    """A model that describes clusters: how it is reached, its name, what its prompts are filled
+    from, and what tries its descriptions (None: nothing does)."""
 
     asker: Asker
     model: str
-    wording: PromptContext
+    context: PromptContext
     judge: Judge | None
 
 
-def describe_with_model(writing: Writing, pack: DescriptionTask) -> Description:
+def describe_with_model(describer: Describer, task: DescriptionTask) -> Description:
     """A model's description of one cluster, or the one from keywords where its answer is unfit.
 
     It is tried on texts that the model was not shown; where it is weak it is written once more with
@@ -60,68 +67,73 @@ def describe_with_model(writing: Writing, pack: DescriptionTask) -> Description:
 
     Raises:
         LimitReached: There is no room left for the call.
-        Unavailable: The endpoint cannot be reached, refuses or fails; `EndpointDown` of it where
-            every other cluster would meet the same.
+        EndpointDown: The endpoint cannot be reached or refuses: every other cluster would meet the
+            same.
+        Unavailable: It fails otherwise.
     """
     try:
-        found = _asked(writing, pack, describe_prompt(writing.wording, pack.evidence))
+        first = _ask(describer, task, describe_prompt(describer.context, task.evidence))
     except InvalidAnswer as error:
-        found = _by_model(writing, replace(describe_with_keywords(pack.evidence), note=str(error)))
-        return prove_description(writing.judge, found, pack)
-    return _mended(writing, found, pack)
+        stand_in = replace(describe_with_keywords(task.evidence), note=str(error))
+        return prove_description(describer.judge, _sign(describer, stand_in), task)
+    return _mend(describer, first, task)
 
 
 def verify_description(
-    writing: Writing, description: Description, pack: DescriptionTask
+    describer: Describer, description: Description, task: DescriptionTask
 ) -> Description:
-    """The description with the precision and recall of the model that sorted texts by it alone.
+    """The description with a new proof, to which a model that sorts unseen texts by the description
+    alone adds its precision and recall, 0 to 1.
+
+    What is tried is the description as a model may read it; its words stay as they were.
 
     Raises:
         LimitReached: There is no room left for the call.
         Unavailable: The endpoint or its answer was of no use.
     """
-    described = prove_description(writing.judge, description, pack)
-    if described.proof is None:
-        return described
-    texts = texts_to_sort(pack)
-    prompt = sort_prompt(writing.wording, description, [text for text, _ in texts])
+    shown = shown_description(describer.context, description)
+    proof = prove_description(describer.judge, shown, task).proof
+    if proof is None:
+        return replace(description, proof=None)
+    texts = texts_to_sort(task)
+    prompt = sort_prompt(describer.context, shown, [text for text, _ in texts])
 
     def check(answer: SortAnswer) -> None:
-        if false := [number for number in answer.fits if not 1 <= number <= len(texts)]:
+        if unknown := [number for number in answer.fits if not 1 <= number <= len(texts)]:
             raise ValueError(
-                f"fits: {false[:5]} are no numbers of texts, expected 1 to {len(texts)}"
+                f"fits: {unknown[:5]} are no numbers of texts, expected 1 to {len(texts)}"
             )
 
-    fits = set(writing.asker.ask(prompt, SortAnswer, check).fits)
+    fits = set(describer.asker.ask(prompt, SortAnswer, check).fits)
     right = sum(texts[number - 1][1] for number in fits)
     proof = replace(
-        described.proof,
+        proof,
         precision=round(right / len(fits), 3) if fits else 0.0,
         recall=round(right / sum(inside for _, inside in texts), 3),
-        sorted_by=writing.model,
+        sorted_by=describer.model,
     )
-    return replace(described, proof=proof)
+    return replace(description, proof=proof)
 
 
-def texts_to_sort(pack: DescriptionTask) -> list[tuple[str, bool]]:
-    """Texts that a model sorts, and whether each is in the cluster: shuffled, and none that the
+def texts_to_sort(task: DescriptionTask) -> list[tuple[str, bool]]:
+    """Texts for a model to sort, and whether each is in the cluster: shuffled, and none that the
     description was written or mended by."""
-    _, trial = pack.trial.halves()
+    _, trial = task.trial.halves()
     texts = [(text, True) for text in trial.inside_texts[:SORTED]]
     texts += [(text, False) for text in trial.outside_texts[:SORTED]]
-    random.Random(pack.evidence.key).shuffle(texts)
+    random.Random(task.evidence.key).shuffle(texts)
     return texts
 
 
 def description_from_answer(
     answer: DescriptionAnswer, evidence: Evidence, author: Author
 ) -> Description:
-    """What is kept of a checked answer."""
+    """The description in a checked answer, with records in place of references."""
     return Description(
         cluster=evidence.cluster,
         title=answer.title,
         summary=[cite_sentence(sentence, evidence) for sentence in answer.summary],
-        keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS],
+        keywords=answer.keywords or [word.text for word in evidence.keywords][:KEYWORDS_KEPT],
         misfits=cite_records(answer.misfits, evidence),
         author=author,
         created=timestamp(),
@@ -134,18 +146,14 @@ def describe_with_keywords(evidence: Evidence) -> Description:
     words = [word.text for word in evidence.keywords]
     chosen: list[str] = []
     for keyword in words:
-        own = set(keyword.split())
+        parts = set(keyword.split())
         # "card" says nothing beside "card payment".
-        writer_instructions = any(
-            own <= set(other.split()) or own >= set(other.split()) for other in chosen
+        repeats = any(
+            parts <= set(earlier.split()) or parts >= set(earlier.split()) for earlier in chosen
         )
-        if (
-            len(chosen) < TITLE_KEYWORDS
-            and not writer_instructions
-            and _is_title([*chosen, keyword])
-        ):
+        if len(chosen) < TITLE_KEYWORDS and not repeats and _is_title([*chosen, keyword]):
             chosen.append(keyword)
-    named = ", ".join(words[:KEYWORDS])
+    named = ", ".join(words[:KEYWORDS_KEPT])
     reason = f"its most distinctive words are {named}" if named else "it has none"
     return Description(
         cluster=evidence.cluster,
@@ -156,7 +164,7 @@ def describe_with_keywords(evidence: Evidence) -> Description:
                 records=[excerpt.record for excerpt in evidence.excerpts[:3]],
             )
         ],
-        keywords=words[:KEYWORDS],
+        keywords=words[:KEYWORDS_KEPT],
         author="keywords",
         created=timestamp(),
         evidence_key=evidence.key,
@@ -164,20 +172,21 @@ def describe_with_keywords(evidence: Evidence) -> Description:
 
 
 def prove_description(
-    judge: Judge | None, description: Description, pack: DescriptionTask
+    judge: Judge | None, description: Description, task: DescriptionTask
 ) -> Description:
-    """The description with its proof, on the texts that neither shaped nor mended it."""
+    """The description with its proof, on the texts that it was neither written nor mended by; as it
+    was where there is no judge."""
     if judge is None:
         return description
-    _, scored = pack.trial.halves()
-    return replace(description, proof=judge.proof(description, scored, pack.trial))
+    _, scored = task.trial.halves()
+    return replace(description, proof=judge.proof(description, scored, task.trial))
 
 
 @dataclass(frozen=True)
 class Outcome:
     """(cluster id, what went wrong) for the clusters that failed, in the order they were asked for.
 
-    `stopped` says why the rest was not tried; empty where all was.
+    `stopped` says why the rest was not tried; empty where all clusters were.
     """
 
     failures: list[tuple[str, str]]
@@ -186,7 +195,7 @@ class Outcome:
 
 def describe_many(
     work: Callable[[DescriptionTask], Description],
-    packs: Sequence[DescriptionTask],
+    tasks: Sequence[DescriptionTask],
     concurrency: int,
     report: Report,
     on_done: Callable[[Description], None],
@@ -196,7 +205,7 @@ def describe_many(
 
     Args:
         work: Describes one, in a thread of its own.
-        packs: One for each cluster.
+        tasks: One for each cluster.
         concurrency: The most at a time.
         report: Told after each cluster.
         on_done: Given each description as it comes, in this thread, one at a time.
@@ -206,7 +215,7 @@ def describe_many(
     stopped = ""
     with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
         futures: dict[Future[Description], str] = {
-            pool.submit(work, pack): pack.evidence.cluster for pack in packs
+            pool.submit(work, task): task.evidence.cluster for task in tasks
         }
         try:
             for done, future in enumerate(as_completed(futures), start=1):
@@ -229,8 +238,8 @@ def describe_many(
         finally:
             # A bug in one thread, or in `on_done`, must not wait for all the rest.
             _cancel(futures)
-    failed = [pack.evidence.cluster for pack in packs if pack.evidence.cluster in wrong]
-    return Outcome([(id, wrong[id]) for id in failed], stopped)
+    failed = [task.evidence.cluster for task in tasks if task.evidence.cluster in wrong]
+    return Outcome([(cluster, wrong[cluster]) for cluster in failed], stopped)
 
 
 def timestamp() -> str:
@@ -238,37 +247,39 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _asked(writing: Writing, pack: DescriptionTask, prompt: Prompt) -> Description:
-    wording = writing.wording
-    rules = Rules(pack.evidence, wording.language, writer_instructions(wording))
-    answer = writing.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
-    found = _by_model(writing, description_from_answer(answer, pack.evidence, "llm"))
-    return prove_description(writing.judge, found, pack)
+def _ask(describer: Describer, task: DescriptionTask, prompt: Prompt) -> Description:
+    """The description, with its proof, that the model answers to the prompt."""
+    context = describer.context
+    rules = Rules(task.evidence, context.language, writer_instructions(context))
+    answer = describer.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
+    description = _sign(describer, description_from_answer(answer, task.evidence, "llm"))
+    return prove_description(describer.judge, description, task)
 
 
-def _by_model(writing: Writing, description: Description) -> Description:
-    """The description with the model that was asked, and how."""
-    return replace(description, model=writing.model, prompt_key=writing.wording.key(writing.model))
+def _sign(describer: Describer, description: Description) -> Description:
+    """The description with the model that was asked, and the key of how it was asked."""
+    key = describer.context.key(describer.model)
+    return replace(description, model=describer.model, prompt_key=key)
 
 
-def _mended(writing: Writing, found: Description, pack: DescriptionTask) -> Description:
+def _mend(describer: Describer, first: Description, task: DescriptionTask) -> Description:
     """The description, or a better one that was written with its mistakes as evidence.
 
     The mistakes are of other texts than those by which the two are compared.
     """
-    tried: Trial | None = pack.trial.halves()[0]
-    judge = writing.judge
-    if judge is None or tried is None or not is_weak(judge.proof(found, tried)):
-        return found
-    wrong = judge.mistakes(found, tried)
+    tried: Trial | None = task.trial.halves()[0]
+    judge = describer.judge
+    if judge is None or tried is None or not is_weak(judge.proof(first, tried)):
+        return first
+    mistakes = judge.mistakes(first, tried)
     try:
-        prompt = again_prompt(writing.wording, pack.evidence, found, wrong)
-        other = _asked(writing, pack, prompt)
+        prompt = again_prompt(describer.context, task.evidence, first, mistakes)
+        second = _ask(describer, task, prompt)
     except Unavailable:
-        return found  # it is there and paid for, whatever becomes of a better one
-    if found.proof is None or other.proof is None or other.proof.auc <= found.proof.auc:
-        return found
-    return other
+        return first  # it is there and paid for, whatever becomes of a better one
+    if first.proof is None or second.proof is None or second.proof.auc <= first.proof.auc:
+        return first
+    return second
 
 
 def _is_title(keywords: Sequence[str]) -> bool:

@@ -1,17 +1,17 @@
-"""What a model or a person is shown of a cluster, to say in words what it is.
+"""The evidence of a cluster: what a model or a person reads to say in words what it is.
 
-Pure: the same records and seed give the same evidence, bounded in characters whatever the length
-of the texts.
+Findings (sampled texts, keywords, neighbours, metadata) come in; they go out cleaned, cut and
+numbered for citing, as data and as text bounded in characters whatever the length of the texts.
+Pure: the same findings give the same evidence.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Node, to_json
-from corpuscope.tools.core.text import CUT, clean_text, shorten_middle
-from corpuscope.tools.describing.sampling import OUTSIDE, Pick, Role
+from corpuscope.tools.core.text import clean_text, shorten_middle
+from corpuscope.tools.describing.sampling import OUTSIDE_SHOWN, Pick, Role
 
 EVIDENCE_CHARACTERS = 12_000
 """The most that `Evidence.as_text` gives; about 3,000 tokens of English."""
@@ -22,7 +22,7 @@ EXCERPTS_CHARACTERS = 6_900
 EXCERPT_CHARACTERS = 450
 """The most of one text: its subject shows within a paragraph."""
 
-LINE_CHARACTERS = 50
+EXCERPT_LINE_CHARACTERS = 50
 """What stands in the line of an excerpt beside its text: reference, role, copies, cluster."""
 
 MAX_EXCERPTS = 24
@@ -96,8 +96,9 @@ class Evidence:
 
     @property
     def key(self) -> str:
-        """Changes with everything that is shown but the labels of other clusters, which follow
-        from what was described before."""
+        """A hash of all that is shown but the labels of other clusters, which follow from what was
+        described before. Saved descriptions hold it: names and order of the fields are part of it.
+        """
         labels = {"__all__": {"label", "titled"}}
         text = to_json(self, exclude={"siblings": labels, "children": labels})
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:KEY_LETTERS]
@@ -112,14 +113,10 @@ class Evidence:
 
         def titled(others: Sequence[Sibling]) -> list[Sibling]:
             return [
-                replace(
-                    one,
-                    label=shorten_middle(clean_text(titles[one.id]), LABEL_CHARACTERS),
-                    titled=True,
-                )
-                if one.id in titles
-                else one
-                for one in others
+                _clean_sibling(replace(other, label=titles[other.id], titled=True))
+                if other.id in titles
+                else other
+                for other in others
             ]
 
         return replace(self, siblings=titled(self.siblings), children=titled(self.children))
@@ -134,12 +131,12 @@ class Evidence:
         if self.keywords:
             counted = any(word.share is not None for word in self.keywords)
             head = "Keywords (share of its texts, of the nearest clusters' texts)"
-            said = "; ".join(_keyphrase_text(word) for word in self.keywords)
-            lines.append(f"{head if counted else 'Keywords'}: {said}")
+            phrases = "; ".join(_keyphrase_text(word) for word in self.keywords)
+            lines.append(f"{head if counted else 'Keywords'}: {phrases}")
         if self.siblings:
-            lines.append(f"Beside it, the nearest first: {_listed(self.siblings)}")
+            lines.append(f"Beside it, the nearest first: {_siblings_text(self.siblings)}")
         if self.children:
-            lines.append(f"Made of: {_listed(self.children)}")
+            lines.append(f"Made of: {_siblings_text(self.children)}")
         if self.traits:
             lines.append("Metadata:")
             lines += [f"- {trait}" for trait in self.traits]
@@ -153,11 +150,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found about a cluster, before it is cleaned and bounded.
+    """What was found about a cluster, before it is cleaned and cut.
 
-    `picks` and `outside` are the texts to show; `texts` and `records` give the text and record id
-    of their points; `homes` the cluster that an outside point is in, and the part that one of the
-    cluster is in, if it has parts.
+    `picks` and `outside` are the texts to show, as points; `texts` and `records` give the text and
+    record id of a point; `homes` the cluster that a point outside is in, and the part that one
+    inside is in, if the cluster has parts.
     """
 
     picks: Sequence[Pick]
@@ -177,20 +174,19 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
     Texts that differ only in case and space are shown once, the records behind them added up; one
     that is inside and outside is shown inside only.
     """
-    first: dict[str, Excerpt] = {}
-    shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE], *findings.outside[:OUTSIDE]]
-    room = EXCERPTS_CHARACTERS // max(1, len(shown)) - LINE_CHARACTERS
+    by_text: dict[str, Excerpt] = {}
+    shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE_SHOWN], *findings.outside[:OUTSIDE_SHOWN]]
+    room = EXCERPTS_CHARACTERS // max(1, len(shown)) - EXCERPT_LINE_CHARACTERS
     for pick in shown:
         text = clean_text(findings.texts[pick.point])
-        same = text.casefold()
-        if same in first:
-            if pick.role == "outside" and first[same].role != "outside":
-                continue  # a text on both sides tells nothing, and is no copy of the one inside
-            copies = first[same].copies + pick.records
-            first[same] = replace(first[same], copies=copies)
+        folded = text.casefold()
+        if (earlier := by_text.get(folded)) is not None:
+            # A text on both sides tells nothing, and is no copy of the one inside.
+            if pick.role != "outside" or earlier.role == "outside":
+                by_text[folded] = replace(earlier, copies=earlier.copies + pick.records)
         elif text:
-            first[same] = Excerpt(
-                ref=f"r{len(first) + 1}",
+            by_text[folded] = Excerpt(
+                ref=f"r{len(by_text) + 1}",
                 record=findings.records[pick.point],
                 text=shorten_middle(text, min(EXCERPT_CHARACTERS, room)),
                 role=pick.role,
@@ -203,36 +199,14 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
         size=node.size,
         share=node.share,
         keywords=[_clean_phrase(word) for word in findings.keywords][:MAX_KEYWORDS],
-        siblings=[_clean_sibling(one) for one in findings.siblings[:MAX_SIBLINGS]],
-        children=[_clean_sibling(one) for one in findings.children[:MAX_CHILDREN]],
+        siblings=[_clean_sibling(other) for other in findings.siblings[:MAX_SIBLINGS]],
+        children=[_clean_sibling(child) for child in findings.children[:MAX_CHILDREN]],
         traits=[
-            shorten_middle(clean_text(one), TRAIT_CHARACTERS)
-            for one in findings.traits[:MAX_TRAITS]
+            shorten_middle(clean_text(trait), TRAIT_CHARACTERS)
+            for trait in findings.traits[:MAX_TRAITS]
         ],
-        excerpts=[one for one in first.values() if one.role != "outside"],
-        outside=[one for one in first.values() if one.role == "outside"],
-    )
-
-
-def redact_evidence(evidence: Evidence, redact: Redact) -> Evidence:
-    """Evidence that was kept, redacted: it may be older than the setting."""
-    if redact is as_it_is:
-        return evidence
-
-    def texts(excerpts: list[Excerpt]) -> list[Excerpt]:
-        return [replace(one, text=_of_cut(one.text, redact)) for one in excerpts]
-
-    def labels(others: list[Sibling]) -> list[Sibling]:
-        return [replace(one, label=_of_cut(one.label, redact)) for one in others]
-
-    return replace(
-        evidence,
-        keywords=[replace(word, text=_of_cut(word.text, redact)) for word in evidence.keywords],
-        siblings=labels(evidence.siblings),
-        children=labels(evidence.children),
-        traits=[_of_cut(one, redact) for one in evidence.traits],
-        excerpts=texts(evidence.excerpts),
-        outside=texts(evidence.outside),
+        excerpts=[excerpt for excerpt in by_text.values() if excerpt.role != "outside"],
+        outside=[excerpt for excerpt in by_text.values() if excerpt.role == "outside"],
     )
 
 
@@ -240,8 +214,8 @@ def _clean_phrase(word: Keyphrase) -> Keyphrase:
     return replace(word, text=shorten_middle(clean_text(word.text), LABEL_CHARACTERS))
 
 
-def _clean_sibling(one: Sibling) -> Sibling:
-    return replace(one, label=shorten_middle(clean_text(one.label), LABEL_CHARACTERS))
+def _clean_sibling(sibling: Sibling) -> Sibling:
+    return replace(sibling, label=shorten_middle(clean_text(sibling.label), LABEL_CHARACTERS))
 
 
 def _keyphrase_text(word: Keyphrase) -> str:
@@ -250,12 +224,12 @@ def _keyphrase_text(word: Keyphrase) -> str:
     return f"{word.text} ({word.share:.0%}, {word.beside:.0%})"
 
 
-def _listed(others: Sequence[Sibling]) -> str:
+def _siblings_text(siblings: Sequence[Sibling]) -> str:
     return "; ".join(
-        f'{one.id} "{one.label}" ({one.size:,} records)'
-        if one.titled
-        else f"{one.id} ({one.label or 'no keywords'})"
-        for one in others
+        f'{sibling.id} "{sibling.label}" ({sibling.size:,} records)'
+        if sibling.titled
+        else f"{sibling.id} ({sibling.label or 'no keywords'})"
+        for sibling in siblings
     )
 
 
@@ -265,20 +239,3 @@ def _excerpt_line(excerpt: Excerpt) -> str:
     if excerpt.role != "outside" and excerpt.cluster is not None:
         place += f", part {excerpt.cluster}"
     return f"{excerpt.ref} ({place}{copies}): {excerpt.text}"
-
-
-def _of_cut(text: str, redact: Redact) -> str:
-    """A text redacted that was cut before: half an address beside the cut would not be known."""
-    head, cut, tail = text.partition(CUT)
-    if not cut:
-        return redact(text)
-    before, after = _without_last(head.split()), _without_last(tail.split()[::-1])[::-1]
-    return f"{redact(' '.join(before))}{CUT}{redact(' '.join(after))}"
-
-
-def _without_last(words: list[str]) -> list[str]:
-    """The words but the last, and those with digits before it: numbers are written in groups."""
-    kept = words[:-1]
-    while kept and any(map(str.isdigit, kept[-1])):
-        kept = kept[:-1]
-    return kept

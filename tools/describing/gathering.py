@@ -1,9 +1,14 @@
-"""From a run to the evidence of its clusters: texts, vectors and metadata are read once for all."""
+"""From a run to the tasks of describing its clusters: the evidence of each, and the texts set aside
+to try its description on.
+
+Texts, vectors and metadata are read once for all clusters of a call. Whatever goes into evidence is
+redacted here, before anything is cut off.
+"""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +17,13 @@ from corpuscope.tools.analysis.metadata_profile import profile
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within, lineage
-from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, ColumnType, Ints, Members, Node, Scalar
-from corpuscope.tools.core.text import clean_text, shorten_middle
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import NOISE, ColumnType, Ints, Members, Node, Run, Scalar
+from corpuscope.tools.core.text import CUT, clean_text, shorten_middle
 from corpuscope.tools.describing.evidence import (
     EXCERPT_CHARACTERS,
     Evidence,
+    Excerpt,
     Findings,
     Keyphrase,
     Sibling,
@@ -26,9 +32,9 @@ from corpuscope.tools.describing.evidence import (
 from corpuscope.tools.describing.proof import Trial
 from corpuscope.tools.describing.sampling import (
     NEAR_CLUSTERS,
+    Partition,
     Sample,
-    Stage,
-    make_stage,
+    make_partition,
     sample_cluster,
 )
 from corpuscope.tools.workspace.reading import load_dataset
@@ -48,8 +54,8 @@ The same whatever else a call asks for, or the evidence of a cluster would depen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DescriptionTask:
-    """The evidence of one cluster, the texts kept aside on which its description is tried, and the
-    ids of the clusters that it is held against, itself included."""
+    """The evidence of one cluster, the texts set aside on which its description is tried, and the
+    ids of the clusters that it is compared with, itself included."""
 
     evidence: Evidence
     trial: Trial
@@ -58,7 +64,7 @@ class DescriptionTask:
 
 @dataclass(frozen=True, eq=False)
 class _Material:
-    """What the packs of one call are made of: m distinct texts, where the run has them (`paths`
+    """What the tasks of one call are made of: m distinct texts, where the run has them (`paths`
     (m,), "" for those it does not know), and how many of its records have each (`weights` (m,))."""
 
     workspace: Workspace
@@ -68,7 +74,7 @@ class _Material:
     weights: Ints
 
     @cached_property
-    def _stages(self) -> dict[tuple[str, ...], Stage]:
+    def _partitions(self) -> dict[tuple[str, ...], Partition]:
         return {}
 
     @cached_property
@@ -76,40 +82,40 @@ class _Material:
         names, codes = np.unique(self.paths.astype(str), return_inverse=True)
         return [str(name) for name in names], codes.astype(np.int64)
 
-    def stage(self, ids: tuple[str, ...]) -> Stage:
+    def partition(self, ids: tuple[str, ...]) -> Partition:
         """The clusters of these ids, as they lie beside each other."""
-        if ids not in self._stages:
-            self._stages[ids] = make_stage(ids, self.labels(ids), self.corpus.vectors)
-        return self._stages[ids]
+        if ids not in self._partitions:
+            self._partitions[ids] = make_partition(ids, self.labels(ids), self.corpus.vectors)
+        return self._partitions[ids]
 
     def labels(self, ids: Sequence[str]) -> Ints:
         """(m,) the position in `ids` of the cluster that each text is in; -1 for none of them, -2
         for texts that the run does not know."""
         names, codes = self._coded
-        place = {id: number for number, id in enumerate(ids)}
-        found = [
-            next((place[one] for one in lineage(name) if one in place), -1 if name else -2)
+        place = {cluster: number for number, cluster in enumerate(ids)}
+        labels = [
+            next((place[above] for above in lineage(name) if above in place), -1 if name else -2)
             for name in names
         ]
-        return np.array(found, np.int32)[codes]
+        return np.array(labels, np.int32)[codes]
 
     def record(self, point: int) -> str:
         """The record that shows a text."""
         return self.corpus.ids[int(self.corpus.first[point])]
 
     def text(self, point: int) -> str:
-        """A text as it may be shown: cleaned and redacted before anything is cut off."""
-        shown: str = self.workspace.redact(clean_text(self.corpus.texts[point]))
-        return shown
+        """A text as it may be shown, cleaned and redacted, and not cut yet."""
+        redacted: str = self.workspace.redact(clean_text(self.corpus.texts[point]))
+        return redacted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """The sample of one cluster: `node` stands at `place` of `stage`; `parts` says which of its
-    children a drawn point of it is in."""
+class _SampledCluster:
+    """The sample of one cluster: `node` stands at `place` of `partition`; `parts` says which of its
+    children a sampled point of it is in."""
 
     node: Node
-    stage: Stage
+    partition: Partition
     place: int
     sample: Sample
     parts: dict[int, str]
@@ -118,7 +124,8 @@ class _Drawn:
 def gather_tasks(
     workspace: Workspace, selection: Selection, nodes: Sequence[Node]
 ) -> list[DescriptionTask]:
-    """The evidence for each of the clusters, the same for the same run and texts.
+    """The tasks of describing these clusters, in their order; the same for the same run and texts,
+    whatever else is asked for.
 
     Raises:
         NotReady: The dataset was replaced after the run, or grew while it was read.
@@ -135,19 +142,46 @@ def gather_tasks(
     seed = int(selection.run.parameters.get("seed") or 0)
     # Several threads add up in the order in which they end: the last digits would be chance.
     with threadpool_limits(1):
-        drawn = [_draw(material, node, seed) for node in nodes]
+        clusters = [_sample(material, node, seed) for node in nodes]
     return [
         DescriptionTask(
-            build_evidence(selection.card.name, one.node, _findings(material, one, traits)),
-            _trial(material, one),
-            tuple(one.stage.ids),
+            build_evidence(selection.card.name, node, _findings(material, cluster, traits)),
+            _trial(material, cluster),
+            tuple(cluster.partition.ids),
         )
-        for one, traits in zip(drawn, _traits(material, drawn, seed), strict=True)
+        for node, cluster, traits in zip(
+            nodes, clusters, _traits(material, clusters, seed), strict=True
+        )
     ]
 
 
+def stored_evidence(workspace: Workspace, run: Run, cluster: str) -> Evidence | None:
+    """The evidence of a cluster as it was shown last, redacted: it may be older than the setting.
+    None where it never was shown."""
+    evidence = workspace.runs.evidence(run, cluster)
+    if evidence is None or workspace.redact is as_it_is:
+        return evidence
+    redact = partial(_redact_cut, redact=workspace.redact)
+
+    def redact_texts(excerpts: list[Excerpt]) -> list[Excerpt]:
+        return [replace(excerpt, text=redact(excerpt.text)) for excerpt in excerpts]
+
+    def redact_labels(others: list[Sibling]) -> list[Sibling]:
+        return [replace(other, label=redact(other.label)) for other in others]
+
+    return replace(
+        evidence,
+        keywords=[replace(word, text=redact(word.text)) for word in evidence.keywords],
+        siblings=redact_labels(evidence.siblings),
+        children=redact_labels(evidence.children),
+        traits=[redact(trait) for trait in evidence.traits],
+        excerpts=redact_texts(evidence.excerpts),
+        outside=redact_texts(evidence.outside),
+    )
+
+
 def clusters_beside(selection: Selection, node: Node) -> tuple[str, ...]:
-    """The ids of the clusters that a cluster is held against, itself included.
+    """The ids of the clusters that a cluster is compared with, itself included.
 
     Those of the recommended layer, if it stands there, else of the nearest one in which it does;
     for a part found by drilling down its fellow parts, and the recommended layer around what was
@@ -156,15 +190,15 @@ def clusters_beside(selection: Selection, node: Node) -> tuple[str, ...]:
     recommended = selection.run.recommended
     if node.layers is not None and not node.drilled:
         layer = min(max(recommended, node.layers[0]), node.layers[1])
-        return tuple(one.id for one in selection.standing_in(layer))
+        return tuple(other.id for other in selection.standing_in(layer))
     family = [node, *selection.siblings(node)]
     heading = node.id.rpartition(".")[0]
     around = [
-        one.id
-        for one in selection.standing_in(recommended)
-        if not is_within(one.id, heading) and not is_within(heading, one.id)
+        other.id
+        for other in selection.standing_in(recommended)
+        if not is_within(other.id, heading) and not is_within(heading, other.id)
     ]
-    return tuple(sorted({one.id for one in family} | set(around)))
+    return tuple(sorted({relative.id for relative in family} | set(around)))
 
 
 def as_sibling(selection: Selection, node: Node) -> Sibling:
@@ -191,62 +225,64 @@ def _places(corpus: Corpus, members: Members) -> tuple[NDArray[np.object_], Ints
     return paths, weights
 
 
-def _draw(material: _Material, node: Node, seed: int) -> _Drawn:
+def _sample(material: _Material, node: Node, seed: int) -> _SampledCluster:
     ids = clusters_beside(material.selection, node)
-    stage, place = material.stage(ids), ids.index(node.id)
+    partition, place = material.partition(ids), ids.index(node.id)
     children = [child.id for child in material.selection.children(node.id)]
     labels = material.labels(children)
     corpus = material.corpus
-    sample = sample_cluster(stage, place, corpus.vectors, material.weights, seed=seed, parts=labels)
-    points = [*(pick.point for pick in sample.picks), *sample.held.tolist()]
+    sample = sample_cluster(
+        partition, place, corpus.vectors, material.weights, seed=seed, parts=labels
+    )
+    points = [*(pick.point for pick in sample.picks), *sample.trial_inside.tolist()]
     parts = {point: children[labels[point]] for point in points if labels[point] >= 0}
-    return _Drawn(node, stage, place, sample, parts)
+    return _SampledCluster(node, partition, place, sample, parts)
 
 
-def _findings(material: _Material, drawn: _Drawn, traits: list[str]) -> Findings:
-    stage, sample = drawn.stage, drawn.sample
+def _findings(material: _Material, cluster: _SampledCluster, traits: list[str]) -> Findings:
+    partition, sample = cluster.partition, cluster.sample
     selection = material.selection
-    near = [stage.ids[other] for other in stage.nearest(drawn.place)]
+    near = [partition.ids[other] for other in partition.nearest(cluster.place)]
     points = [pick.point for pick in [*sample.picks, *sample.outside]]
-    labels = {pick.point: int(stage.labels[pick.point]) for pick in sample.outside}
-    outside = {point: stage.ids[home] if home >= 0 else NOISE for point, home in labels.items()}
+    labels = {pick.point: int(partition.labels[pick.point]) for pick in sample.outside}
+    outside = {point: partition.ids[home] if home >= 0 else NOISE for point, home in labels.items()}
     return Findings(
         picks=sample.picks,
         outside=sample.outside,
         texts={point: material.text(point) for point in points},
         records={point: material.record(point) for point in points},
-        homes=drawn.parts | outside,
-        keywords=_counted(material, drawn),
-        siblings=[as_sibling(selection, selection.node(id)) for id in near],
-        children=[as_sibling(selection, one) for one in selection.children(drawn.node.id)],
+        homes=cluster.parts | outside,
+        keywords=_keyphrases(material, cluster),
+        siblings=[as_sibling(selection, selection.node(other)) for other in near],
+        children=[as_sibling(selection, child) for child in selection.children(cluster.node.id)],
         traits=traits,
     )
 
 
-def _counted(material: _Material, drawn: _Drawn) -> list[Keyphrase]:
+def _keyphrases(material: _Material, cluster: _SampledCluster) -> list[Keyphrase]:
     """The cluster's keywords, with the share of its texts and of the nearest clusters' that hold
     each."""
-    stage, place = drawn.stage, drawn.place
-    near = stage.nearest(place)[:NEAR_CLUSTERS]
-    own = _some_texts(material, np.flatnonzero(stage.labels == place))
-    others = _some_texts(material, np.flatnonzero(np.isin(stage.labels, near)))
-    found = []
-    for word in drawn.node.keywords:
+    partition, place = cluster.partition, cluster.place
+    near = partition.nearest(place)[:NEAR_CLUSTERS]
+    inside = _some_texts(material, np.flatnonzero(partition.labels == place))
+    beside = _some_texts(material, np.flatnonzero(np.isin(partition.labels, near)))
+    phrases = []
+    for word in cluster.node.keywords:
         pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-        share, elsewhere = (
+        share, share_beside = (
             sum(bool(pattern.search(text)) for text in texts) / max(1, len(texts))
-            for texts in (own, others)
+            for texts in (inside, beside)
         )
         # Keywords are counted as words, this counts letters: where they disagree, nothing is said.
-        known = share > 0 and bool(others)
-        found.append(
+        counted = share > 0 and bool(beside)
+        phrases.append(
             Keyphrase(
                 text=material.workspace.redact(word),
-                share=round(share, 3) if known else None,
-                beside=round(elsewhere, 3) if known else None,
+                share=round(share, 3) if counted else None,
+                beside=round(share_beside, 3) if counted else None,
             )
         )
-    return found
+    return phrases
 
 
 def _some_texts(material: _Material, points: NDArray[np.int64]) -> list[str]:
@@ -255,72 +291,99 @@ def _some_texts(material: _Material, points: NDArray[np.int64]) -> list[str]:
     return [material.corpus.texts[point][:COUNTED_CHARACTERS].lower() for point in points[::step]]
 
 
-def _traits(material: _Material, drawn: Sequence[_Drawn], seed: int) -> list[list[str]]:
+def _traits(material: _Material, clusters: Sequence[_SampledCluster], seed: int) -> list[list[str]]:
     """For each cluster the lines of its metadata profile, from samples of its records and of all
     others."""
     columns = material.selection.card.metadata_columns
     if not columns:
-        return [[] for _ in drawn]
+        return [[] for _ in clusters]
     corpus = material.corpus
 
-    def some(rows: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    def sampled(rows: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
         return np.random.default_rng(seed).permutation(np.flatnonzero(rows))[:most]
 
-    every = some(material.weights[corpus.copies_of] > 0, PROFILED_ELSEWHERE)
-    inside = [some(one.stage.labels[corpus.copies_of] == one.place, PROFILED) for one in drawn]
-    wanted = np.unique(np.concatenate([every, *inside]))
+    anywhere = sampled(material.weights[corpus.copies_of] > 0, PROFILED_ELSEWHERE)
+    inside = [
+        sampled(cluster.partition.labels[corpus.copies_of] == cluster.place, PROFILED)
+        for cluster in clusters
+    ]
+    wanted = np.unique(np.concatenate([anywhere, *inside]))
     fetched = material.workspace.store.fetch(
         material.selection.card, [corpus.ids[row] for row in wanted]
     )
     metadata = {
-        int(row): fetched[id].metadata for row in wanted if (id := corpus.ids[row]) in fetched
+        int(row): fetched[record].metadata
+        for row in wanted
+        if (record := corpus.ids[row]) in fetched
     }
-    columns, metadata = _redacted(columns, metadata, material.workspace.redact)
+    columns, metadata = _redact_metadata(columns, metadata, material.workspace.redact)
     lines = []
-    for one, own in zip(drawn, inside, strict=True):
-        outside = every[one.stage.labels[corpus.copies_of[every]] != one.place]
+    for cluster, members in zip(clusters, inside, strict=True):
+        outside = anywhere[cluster.partition.labels[corpus.copies_of[anywhere]] != cluster.place]
         traits = profile(
             columns,
-            [metadata[row] for row in own.tolist() if row in metadata],
+            [metadata[row] for row in members.tolist() if row in metadata],
             [metadata[row] for row in outside.tolist() if row in metadata],
-            size=one.node.size,
+            size=cluster.node.size,
         )
         lines.append([material.workspace.redact(trait.text) for trait in traits])
     return lines
 
 
-def _redacted(
+def _redact_metadata(
     columns: dict[str, ColumnType], metadata: dict[int, dict[str, Scalar]], redact: Redact
 ) -> tuple[dict[str, ColumnType], dict[int, dict[str, Scalar]]]:
-    """Metadata before anything of them is cut off, and the columns that say something still: of
-    one with numbers such as those of cards, quartiles are numbers of cards too."""
-    known = cache(lambda column, text: redact_value(column, text, redact))
+    """Metadata by row, redacted, and the columns that may be profiled: not those with numbers that
+    redaction takes out, such as those of cards, whose quartiles are numbers of cards too."""
+    redact_text = cache(lambda column, text: redact_value(column, text, redact))
 
-    def shown(column: str, value: Scalar) -> Scalar:
-        return known(column, value) if isinstance(value, str) else value
+    def redacted(column: str, value: Scalar) -> Scalar:
+        return redact_text(column, value) if isinstance(value, str) else value
 
-    telling = {
+    profiled = {
         name: kind
         for name, kind in columns.items()
         if kind != "number"
-        or all((text := str(values.get(name))) == known(name, text) for values in metadata.values())
+        or all(
+            (text := str(values.get(name))) == redact_text(name, text)
+            for values in metadata.values()
+        )
     }
-    return telling, {
-        row: {name: shown(name, values.get(name)) for name in telling}
+    return profiled, {
+        row: {name: redacted(name, values.get(name)) for name in profiled}
         for row, values in metadata.items()
     }
 
 
-def _trial(material: _Material, drawn: _Drawn) -> Trial:
-    def shown(points: NDArray[np.int64]) -> list[str]:
+def _trial(material: _Material, cluster: _SampledCluster) -> Trial:
+    def texts(points: NDArray[np.int64]) -> list[str]:
         return [shorten_middle(material.text(int(point)), EXCERPT_CHARACTERS) for point in points]
 
-    vectors, sample = material.corpus.vectors, drawn.sample
+    vectors = material.corpus.vectors
+    inside, outside = cluster.sample.trial_inside, cluster.sample.trial_outside
     return Trial(
-        inside=vectors[sample.held],
-        outside=vectors[sample.others],
-        centroid=drawn.stage.centroids[drawn.place],
-        inside_texts=shown(sample.held),
-        outside_texts=shown(sample.others),
-        parts=[drawn.parts.get(int(point), "") for point in sample.held],
+        inside=vectors[inside],
+        outside=vectors[outside],
+        centroid=cluster.partition.centroids[cluster.place],
+        inside_texts=texts(inside),
+        outside_texts=texts(outside),
+        parts=[cluster.parts.get(int(point), "") for point in inside],
     )
+
+
+def _redact_cut(text: str, redact: Redact) -> str:
+    """A text redacted that was cut before: the words beside the cut go, since half an address would
+    not be known as one."""
+    head, cut, tail = text.partition(CUT)
+    if not cut:
+        return redact(text)
+    before, after = _without_last(head.split()), _without_last(tail.split()[::-1])[::-1]
+    return f"{redact(' '.join(before))}{CUT}{redact(' '.join(after))}"
+
+
+def _without_last(words: list[str]) -> list[str]:
+    """The words but the last, and those with digits before it: numbers are written in groups."""
+    rest = words[:-1]
+    while rest and any(map(str.isdigit, rest[-1])):
+        rest = rest[:-1]
+    return rest

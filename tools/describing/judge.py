@@ -1,4 +1,8 @@
-"""Who says whether words fit texts: the dataset's own embedder, or words against words."""
+"""The judge of descriptions: an embedder that compares them with the texts on trial.
+
+It is the dataset's own embedder, by whose vectors the clusters were found. Where that cannot embed
+words now, it is `lexical` (TF-IDF and SVD), fitted on the texts at hand.
+"""
 
 import logging
 import threading
@@ -31,12 +35,12 @@ MISTAKES_SHOWN = 3
 class Judge:
     """Compares descriptions with texts, one at a time, from any thread.
 
-    `own`: whether `embedder` made the vectors of the dataset; if not, it makes those of the texts
-    on trial as well.
+    `same_space`: whether `embedder` made the vectors of the dataset; if not, it makes those of the
+    texts on trial as well.
     """
 
     embedder: Embedder
-    own: bool
+    same_space: bool
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def proof(
@@ -52,16 +56,16 @@ class Judge:
             return None
         try:
             with self._one_at_a_time:
-                words = self._words(description)
-                found = prove(words, self._seen(trial), self.embedder.spec)
-                missed = neglected_part(words, self._seen(whole)) if whole else None
+                words = self._vector(description)
+                proof = prove(words, self._comparable(trial), self.embedder.spec)
+                passed_over = neglected_part(words, self._comparable(whole)) if whole else None
         except Unavailable as error:
             logging.getLogger(__name__).warning("a description was not tried: %s", error)
             return None
-        return replace(found, passed_over=missed) if found else None
+        return replace(proof, passed_over=passed_over) if proof else None
 
     def alike(self, titles: Mapping[str, str]) -> list[tuple[str, str]]:
-        """The pairs of clusters whose titles are equal or nearly so."""
+        """The pairs of clusters, by id, whose titles are equal or nearly so."""
         try:
             with self._one_at_a_time:
                 return alike_pairs(titles, self.embedder)
@@ -73,17 +77,19 @@ class Judge:
         """The texts that title and summary put on the wrong side; none where they are not known."""
         try:
             with self._one_at_a_time:
-                return mistakes(self._words(description), self._seen(trial), MISTAKES_SHOWN)
+                words = self._vector(description)
+                return mistakes(words, self._comparable(trial), MISTAKES_SHOWN)
         except Unavailable as error:
             logging.getLogger(__name__).warning("mistakes were not looked for: %s", error)
             return Mistakes([], [])
 
-    def _words(self, description: Description) -> Floats:
+    def _vector(self, description: Description) -> Floats:
         summary = " ".join(sentence.text for sentence in description.summary)
         return self.embedder.embed_query(f"{description.title}. {summary}")
 
-    def _seen(self, trial: Trial) -> Trial:
-        if self.own or not enough_texts(trial):
+    def _comparable(self, trial: Trial) -> Trial:
+        """The trial with vectors that the embedder made."""
+        if self.same_space or not enough_texts(trial):
             return trial
         inside = self.embedder.embed(trial.inside_texts)
         return replace(
@@ -95,28 +101,28 @@ class Judge:
 
 
 def open_judge(
-    workspace: Workspace, card: DatasetCard, packs: Sequence[DescriptionTask]
+    workspace: Workspace, card: DatasetCard, tasks: Sequence[DescriptionTask]
 ) -> Judge | None:
     """The judge of a dataset's descriptions: by its own embedder; by `lexical`, fitted on the texts
-    of the packs, where that cannot embed words now. None where there is no text to fit on."""
+    of the tasks, where that cannot embed words now. None where there is no text to fit on."""
     if card.embedding != COLUMN:
         try:
             embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
             if embedder.dim == card.dim:  # an endpoint is asked for it
-                return Judge(embedder, own=True)
+                return Judge(embedder, same_space=True)
         except Unavailable:
             pass  # its package, model or endpoint is gone: words can still be compared
     texts = [
         text
-        for pack in packs
+        for task in tasks
         for text in [
-            *(excerpt.text for excerpt in pack.evidence.excerpts),
-            *pack.trial.inside_texts,
-            *pack.trial.outside_texts,
+            *(excerpt.text for excerpt in task.evidence.excerpts),
+            *task.trial.inside_texts,
+            *task.trial.outside_texts,
         ]
     ]
     if not any(text.strip() for text in texts):
         return None
     with TemporaryDirectory() as folder:
         options = workspace.embedders.options
-        return Judge(fit_embedder(LEXICAL, texts, options, Path(folder)).embedder, own=False)
+        return Judge(fit_embedder(LEXICAL, texts, options, Path(folder)).embedder, same_space=False)

@@ -1,7 +1,10 @@
-"""Does a description tell its texts from others? Tried on texts that its writer was not shown.
+"""The proof of a description: how well it tells texts of its cluster from others, tried on texts
+that its writer was not shown.
 
-Rank the texts by their similarity to title and summary, as retrieval is measured: the area under
-the ROC curve (Fawcett 2006) is the chance that a text inside comes before one outside.
+The vector of title and summary and those of the texts come in. The texts are ranked by cosine to
+the description, as in retrieval; the score is the area under the ROC curve (Fawcett 2006), which is
+the Mann-Whitney statistic: the chance, 0 to 1, that a text inside comes before one outside. Out
+come the score, the word for it, the texts on the wrong side, and the part that is passed over.
 """
 
 from collections.abc import Sequence
@@ -69,9 +72,10 @@ def enough_texts(trial: Trial) -> bool:
 
 
 def prove(words: Floats, trial: Trial, by: str) -> Proof | None:
-    """How well a description, as a unit vector (dim,), tells the texts of a trial apart.
+    """How well a description, as a unit vector (dim,), tells the texts of a trial apart: its AUC,
+    and `best`, that of the cluster's own mean. None where there are too few texts on a side.
 
-    None where there are too few texts on a side.
+    `by` names the embedder that made the vectors.
     """
     if not enough_texts(trial):
         return None
@@ -151,7 +155,7 @@ PROOF_MEANING = (
 
 
 def _auc(inside: NDArray[np.floating], outside: NDArray[np.floating]) -> float:
-    """The chance that one inside ranks before one outside; ties count half.
+    """The chance, 0 to 1, that a similarity inside is above one outside; ties count half.
 
     Rounded as it is shown, so that the word for it always fits: more digits would be noise.
     """

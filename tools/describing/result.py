@@ -1,4 +1,5 @@
-"""What `describe-cluster` answers."""
+"""What `describe-cluster` answers: descriptions with proof and stability, failures, what is left to
+write, and what a model used or would use; as data, and as text for the chat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Failure(Result):
 
 
 class Cost(Result):
-    """What a model's descriptions use, or will use."""
+    """What describing uses, or will use: calls, tokens, price, seconds."""
 
     calls: int
     tokens_in: int
@@ -171,7 +172,7 @@ class DescribeResult(Result):
         lines += [described_cluster.as_text() for described_cluster in self.descriptions]
         if any(described_cluster.proof for described_cluster in self.descriptions):
             lines.append(PROOF_MEANING)
-        lines += _together(self.failures)
+        lines += _failure_lines(self.failures)
         if self.estimate is not None:
             lines.append(
                 f"Nothing was sent. It takes {self.estimate.as_text()}; more where answers have to "
@@ -184,7 +185,9 @@ class DescribeResult(Result):
             asked = len(self.to_write) + len(self.remaining)
             lines.append(f"Evidence for {len(self.to_write)} of {asked} clusters; then the rest.")
         if self.stability:
-            scores = [f"{id}: {format_stability(score)}" for id, score in self.stability.items()]
+            scores = [
+                f"{cluster}: {format_stability(score)}" for cluster, score in self.stability.items()
+            ]
             lines.append(f"Do they hold? {', '.join(scores)}.")
         known = [*(d.stability for d in self.descriptions), *self.stability.values()]
         if meaning := stability_meanings(known):
@@ -198,7 +201,7 @@ class DescribeResult(Result):
 
 
 def described_cluster(
-    node: Node, description: Description, held: Stability | None
+    node: Node, description: Description, stability: Stability | None
 ) -> DescribedCluster:
     """A cluster with its description, proof and stability."""
     return DescribedCluster(
@@ -214,13 +217,13 @@ def described_cluster(
         alike=description.alike,
         proof=description.proof,
         proof_word=proof_word(description.proof),
-        stability=held.scores.get(node.id) if held else None,
-        stability_word=known_word(held, node.id),
+        stability=stability.scores.get(node.id) if stability else None,
+        stability_word=known_word(stability, node.id),
     )
 
 
 def usage_cost(usage: Usage, writer: LlmOptions, seconds: float | None = None) -> Cost:
-    """What a usage comes to at the prices that were set."""
+    """The cost of a usage at the prices that were set, which are for a million tokens."""
     price = None
     if writer.price_in is not None or writer.price_out is not None:
         price = usage.tokens_in * (writer.price_in or 0) + usage.tokens_out * (
@@ -237,7 +240,7 @@ def usage_cost(usage: Usage, writer: LlmOptions, seconds: float | None = None) -
     )
 
 
-def _together(failures: Sequence[Failure]) -> list[str]:
+def _failure_lines(failures: Sequence[Failure]) -> list[str]:
     """The failures in lines, those of one reason in one."""
     by_reason: dict[tuple[str, str], list[str]] = {}
     for failure in failures:

@@ -1,7 +1,9 @@
-"""Which texts show a cluster: central, spread and edge members, the nearest outsiders, and the
-texts kept aside on which its description is tried.
+"""Which texts show a cluster, and which are set aside to try its description on.
 
-Pure functions over distinct texts, repeatable for a seed.
+Unit vectors of distinct texts and their clusters come in. Out go the texts to show: the most
+central, some spread over the parts of the cluster (its children, or a partition by k-means), some
+at its edge, and the nearest outsiders; none of them says the same as another. Pure functions,
+repeatable for a seed.
 """
 
 from collections.abc import Sequence
@@ -18,17 +20,17 @@ from corpuscope.tools.core.vectors import unit_mean
 Role: TypeAlias = Literal["central", "spread", "edge", "outside"]
 Places: TypeAlias = NDArray[np.int64]
 
-CENTRAL, SPREAD, EDGE, OUTSIDE = 5, 5, 2, 4
+CENTRAL_SHOWN, SPREAD_SHOWN, EDGE_SHOWN, OUTSIDE_SHOWN = 5, 5, 2, 4
 """Texts shown for each role: with some 450 characters each, evidence stays below 10,000."""
 
 FEWEST_SHOWN = 4
 """Of a small cluster a third is kept aside, but so many are shown where they differ."""
 
-SAME = 0.95
+SAME_TEXT = 0.95
 """Texts at this cosine say the same in other words: they are counted with the one that is shown."""
 
-USUAL = 0.5
-"""Cosine of two clusters up to which `SAME` and `ALIKE` hold as they are. Some models find all
+USUAL_COSINE = 0.5
+"""Cosine of two clusters up to which `SAME_TEXT` and `ALIKE` hold as they are. Some models find all
 texts more similar than that: for theirs both rise, as much nearer to 1 as the clusters are."""
 
 KEPT_ASIDE = 60
@@ -50,15 +52,15 @@ the edge."""
 TRIED = 50
 """The nearest texts of each near cluster, of which its outsiders are taken."""
 
-ROUNDS = 10
+KMEANS_ROUNDS = 10
 """Steps of k-means: medoids of a rough partition show the spread as well as those of the best."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stage:
+class Partition:
     """Clusters beside each other, none within another, over m distinct texts.
 
-    `ids` (c); `labels` (m,) int32, the position in `ids` of each text's cluster, -1 for none;
+    `ids` (c); `labels` (m,) int32, the position in `ids` of each text's cluster, negative for none;
     `centroids` (c, dim) float32 of unit length; `usual`, the median cosine of two of them.
     """
 
@@ -68,8 +70,9 @@ class Stage:
     usual: float
 
     def least(self, cosine: float) -> float:
-        """The cosine that says here what this one says where clusters are not similar."""
-        return 1 - (1 - cosine) * min(1.0, (1 - self.usual) / (1 - USUAL))
+        """The threshold for two texts that corresponds here to this cosine in a model whose
+        clusters are not similar: the nearer `usual` is to 1, the nearer it is to 1."""
+        return 1 - (1 - cosine) * min(1.0, (1 - self.usual) / (1 - USUAL_COSINE))
 
     def nearest(self, place: int) -> list[int]:
         """The positions of the other clusters, the nearest first."""
@@ -89,19 +92,21 @@ class Pick:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The texts of one cluster that are shown, and those kept aside.
+    """The texts of one cluster that are shown, and those set aside to try its description on.
 
-    `held` are members and `others` outsiders, of which none is shown; both in random order.
+    `trial_inside` are members and `trial_outside` outsiders, none of which is shown; both in random
+    order.
     """
 
     picks: list[Pick]
     outside: list[Pick]
-    held: Places
-    others: Places
+    trial_inside: Places
+    trial_outside: Places
 
 
-def make_stage(ids: Sequence[str], labels: Ints, vectors: Floats) -> Stage:
-    """The stage of clusters whose texts have these labels; `vectors` (m, dim) unit float32."""
+def make_partition(ids: Sequence[str], labels: Ints, vectors: Floats) -> Partition:
+    """The partition into clusters whose texts have these labels (m,); `vectors` (m, dim) unit
+    float32. A cluster without texts has the zero vector as its centroid."""
     centroids = np.zeros((len(ids), vectors.shape[1]), np.float32)
     order = np.argsort(labels, kind="stable")
     ends = np.searchsorted(labels[order], np.arange(len(ids) + 1))
@@ -111,11 +116,11 @@ def make_stage(ids: Sequence[str], labels: Ints, vectors: Floats) -> Stage:
             centroids[place] = unit_mean(vectors[rows])
     between = (centroids @ centroids.T)[np.triu_indices(len(ids), 1)]
     usual = float(np.median(between)) if len(between) else 0.0
-    return Stage(list(ids), labels, centroids, usual)
+    return Partition(list(ids), labels, centroids, usual)
 
 
 def sample_cluster(
-    stage: Stage,
+    partition: Partition,
     place: int,
     vectors: Floats,
     weights: Ints,
@@ -123,10 +128,10 @@ def sample_cluster(
     seed: int,
     parts: Ints | None = None,
 ) -> Sample:
-    """The texts that show a cluster and those that are kept aside.
+    """The texts that show a cluster and those that are set aside.
 
     Args:
-        stage: The clusters.
+        partition: The clusters.
         place: The position of this one in it.
         vectors: (m, dim) unit float32 of all distinct texts.
         weights: (m,) records behind each.
@@ -135,17 +140,17 @@ def sample_cluster(
             The spread is taken from them, without them from a partition by k-means.
     """
     random = np.random.default_rng(seed)
-    members = np.flatnonzero(stage.labels == place)
+    members = np.flatnonzero(partition.labels == place)
     if not len(members):
         return Sample([], [], members, members)
-    groups = _parts(members, vectors, parts) or _partition(members, vectors, random)
-    picks = _inside(stage, place, members, vectors, groups)
+    groups = _parts(members, vectors, parts) or _kmeans_parts(members, vectors, random)
+    picks = _inside(partition, place, members, vectors, groups)
     cosines = vectors[members] @ vectors[[point for point, _ in picks]].T
-    alike = cosines >= stage.least(SAME)
+    alike = cosines >= partition.least(SAME_TEXT)
     # A text is counted once, with the first that says the same.
     first = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
     counts = [int(weights[members[first == number]].sum()) for number in range(len(picks))]
-    outside, candidates = _outside(stage, place, vectors)
+    outside, candidates = _outside(partition, place, vectors)
     shown = np.array([*(point for point, _ in picks), *outside])
     return Sample(
         picks=[
@@ -154,13 +159,13 @@ def sample_cluster(
             for (point, role), count in zip(picks, counts, strict=True)
         ],
         outside=[Pick(int(point), "outside", int(weights[point])) for point in outside],
-        held=_kept_aside(members, shown, vectors, stage.least(SAME), random),
-        others=_kept_aside(candidates, shown, vectors, stage.least(SAME), random),
+        trial_inside=_set_aside(members, shown, vectors, partition.least(SAME_TEXT), random),
+        trial_outside=_set_aside(candidates, shown, vectors, partition.least(SAME_TEXT), random),
     )
 
 
 def _inside(
-    stage: Stage, place: int, members: Places, vectors: Floats, groups: list[list[int]]
+    partition: Partition, place: int, members: Places, vectors: Floats, groups: list[list[int]]
 ) -> list[tuple[int, Role]]:
     """Points of the cluster with their roles: none twice, and none that says what another says.
 
@@ -168,49 +173,54 @@ def _inside(
     """
     points = members.astype(np.int32)
     most = max(FEWEST_SHOWN, 2 * len(members) // 3)
-    central, edge = min(CENTRAL, most // 2), min(EDGE, most // 6)
-    spread = min(max(SPREAD, min(len(groups), MOST_SPREAD)), most - central - edge)
-    found = exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
+    central, edge = min(CENTRAL_SHOWN, most // 2), min(EDGE_SHOWN, most // 6)
+    spread = min(max(SPREAD_SHOWN, min(len(groups), MOST_SPREAD)), most - central - edge)
+    nearest = exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
-        for point in _distinct(found.tolist(), [], vectors, central, stage.least(SAME))
+        for point in _distinct(nearest.tolist(), [], vectors, central, partition.least(SAME_TEXT))
     ]
     longest = max(map(len, groups))
     in_turn = [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
-    alike = stage.least(ALIKE)
+    alike = partition.least(ALIKE)
     picks += [(point, "spread") for point in _distinct(in_turn, picks, vectors, spread, alike)]
-    # The weakest claim: hardly nearer to its own cluster than to the next one.
-    claims = vectors[members] @ stage.centroids[[place, *stage.nearest(place)[:NEAR_CLUSTERS]]].T
-    weakness = claims[:, 1:].max(axis=1, initial=-1.0) - claims[:, 0]
+    # At the edge is what is hardly nearer to its own cluster than to the next one.
+    near = [place, *partition.nearest(place)[:NEAR_CLUSTERS]]
+    cosines = vectors[members] @ partition.centroids[near].T
+    weakness = cosines[:, 1:].max(axis=1, initial=-1.0) - cosines[:, 0]
     weakest = members[np.argsort(-weakness, kind="stable")][:SPREAD_AMONG]
     picks += [(point, "edge") for point in _distinct(weakest, picks, vectors, edge, alike)]
     return picks
 
 
-def _outside(stage: Stage, place: int, vectors: Floats) -> tuple[list[int], Places]:
+def _outside(partition: Partition, place: int, vectors: Floats) -> tuple[list[int], Places]:
     """The nearest outsiders to show, at most half of them from one cluster, and all there are.
 
     They are of the nearest clusters; of what is in no cluster where there is no other.
     """
-    near = stage.nearest(place)[:NEAR_CLUSTERS]
-    inside = np.isin(stage.labels, near) if near else stage.labels == -1
+    near = partition.nearest(place)[:NEAR_CLUSTERS]
+    inside = np.isin(partition.labels, near) if near else partition.labels == -1
     candidates = np.flatnonzero(inside)
-    order = np.argsort(-(vectors[candidates] @ stage.centroids[place]), kind="stable")
+    order = np.argsort(-(vectors[candidates] @ partition.centroids[place]), kind="stable")
     nearest = candidates[order]
-    homes = stage.labels[nearest]
+    homes = partition.labels[nearest]
     tried = [np.flatnonzero(homes == home)[:TRIED] for home in near or [-1]]
     shown: list[int] = []
-    alike = stage.least(ALIKE)
-    most = OUTSIDE if len(near) < 2 else OUTSIDE // 2
+    alike = partition.least(ALIKE)
+    most = OUTSIDE_SHOWN if len(near) < 2 else OUTSIDE_SHOWN // 2
     for point in nearest[np.sort(np.concatenate(tried))]:
-        from_same = sum(stage.labels[one] == stage.labels[point] for one in shown)
-        if len(shown) < OUTSIDE and from_same < most and _says_more(point, shown, vectors, alike):
+        from_same = sum(partition.labels[earlier] == partition.labels[point] for earlier in shown)
+        if (
+            len(shown) < OUTSIDE_SHOWN
+            and from_same < most
+            and _says_more(point, shown, vectors, alike)
+        ):
             shown.append(int(point))
     return shown, candidates
 
 
-def _kept_aside(
+def _set_aside(
     points: Places, shown: Places, vectors: Floats, same: float, random: np.random.Generator
 ) -> Places:
     """Some of the points, in random order: none that is shown, and none that says the same."""
@@ -228,30 +238,32 @@ def _parts(members: Places, vectors: Floats, parts: Ints | None) -> list[list[in
     sizes = np.bincount(inside[inside >= 0])
     groups = []
     for part in [*np.argsort(-sizes, kind="stable").tolist(), -1]:
-        own = members[inside == part]
-        if len(own):
-            central = np.argsort(-(vectors[own] @ vectors[own].mean(axis=0)), kind="stable")
-            groups.append(own[central][:TRIED].tolist())
+        points = members[inside == part]
+        if len(points):
+            cosines = vectors[points] @ vectors[points].mean(axis=0)
+            groups.append(points[np.argsort(-cosines, kind="stable")][:TRIED].tolist())
     return groups
 
 
-def _partition(members: Places, vectors: Floats, random: np.random.Generator) -> list[list[int]]:
+def _kmeans_parts(members: Places, vectors: Floats, random: np.random.Generator) -> list[list[int]]:
     """The points of each part of a k-means partition, the largest first, the nearest to its centre
     first."""
     from sklearn.cluster import KMeans
 
-    some = members
+    points = members
     if len(members) > SPREAD_AMONG:
-        some = np.sort(random.choice(members, SPREAD_AMONG, replace=False))
-    own = vectors[some]
-    parts = min(SPREAD, len({row.tobytes() for row in own}))  # it takes no more than there are
+        points = np.sort(random.choice(members, SPREAD_AMONG, replace=False))
+    rows = vectors[points]
+    parts = min(
+        SPREAD_SHOWN, len({row.tobytes() for row in rows})
+    )  # it takes no more than there are
     seed = int(random.integers(2**31))
-    found = KMeans(parts, n_init=1, max_iter=ROUNDS, random_state=seed).fit(own)
-    distances = found.transform(own)
+    kmeans = KMeans(parts, n_init=1, max_iter=KMEANS_ROUNDS, random_state=seed).fit(rows)
+    distances = kmeans.transform(rows)
     return [
-        some[rows[np.argsort(distances[rows, part], kind="stable")]].tolist()
-        for part in np.argsort(-np.bincount(found.labels_, minlength=parts), kind="stable")
-        if len(rows := np.flatnonzero(found.labels_ == part))
+        points[places[np.argsort(distances[places, part], kind="stable")]].tolist()
+        for part in np.argsort(-np.bincount(kmeans.labels_, minlength=parts), kind="stable")
+        if len(places := np.flatnonzero(kmeans.labels_ == part))
     ]
 
 
@@ -276,5 +288,5 @@ def _distinct(
 
 
 def _says_more(point: int, others: Sequence[int], vectors: Floats, alike: float) -> bool:
-    """Whether a text is less than so like each of the others."""
+    """Whether the cosine of a text to each of the others is below `alike`."""
     return float((vectors[others] @ vectors[point]).max(initial=-1.0)) < alike

@@ -1,14 +1,19 @@
-"""Words for clusters that somebody else wrote: checked like a model's, tried, and told what to
-improve."""
+"""Submissions: words for clusters that an assistant or a person wrote.
+
+Answers come in, in the loose forms that models send; out go descriptions, checked like those of a
+configured model, the reasons why others are refused, and what to improve in those that were saved.
+"""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationError
 from typing_extensions import TypedDict
 
-from corpuscope.tools.core.schema import Author, Description
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import NOISE, Author, Description
 from corpuscope.tools.describing.answers import (
     REFERENCE,
     DescriptionAnswer,
@@ -20,30 +25,37 @@ from corpuscope.tools.describing.describe import description_from_answer
 from corpuscope.tools.describing.disambiguation import title_conflicts
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.prompting import assistant_instructions, prompt_context
 from corpuscope.tools.describing.proof import is_weak
 from corpuscope.tools.llm.completion import format_faults
 from corpuscope.tools.workspace.arguments import as_id
+from corpuscope.tools.workspace.selection import Selection, cluster_rows
+from corpuscope.tools.workspace.workspace import Workspace
 
 SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*")
 """Where a summary that came in one piece is cut."""
 
-AFTER_STOP = re.compile("([.!?\u3002\uff01\uff1f])\\s*([\\[(]r\\d+(?:[,;\\s]+r\\d+)*[\\])])")
+REFERENCES_AFTER_STOP = re.compile(
+    "([.!?\u3002\uff01\uff1f])\\s*([\\[(]r\\d+(?:[,;\\s]+r\\d+)*[\\])])"
+)
 
 MOST_SENTENCES = 4
 QUOTED_CHARACTERS = 120
 
 
 def as_list(value: object) -> object:
-    """Models also write "r1, r4" where a list of references is asked for."""
+    """A text as a list of it: models also write "r1, r4" where a list of references is asked for.
+    All else stays."""
     return [value] if isinstance(value, str) else value
 
 
 def as_sentences(value: object) -> object:
-    """Models also write the summary in one piece, with its references in brackets."""
+    """A text as the sentences of a summary: models also write it in one piece, with its references
+    in brackets. All else stays."""
     if not isinstance(value, str):
         return value
     # References after the full stop belong to the sentence before.
-    text = AFTER_STOP.sub(r" \2\1 ", value.strip())
+    text = REFERENCES_AFTER_STOP.sub(r" \2\1 ", value.strip())
     return [
         {"text": part, "refs": REFERENCE.findall(part.lower())}
         for part in SENTENCE_END.split(text)
@@ -65,8 +77,8 @@ class GivenSentence(TypedDict):
 
 
 class GivenAnswer(TypedDict):
-    """The words for one cluster. Only their form is settled here: what is unfit in one answer is
-    to cost no other. (Plain data, since they go to a worker as JSON.)"""
+    """The words for one cluster, as they may be submitted. Only their form is checked at once: what
+    is unfit in one answer is to cost no other. (Plain data, since they go to a worker as JSON.)"""
 
     cluster: Annotated[str, BeforeValidator(as_id)]
     title: Annotated[str, Field(description="At most 8 words; what its texts are about.")]
@@ -90,22 +102,87 @@ def single_submission(cluster: str, title: str, summary: str, records: list[str]
     return {"cluster": cluster, "title": title, "summary": sentences}
 
 
-def check_submission(given: GivenAnswer, rules: Rules, author: Author, whole: bool) -> Description:
-    """The description of an answer; `whole` says that its summary came in one piece.
+@dataclass(frozen=True)
+class Submissions:
+    """Answers as they came: by cluster those that can be checked, and (cluster id, reason) for the
+    others. `whole`: it is a single one, its summary in one piece."""
+
+    answers: dict[str, GivenAnswer]
+    refused: list[tuple[str, str]]
+    whole: bool
+
+
+def take_submissions(
+    selection: Selection, answers: Sequence[GivenAnswer], single: GivenAnswer | None
+) -> Submissions:
+    """The answers, one for each cluster of the run.
+
+    Raises:
+        BadInput: There are both several and a single one, or none.
+    """
+    if bool(answers) == (single is not None):
+        raise BadInput(
+            "Give `answers`, a list with cluster, title and summary for each, or a single one as "
+            "`cluster`, `title`, `summary` and `records`; not both."
+        )
+    taken: dict[str, GivenAnswer] = {}
+    refused = []
+    for answer in answers if single is None else [single]:
+        cluster = answer["cluster"]
+        if fault := _misplaced(selection, cluster, taken):
+            refused.append((cluster[:20], fault))
+        else:
+            taken[cluster] = answer
+    return Submissions(taken, refused, whole=single is not None)
+
+
+def check_submissions(
+    workspace: Workspace,
+    selection: Selection,
+    submissions: Submissions,
+    tasks: Mapping[str, DescriptionTask],
+    author: Author,
+) -> tuple[dict[str, Description], list[tuple[str, str]]]:
+    """The descriptions of the answers that are sound, by cluster, and (cluster id, reason) for all
+    that are refused."""
+    members = workspace.runs.members(selection.run)
+    instructions = assistant_instructions(prompt_context(workspace, selection))
+    descriptions: dict[str, Description] = {}
+    refused = list(submissions.refused)
+    for cluster, answer in submissions.answers.items():
+        rules = Rules(
+            # References are those that were shown, also where texts have changed since.
+            workspace.runs.evidence(selection.run, cluster) or tasks[cluster].evidence,
+            workspace.language,
+            instructions,
+            {members.ids[row] for row in cluster_rows(selection.run, members, cluster)},
+            free=author == "person",
+        )
+        try:
+            descriptions[cluster] = submitted_description(answer, rules, author, submissions.whole)
+        except ValueError as error:
+            refused.append((cluster, str(error)))
+    return descriptions, refused
+
+
+def submitted_description(
+    answer: GivenAnswer, rules: Rules, author: Author, whole: bool
+) -> Description:
+    """The description in an answer; `whole` says that its summary came in one piece.
 
     Raises:
         ValueError: What is wrong with it.
     """
     form = WholeAnswer if whole else DescriptionAnswer
-    summary = [{"refs": [], **sentence} for sentence in given["summary"]]
-    filled = {"reasoning": "", "keywords": [], "misfits": "", **given, "summary": summary}
+    summary = [{"refs": [], **sentence} for sentence in answer["summary"]]
+    filled = {"reasoning": "", "keywords": [], "misfits": "", **answer, "summary": summary}
     try:
-        answer = form.model_validate(filled)
+        checked = form.model_validate(filled)
     except ValidationError as error:
         raise ValueError(format_faults(error)) from error
-    if wrong := answer_faults(answer, rules):
-        raise ValueError("; ".join(wrong))
-    return description_from_answer(answer, rules.evidence, author)
+    if faults := answer_faults(checked, rules):
+        raise ValueError("; ".join(faults))
+    return description_from_answer(checked, rules.evidence, author)
 
 
 def improvements(
@@ -118,25 +195,43 @@ def improvements(
         known: All descriptions of the run, the new ones included.
         judge: What tried them.
     """
-    reasons: dict[str, list[str]] = {id: [] for id in new}
-    for id, others in _same_titles(new, known, judge).items():
+    reasons: dict[str, list[str]] = {cluster: [] for cluster in new}
+    for cluster, others in _same_titles(new, known, judge).items():
         named = ", ".join(f'{other} "{known[other].title}"' for other in sorted(others))
-        reasons[id].append(f"its title is nearly that of {named}; say in what they differ")
-    for id, pack in new.items():
-        tried = pack.trial.halves()[0] or pack.trial
-        if judge is not None and is_weak(known[id].proof):
-            wrong = judge.mistakes(known[id], tried)
-            missed = "; ".join(f'"{text[:QUOTED_CHARACTERS]}"' for text in wrong.missed)
-            taken = "; ".join(f'"{text[:QUOTED_CHARACTERS]}"' for text in wrong.taken)
-            reasons[id].append(
+        reasons[cluster].append(f"its title is nearly that of {named}; say in what they differ")
+    for cluster, task in new.items():
+        tried = task.trial.halves()[0] or task.trial
+        if judge is not None and is_weak(known[cluster].proof):
+            mistakes = judge.mistakes(known[cluster], tried)
+            reasons[cluster].append(
                 f"its words do not tell its texts from those of the nearest clusters. It misses: "
-                f"{missed or 'none'}. It takes in, of others: {taken or 'none'}"
+                f"{_quoted(mistakes.missed)}. It takes in, of others: {_quoted(mistakes.taken)}"
             )
-        elif (proof := known[id].proof) and proof.passed_over:
-            parts = {one.id: one.label for one in pack.evidence.children}
+        elif (proof := known[cluster].proof) and proof.passed_over:
+            parts = {part.id: part.label for part in task.evidence.children}
             about = parts.get(proof.passed_over, "")
-            reasons[id].append(f"it says little of its part {proof.passed_over} ({about})")
-    return {id: ". ".join(said) + "." for id, said in reasons.items() if said}
+            reasons[cluster].append(f"it says little of its part {proof.passed_over} ({about})")
+    return {cluster: ". ".join(why) + "." for cluster, why in reasons.items() if why}
+
+
+def _misplaced(selection: Selection, cluster: str, taken: Collection[str]) -> str:
+    """Why there can be no words for this cluster; empty where there can."""
+    if cluster == NOISE:
+        return (
+            "Noise is what belongs to no theme and gets no title; look for themes in it with "
+            "cluster(within='noise')"
+        )
+    if cluster in taken:
+        return "it is given twice; the first answer counts"
+    try:
+        selection.node(cluster)
+    except BadInput as error:
+        return str(error).removesuffix(".")
+    return ""
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    return "; ".join(f'"{text[:QUOTED_CHARACTERS]}"' for text in texts) or "none"
 
 
 def _same_titles(
@@ -144,8 +239,8 @@ def _same_titles(
 ) -> dict[str, Collection[str]]:
     """The clusters with nearly the same title, by new cluster."""
     return {
-        id: {other for other in group if other != id}
+        cluster: {other for other in group if other != cluster}
         for group in title_conflicts(new, known, judge)
-        for id in group
-        if id in new
+        for cluster in group
+        if cluster in new
     }

@@ -1,4 +1,9 @@
-"""Titles that are equal or nearly so, by their words and by the dataset's embedder."""
+"""Titles that are equal or nearly so, and how they are told apart without a model.
+
+Titles by cluster id come in; out go the pairs that are alike, by the share of their words and by
+the cosine of the dataset's embedder, the groups that these pairs make, and a title with a keyphrase
+that others do not have.
+"""
 
 import re
 import unicodedata
@@ -12,7 +17,7 @@ from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
 
-ALIKE = 0.88
+TITLES_ALIKE = 0.88
 """Cosine from which titles mean the same. With MiniLM, nine pairs that do reach 0.83 to 0.96, eight
 pairs of neighbouring subjects at most 0.76, BANKING77's label names at most 0.89."""
 
@@ -40,47 +45,46 @@ def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tu
     its texts do not have, so that "Refund of shoes" may be all "Refund" to it.
     """
     ids = list(titles)
-    words = [_words(titles[id]) for id in ids]
+    words = [_words(title) for title in titles.values()]
     near = np.zeros((len(ids), len(ids)), np.bool_)
     if embedder is not None and embedder.spec != LEXICAL and len(ids) > 1:
-        vectors = embedder.embed([titles[id] for id in ids])
+        vectors = embedder.embed(list(titles.values()))
         similar = vectors @ vectors.T
-        threshold = ALIKE
+        threshold = TITLES_ALIKE
         if len(ids) >= ENOUGH_TITLES:
             usual = float(np.median(similar[np.triu_indices(len(ids), 1)]))
-            threshold = max(ALIKE, usual + ABOVE_USUAL * (1 - usual))
+            threshold = max(TITLES_ALIKE, usual + ABOVE_USUAL * (1 - usual))
         near = similar >= threshold
     return [
-        (ids[one], ids[other])
-        for one, other in combinations(range(len(ids)), 2)
-        if near[one, other] or _share_words(words[one], words[other])
+        (ids[first], ids[second])
+        for first, second in combinations(range(len(ids)), 2)
+        if near[first, second] or _share_words(words[first], words[second])
     ]
 
 
 def title_groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """The ids that pairs hold together, each group in the order in which they first occur."""
-    found: list[list[str]] = []
+    """The connected components of the pairs, each in the order in which its ids first occur."""
+    groups: list[list[str]] = []
     for pair in pairs:
-        touching = [group for group in found if set(group) & set(pair)]
-        merged = list(dict.fromkeys([one for group in touching for one in group] + list(pair)))
-        found = [group for group in found if group not in touching] + [merged]
-    return found
+        touching = [group for group in groups if set(group) & set(pair)]
+        merged = dict.fromkeys([*(cluster for group in touching for cluster in group), *pair])
+        groups = [group for group in groups if group not in touching] + [list(merged)]
+    return groups
 
 
 def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -> str:
-    """The title with the first keyphrase that sets its cluster apart from others of like title.
-
-    Without such a phrase it gets the cluster's id, so that it is distinct in any case.
+    """The title with the first keyphrase that sets its cluster apart from others of like title, or
+    with the cluster's id where there is none; within the limits of a title.
     """
     known = {word for other in others for phrase in other.keywords for word in _words(phrase.text)}
     known |= _words(title)
-    own = [phrase.text for phrase in evidence.keywords if not _words(phrase.text) <= known]
+    distinct = [phrase.text for phrase in evidence.keywords if not _words(phrase.text) <= known]
     room = TITLE_WORDS - len(title.split())
-    fitting = [word for word in own if len(word.split()) <= room]
-    added = (fitting or own or [evidence.cluster])[0]
-    kept = " ".join(title.split()[: max(1, TITLE_WORDS - len(added.split()))])
+    fitting = [phrase for phrase in distinct if len(phrase.split()) <= room]
+    added = (fitting or distinct or [evidence.cluster])[0]
+    start = " ".join(title.split()[: max(1, TITLE_WORDS - len(added.split()))])
     # Cut before the phrase: without it the titles would be equal again.
-    return f"{kept[: TITLE_CHARACTERS - len(f' ({added})')].rstrip()} ({added})"
+    return f"{start[: TITLE_CHARACTERS - len(f' ({added})')].rstrip()} ({added})"
 
 
 def _words(title: str) -> frozenset[str]:
@@ -96,5 +100,6 @@ def _words(title: str) -> frozenset[str]:
     return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
 
 
-def _share_words(one: frozenset[str], other: frozenset[str]) -> bool:
-    return bool(one) and len(one & other) >= SHARED_WORDS * len(one | other)
+def _share_words(first: frozenset[str], second: frozenset[str]) -> bool:
+    """Whether their Jaccard similarity reaches `SHARED_WORDS`."""
+    return bool(first) and len(first & second) >= SHARED_WORDS * len(first | second)

@@ -10,7 +10,7 @@ from support.endpoint_server import EndpointServer
 
 from corpuscope.prompts import Templates
 from corpuscope.tools.core.schema import Node
-from corpuscope.tools.describing.describe import Writing
+from corpuscope.tools.describing.describe import Describer
 from corpuscope.tools.describing.evidence import Findings, Keyphrase, Sibling, build_evidence
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
@@ -43,7 +43,7 @@ def record(number: int) -> str:
     return f"{number:016x}"
 
 
-def made_pack(
+def made_task(
     cluster: str = "3.1",
     *extra: str,
     words: Sequence[str] = WORDS,
@@ -87,12 +87,12 @@ def _trial(inside: Sequence[str], outside: Sequence[str]) -> Trial:
 
 
 @contextmanager
-def writing_at(
+def describer_at(
     server: EndpointServer,
     limits: Limits = Limits(),  # noqa: B008
     cache: Path | None = None,
-    wording: PromptContext | None = None,
-) -> Iterator[Writing]:
+    context: PromptContext | None = None,
+) -> Iterator[Describer]:
     """A model behind a server; descriptions are tried by their words."""
     with (
         TemporaryDirectory() as folder,
@@ -100,5 +100,5 @@ def writing_at(
     ):
         options = EmbeddingOptions(models_dir=Path(folder))
         fitted = fit_embedder("lexical", [*TEXTS, *INSIDE, *OUTSIDE], options, Path(folder))
-        judge = Judge(fitted.embedder, own=False)
-        yield Writing(asker, "tiny", wording or PromptContext(Templates()), judge)
+        judge = Judge(fitted.embedder, same_space=False)
+        yield Describer(asker, "tiny", context or PromptContext(Templates()), judge)
