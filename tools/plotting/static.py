@@ -1,4 +1,4 @@
-"""The map as a PNG without a browser: drawn by matplotlib, in the colours of `figure`."""
+"""The map as a PNG: drawn by matplotlib, in the colours and label places of the page."""
 
 import io
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from corpuscope.tools.plotting.view import (
     MapView,
     canvas_for,
     colours,
+    columns,
     density_labels,
     ink,
     marker,
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 DPI = 100
 """Pixels per inch, so that sizes in pixels and in matplotlib's points convert by 72 / 100."""
 
-LEGEND_ENTRIES = 20
 LEGEND_WIDTH = 330
 LEGEND_FONT = 13.0
-LEGEND_PITCH = 34.0
-"""Pixels from one entry to the next where there is room."""
-LEGEND_DOT, LEGEND_NUMBER = 24, 64
-"""Pixels of the legend's width that are for the dots and for the numbers."""
+LEGEND_PITCH = (22.0, 34.0)
+"""Pixels from one entry to the next: where there are many, and where there is room."""
+LEGEND_DOT, LEGEND_GAP = 24, 8
+"""Pixels of the legend's width that are for the dots, and between names and numbers."""
+
+COLUMN = 0.61
+"""Width of a column of text in font sizes, in the first of `FONTS`."""
 
 MARGIN, HEADER = 24, 84
 """Pixels around the map, and above it for title and subtitle."""
@@ -76,7 +79,7 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
     """The map as a PNG of `width` x `height` pixels, below `MAX_BYTES`.
 
     Noise is below and grey, the largest group next and the smallest on top; the legend names the
-    `LEGEND_ENTRIES` largest groups. A label that the machine's fonts cannot write is replaced by
+    largest groups, 34 at this height. A label that the machine's fonts cannot write is replaced by
     the id of its group. The points must be finite.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -228,23 +231,16 @@ def _draw_legend(
 ) -> None:
     """Dot, name and number of the largest groups, how many more there are, and noise."""
     right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
-    room = max(int((right - LEGEND_DOT - LEGEND_NUMBER) / (0.61 * LEGEND_FONT)), 6)
-    shown = view.groups[:LEGEND_ENTRIES]
-    rows: list[tuple[str | None, str, str]] = [
-        (colour, name_of(group, room), f"{group.size:,}")
-        for group, colour in zip(shown, palette, strict=False)
-    ]
-    if more := view.groups[LEGEND_ENTRIES:]:
-        rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
-    if view.noise:
-        rows.append((NOISE_COLOUR, plain(view.noise_label, room), f"{view.noise:,}"))
-    pitch = min(LEGEND_PITCH, (bottom - MARGIN) / max(len(rows), 1))
+    rows = _legend_rows(view, palette, int((bottom - MARGIN) / LEGEND_PITCH[0]))
+    room = (right - LEGEND_DOT - LEGEND_GAP) / (COLUMN * LEGEND_FONT)
+    pitch = min(LEGEND_PITCH[1], (bottom - MARGIN) / max(len(rows), 1))
     for row, (colour, name, number) in enumerate(rows):
         y = (row + 0.5) * pitch
         if colour is not None:
             axes.plot([8], [y], marker="o", markersize=9, markeredgewidth=0, color=colour)
+        line = plain(name, max(int(room - columns(number)), 6))
         for x, text, align, shade in (
-            (LEGEND_DOT, name, "left", INK if colour else FAINT_INK),
+            (LEGEND_DOT, line, "left", INK if colour else FAINT_INK),
             (right, number, "right", FAINT_INK),
         ):
             axes.text(
@@ -258,3 +254,21 @@ def _draw_legend(
                 va="center",
                 parse_math=False,
             )
+
+
+def _legend_rows(
+    view: MapView, palette: Sequence[str], most: int
+) -> list[tuple[str | None, str, str]]:
+    """Colour, name and number of each of at most `most` rows; no colour: the groups left out."""
+    entries = most - 2  # one row for those left out, one for noise
+    if len(view.groups) == entries + 1:  # a row that says "1 more" may as well name it
+        entries += 1
+    rows: list[tuple[str | None, str, str]] = [
+        (colour, name_of(group, LONGEST_TEXT), f"{group.size:,}")
+        for group, colour in zip(view.groups[:entries], palette, strict=False)
+    ]
+    if more := view.groups[entries:]:
+        rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
+    if view.noise:
+        rows.append((NOISE_COLOUR, view.noise_label, f"{view.noise:,}"))
+    return rows
