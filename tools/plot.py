@@ -13,7 +13,7 @@ from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import NOISE, Floats, Ints, Members, Record, Result, Scalar, Watch
-from corpuscope.tools.plotting import interactive
+from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView
 from corpuscope.tools.runs.run_map import ensure_map
@@ -138,9 +138,9 @@ def _default_page(workspace: Workspace, selection: Selection) -> Path:
 
 def _draw(view: MapView, page: Path, picture: Path, watch: Watch) -> None:
     watch.report(0.7, "drawing")
-    page.write_text(interactive.interactive_html(view), encoding="utf-8")
+    page.write_text(interactive_html(view), encoding="utf-8")
     watch.report(0.85, "making the picture")
-    picture.write_bytes(interactive.interactive_png(view) or static_png(view))
+    picture.write_bytes(static_png(view))
 
 
 def _checked_picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:

@@ -1,27 +1,15 @@
-"""The map as a page, read back as a browser would, and as a picture drawn by a real Chrome."""
+"""The map as a page, read back as a browser would."""
 
 import dataclasses
 import html
-import io
 import json
-import os
-import select
-import time
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from corpuscope.tools.plotting.interactive import (
-    BROWSER_MAX,
-    WEBGL_FROM,
-    find_browser,
-    interactive_html,
-    interactive_png,
-)
+from corpuscope.tools.plotting.interactive import WEBGL_FROM, interactive_html
 from corpuscope.tools.plotting.view import NOISE_COLOUR, MapGroup, MapView, colours
 
 HOSTILE = (
@@ -193,60 +181,3 @@ def test_extreme_views_make_a_page(groups: int, each: int, noise: int) -> None:
     view = blobs(tuple(f"topic {i}" for i in range(groups)), each, noise)
     traces, _, _ = plot_of(interactive_html(view))
     assert len(traces) == groups + bool(noise)
-
-
-def test_a_real_chrome_draws_the_figure() -> None:
-    if find_browser() is None:
-        pytest.skip("no Chrome on this machine")
-    png = interactive_png(blobs(("pin", "card")), width=800, height=600, timeout=60)
-    assert png is not None
-    with Image.open(io.BytesIO(png)) as picture:
-        assert picture.format == "PNG"
-        assert picture.size == (800, 600)
-        shown = {colour for _, colour in picture.convert("RGB").getcolors(600 * 800) or []}
-    for colour in (*colours(2), NOISE_COLOUR):
-        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-        # Points are translucent, but overlap.
-        assert min(np.abs(np.array(one) - wanted).max() for one in shown) < 60
-
-
-def test_without_a_browser_there_is_no_picture(tmp_path: Path) -> None:
-    assert interactive_png(blobs(("pin",)), browser=str(tmp_path / "chrome")) is None
-
-
-def test_more_points_than_a_browser_draws_in_time_are_left_to_the_static_map() -> None:
-    many = blobs((), noise=BROWSER_MAX + 1)
-    start = time.monotonic()
-    assert interactive_png(many) is None
-    assert time.monotonic() - start < 1
-
-
-def browser_that(does: str, folder: Path) -> str:
-    """A program in the place of Chrome."""
-    path = folder / "chrome"
-    path.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_a_browser_that_ends_at_once_gives_no_picture(tmp_path: Path) -> None:
-    browser = browser_that("exit 3", tmp_path)
-    assert interactive_png(blobs(("pin",)), timeout=20, browser=browser) is None
-
-
-def test_a_browser_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
-    # Whoever lives of the browser's processes holds the pipe open.
-    pipe = tmp_path / "alive"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    browser = browser_that(f"exec 9>{pipe}; echo started >&9; sleep 300 & sleep 300", tmp_path)
-    start = time.monotonic()
-    try:
-        assert interactive_png(blobs(("pin",)), timeout=5, browser=browser) is None
-        assert time.monotonic() - start < 6
-        assert os.read(reader, 100) == b"started\n"
-        closed = select.poll()
-        closed.register(reader, 0)
-        assert closed.poll(5_000), "a process of the browser lives on"
-    finally:
-        os.close(reader)
