@@ -1,4 +1,8 @@
-"""The map as an interactive page: the only importer of plotly."""
+"""The map as an interactive page: the only importer of plotly.
+
+In: a `MapView`. Out: HTML that carries all it needs. Every text of the data is escaped, for the
+page and for the markup and templates that plotly reads in texts.
+"""
 
 import html
 import re
@@ -7,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from corpuscope.tools.plotting.view import (
+from corpuscope.tools.plotting.colours import (
     FAINT_INK,
     INK,
     NOISE_COLOUR,
     PAPER,
+    group_colours,
+    text_colour,
+)
+from corpuscope.tools.plotting.labels import fit_width, group_name, place_labels
+from corpuscope.tools.plotting.view import (
+    HEADER,
+    LEGEND_WIDTH,
+    MARGIN,
     Canvas,
     MapView,
     canvas_for,
-    colours,
-    density_labels,
-    ink,
     marker,
-    name_of,
-    plain,
 )
 
 if TYPE_CHECKING:
@@ -31,9 +38,7 @@ WEBGL_FROM = 5_000
 
 HOVER_LENGTH, HOVER_LINE = 200, 60
 LEGEND_NAME = 40
-LEGEND_WIDTH = 330
-MARGIN, HEADER = 24, 84
-PAGE = (1200, 900)
+PAGE_SIZE = (1200, 900)
 """The size in pixels for which the labels of the page are placed; a larger one has more room."""
 
 FONT = "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Noto Sans', sans-serif"
@@ -73,8 +78,7 @@ WRAP = re.compile(rf".{{1,{HOVER_LINE}}}(?:\s|$)|.{{{HOVER_LINE}}}")
 def interactive_html(view: MapView) -> str:
     """The map as one self-contained HTML page of about 5 MB and 100 to 300 bytes a point.
 
-    A trace a group, noise below and in grey; texts on hover, shortened; every text escaped. The
-    points must be finite.
+    A trace a group, noise below and in grey; texts on hover, shortened.
     """
     from plotly.io import to_html
 
@@ -91,7 +95,7 @@ def interactive_html(view: MapView) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(plain(view.title, 120))}</title>\n"
+        f"<title>{html.escape(fit_width(view.title, 120))}</title>\n"
         "<style>html, body { margin: 0; background: #fff }</style>\n"
         f"</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
@@ -100,9 +104,9 @@ def interactive_html(view: MapView) -> str:
 def _figure(view: MapView) -> "Figure":
     from plotly.graph_objects import Figure
 
-    width, height = PAGE
+    width, height = PAGE_SIZE
     canvas = canvas_for(view.points, width - LEGEND_WIDTH - 3 * MARGIN, height - HEADER - MARGIN)
-    palette = colours(len(view.groups))
+    palette = group_colours(len(view.groups))
     return Figure(
         data=list(_traces(view, palette)),
         layout=_layout(view, canvas) | {"annotations": list(_annotations(view, palette, canvas))},
@@ -112,13 +116,13 @@ def _figure(view: MapView) -> "Figure":
 def _traces(view: MapView, palette: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Noise first, so that it lies below; then the groups, the largest first."""
     size, opacity = marker(len(view.points))
-    named = [
-        (index, name_of(group, LEGEND_NAME), group.size, colour)
+    layers = [
+        (index, group_name(group, LEGEND_NAME), group.size, colour)
         for index, (group, colour) in enumerate(zip(view.groups, palette, strict=True))
     ]
     if view.noise:
-        named.insert(0, (-1, plain(view.noise_label, LEGEND_NAME), view.noise, NOISE_COLOUR))
-    for index, name, count, colour in named:
+        layers.insert(0, (-1, fit_width(view.noise_label, LEGEND_NAME), view.noise, NOISE_COLOUR))
+    for index, name, count, colour in layers:
         members = np.flatnonzero(view.group == index)
         yield {
             "type": "scattergl" if len(view.points) >= WEBGL_FROM else "scatter",
@@ -130,15 +134,15 @@ def _traces(view: MapView, palette: Sequence[str]) -> Iterator[dict[str, Any]]:
             # The legend has noise last, whatever is drawn first. (The default rank is 1000.)
             "legendrank": 1002 if index < 0 else 1000,
             "marker": {"color": colour, "size": size, "opacity": opacity, "line": {"width": 0}},
-            "hovertext": [_hover(view.hover[i]) for i in members],
+            "hovertext": [_hover(view.hover[point]) for point in members],
             "hovertemplate": f"<b>{_escaped(name)}</b><br>%{{hovertext}}<extra></extra>",
         }
 
 
 def _annotations(view: MapView, palette: Sequence[str], canvas: Canvas) -> Iterator[dict[str, Any]]:
     """The labels. Text in a trace would lie below the points that WebGL draws."""
-    for label in density_labels(view, canvas):
-        shade = ink(palette[label.group])
+    for label in place_labels(view, canvas):
+        shade = text_colour(palette[label.group])
         note = {
             "name": str(label.group),
             "text": "<b>" + _escaped(label.text).replace("\n", "<br>") + "</b>",
@@ -165,13 +169,14 @@ def _annotations(view: MapView, palette: Sequence[str], canvas: Canvas) -> Itera
 
 
 def _layout(view: MapView, canvas: Canvas) -> dict[str, Any]:
+    """Titles, axes without ticks, legend and hover texts, in plotly's words."""
     axis = {"visible": False, "showgrid": False, "zeroline": False}
     return {
         "title": {
-            "text": f"<b>{_escaped(plain(view.title, 100))}</b>",
+            "text": f"<b>{_escaped(fit_width(view.title, 100))}</b>",
             "font": {"size": 20, "color": INK},
             "subtitle": {
-                "text": _escaped(plain(view.subtitle, 150)),
+                "text": _escaped(fit_width(view.subtitle, 150)),
                 "font": {"size": 13.5, "color": FAINT_INK},
             },
             "x": 0,
@@ -206,7 +211,8 @@ def _layout(view: MapView, canvas: Canvas) -> dict[str, Any]:
 
 
 def _hover(text: str) -> str:
-    lines = WRAP.findall(plain(text, HOVER_LENGTH, len))
+    """A text of the data as plotly shows it beside its point: shortened, in lines, escaped."""
+    lines = WRAP.findall(fit_width(text, HOVER_LENGTH, len))
     return "<br>".join(_escaped(line.strip()) for line in lines)
 
 
