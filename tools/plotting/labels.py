@@ -30,7 +30,7 @@ SMALLEST_LABEL, LARGEST_LABEL = 11.0, 15.0
 LEADING = 1.3
 """Height of a line of text in font sizes."""
 
-CELL = 4
+COUNTING_CELL = 4
 """Pixels a side of the cells in which it is counted what a label would hide."""
 
 HIGHEST_COST = 1.8
@@ -179,7 +179,7 @@ def _cost(boxes: Pixels, place: Pixels, group: Pixels, all_groups: Pixels) -> Pi
     """
     group_hidden = _sum_in(group, boxes)
     others_hidden = _sum_in(all_groups, boxes) - group_hidden
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / CELL**2
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / COUNTING_CELL**2
     far = np.hypot(*((boxes[:, :2] + boxes[:, 2:]) / 2 - place).T)
     cost: Pixels = 2 * group_hidden / group[-1, -1] + 6 * others_hidden / area + far / 60
     return cost
@@ -196,8 +196,10 @@ def _leader(box: Pixels, place: Pixels, canvas: Canvas) -> tuple[Place, Place] |
 
 def _cells(pixels: Pixels, canvas: Canvas) -> Pixels:
     """Summed-area table of the cells of the canvas that hold a point."""
-    table = np.zeros((int(canvas.width // CELL) + 2, int(canvas.height // CELL) + 2))
-    cells = (pixels // CELL).astype(int) + 1
+    table = np.zeros(
+        (int(canvas.width // COUNTING_CELL) + 2, int(canvas.height // COUNTING_CELL) + 2)
+    )
+    cells = (pixels // COUNTING_CELL).astype(int) + 1
     table[cells[:, 0], cells[:, 1]] = 1
     return table.cumsum(axis=0).cumsum(axis=1)
 
@@ -205,8 +207,8 @@ def _cells(pixels: Pixels, canvas: Canvas) -> Pixels:
 def _sum_in(table: Pixels, boxes: Pixels) -> Pixels:
     """(m,): how many marked cells of a table of `_cells` lie in each of `boxes` (m, 4)."""
     last = np.array(table.shape) - 1
-    left, bottom = np.clip((boxes[:, :2] // CELL).astype(int), 0, last).T
-    right, top = np.clip((boxes[:, 2:] // CELL).astype(int) + 1, 0, last).T
+    left, bottom = np.clip((boxes[:, :2] // COUNTING_CELL).astype(int), 0, last).T
+    right, top = np.clip((boxes[:, 2:] // COUNTING_CELL).astype(int) + 1, 0, last).T
     inside: Pixels = table[right, top] - table[left, top] - table[right, bottom]
     inside += table[left, bottom]
     return inside

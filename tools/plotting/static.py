@@ -42,7 +42,7 @@ LEGEND_PITCH = (22.0, 34.0)
 LEGEND_DOT, LEGEND_GAP = 24, 8
 """Pixels of the legend's width that are for the dots, and between names and numbers."""
 
-COLUMN = 0.61
+COLUMN_WIDTH = 0.61
 """Width of a column of text in font sizes, in the first of `FONTS`."""
 
 LONGEST_TEXT = 200
@@ -234,7 +234,7 @@ def _draw_legend(
     """Dot, name and number of the largest groups, how many more there are, and noise."""
     right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
     rows = _legend_rows(view, palette, int((bottom - MARGIN) / LEGEND_PITCH[0]))
-    room = (right - LEGEND_DOT - LEGEND_GAP) / (COLUMN * LEGEND_FONT)
+    room = (right - LEGEND_DOT - LEGEND_GAP) / (COLUMN_WIDTH * LEGEND_FONT)
     pitch = min(LEGEND_PITCH[1], (bottom - MARGIN) / max(len(rows), 1))
     for row, (colour, name, number) in enumerate(rows):
         y = (row + 0.5) * pitch

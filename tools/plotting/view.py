@@ -5,6 +5,8 @@ fits its points into a rectangle of pixels. `interactive` renders it with plotly
 matplotlib; the frame is the same in both.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,6 +17,8 @@ from corpuscope.tools.core.schema import NOISE, Floats, Ints
 
 MARGIN, HEADER, LEGEND_WIDTH = 24, 84, 330
 """Pixels around the map, above it for title and subtitle, and beside it for the legend."""
+
+OTHER_VALUES = "other values"
 
 Pixels: TypeAlias = NDArray[np.float64]
 """Places, boxes or sums in pixels of the canvas, x to the right and y up."""
@@ -98,3 +102,19 @@ def canvas_for(points: Floats, width: float, height: float) -> Canvas:
     x, y = (float(centre) for centre in (low + high) / 2)
     half_x, half_y = width * unit / 2, height * unit / 2
     return Canvas(width, height, (x - half_x, x + half_x), (y - half_y, y + half_y))
+
+
+def group_values(values: Sequence[str], most: int) -> tuple[list[MapGroup], Ints]:
+    """At most `most` groups of equal values, the most frequent first, the rest as the last one.
+
+    Beside them (n,) int32: which group each of the n values is in.
+    """
+    counts = Counter(values)
+    ranked = sorted(counts, key=lambda value: (-counts[value], value))
+    named = ranked if len(ranked) <= most else ranked[: most - 1]
+    groups = [MapGroup(value, value, counts[value]) for value in named]
+    if len(named) < len(ranked):
+        rest = sum(counts[value] for value in ranked[len(named) :])
+        groups.append(MapGroup(OTHER_VALUES, OTHER_VALUES, rest))
+    place = {value: min(rank, len(groups) - 1) for rank, value in enumerate(ranked)}
+    return groups, np.array([place[value] for value in values], dtype=np.int32)
