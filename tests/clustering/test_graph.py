@@ -6,8 +6,8 @@ import pytest
 from corpuscope.tools.clustering.graph import (
     NO_NEIGHBOUR,
     distance_matrix,
-    distances,
     embed_nodes,
+    log_distances,
     neighbour_graph,
     principal_axes,
     subgraph,
@@ -111,7 +111,7 @@ def test_an_empty_array_and_a_nan_are_refused_with_the_reason() -> None:
 
 
 def test_distances_are_bits_of_cosine_and_stay_finite() -> None:
-    found = distances(np.array([[1.0, 0.5, 0.0, -1.0]], np.float32))
+    found = log_distances(np.array([[1.0, 0.5, 0.0, -1.0]], np.float32))
     assert found.tolist() == [[0.0, 1.0, 20.0, 20.0]]
 
 

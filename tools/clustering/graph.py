@@ -18,7 +18,7 @@ from corpuscope.tools.core.schema import Floats, Ints
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-NEIGHBOURS = (8, 30)
+NEIGHBOUR_RANGE = (8, 30)
 """Neighbours of each text, itself included, for few and for many: √n between. In 60 texts 30
 neighbours are half of all, and the AMI is 0.1 lower than with 8; beyond 30 nothing is gained."""
 
@@ -54,7 +54,7 @@ class NeighbourGraph:
 
 def usual_neighbours(count: int) -> int:
     """How many neighbours of each text serve best in that many distinct texts."""
-    fewest, most = NEIGHBOURS
+    fewest, most = NEIGHBOUR_RANGE
     return min(max(round(math.sqrt(count)), fewest), most)
 
 
@@ -142,7 +142,7 @@ def graph_from_lists(
     return NeighbourGraph(*_self_first(ids, cosines, asked), provider)
 
 
-def distances(similarities: Floats) -> Floats:
+def log_distances(similarities: Floats) -> Floats:
     """Cosines to distances as EVoC takes them for its graph: max(0, -log2(cosine)).
 
     No neighbour (0) comes out as the largest finite distance, 20.
@@ -170,7 +170,7 @@ def fuzzy_graph(graph: NeighbourGraph) -> Any:
     """The graph as UMAP and EVoC weigh it: (n, n) sparse, symmetric, weights 0 to 1, in rows."""
     from evoc.graph_construction import neighbor_graph_matrix
 
-    lengths = distances(graph.similarities)
+    lengths = log_distances(graph.similarities)
     return neighbor_graph_matrix(graph.indices.shape[1], graph.indices, lengths, True).tocsr()
 
 

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from corpuscope.tools.core.schema import Floats, Ints
 
-CELL = 800
+CELL_SIZE = 800
 """Vectors in a cell, about: larger cells find more and cost more; this is the cheapest recall."""
 
 LARGEST_CELL = 3_000
@@ -42,13 +42,13 @@ RECALL = 0.95
 
 RECALL_AT = 15
 
-SAMPLE = 150
+RECALL_SAMPLE = 150
 """Vectors whose neighbours are searched exactly, to know the recall: ± 0.01."""
 
 LINKS = (12, 8)
 """Nearest neighbours, and vectors that have this one among theirs, that a round looks at."""
 
-WAYS = 64
+MOST_CENTRES = 64
 """Most cells that a set is cut into in one step: their centres stay in the processor's cache."""
 
 STRIDE = 32
@@ -71,18 +71,18 @@ def nearest_neighbours(vectors: Floats, k: int, *, seed: int = 0) -> tuple[Ints,
     cosines = np.full((count, k), -2.0, np.float32)
     random = np.random.default_rng(seed)
     # Neighbours side by side in memory are read three times as fast.
-    order = np.concatenate(cells(vectors, random))
+    order = np.concatenate(random_cells(vectors, random))
     ordered = np.ascontiguousarray(vectors[order])
     partitions = math.ceil(PARTITIONS * math.log2(max(2.0, count / LARGEST_CELL)))
     alone = count <= LARGEST_CELL
     for _ in range(1 if alone else partitions):
-        _compare(ordered, cells(ordered, random), (ids, cosines))
+        _compare(ordered, random_cells(ordered, random), (ids, cosines))
     found, rounds = 1.0, 0
     if not alone:
         recall = sampled_recall(ordered, min(k, RECALL_AT), random)
         while (found := recall(ids)) < RECALL and rounds < MOST_ROUNDS:
             if rounds >= ENOUGH_ROUNDS:
-                _compare(ordered, cells(ordered, random), (ids, cosines))
+                _compare(ordered, random_cells(ordered, random), (ids, cosines))
             ids, cosines = _expanded(ordered, ids, cosines)
             rounds += 1
     place = np.empty(count, np.int32)
@@ -91,7 +91,7 @@ def nearest_neighbours(vectors: Floats, k: int, *, seed: int = 0) -> tuple[Ints,
     return ids, cosines[place], found
 
 
-def cells(vectors: Floats, random: np.random.Generator) -> list[Ints]:
+def random_cells(vectors: Floats, random: np.random.Generator) -> list[Ints]:
     """The rows of (n, dim) vectors in random Voronoi cells of at most `LARGEST_CELL`."""
     todo, done = [np.arange(len(vectors), dtype=np.int32)], []
     while todo:
@@ -99,7 +99,7 @@ def cells(vectors: Floats, random: np.random.Generator) -> list[Ints]:
         if len(rows) <= LARGEST_CELL:
             done.append(rows)
             continue
-        ways = min(WAYS, len(rows) // CELL)
+        ways = min(MOST_CENTRES, len(rows) // CELL_SIZE)
         inside = vectors if len(rows) == len(vectors) else vectors[rows]
         centres = inside[np.sort(random.choice(len(rows), ways, replace=False))]
         cell = (inside @ centres.T).argmax(axis=1)
@@ -116,7 +116,7 @@ def sampled_recall(vectors: Floats, k: int, random: np.random.Generator) -> Call
 
     Ties are no miss: a neighbour as near as the k-th nearest is as good.
     """
-    asked = np.sort(random.choice(len(vectors), min(SAMPLE, len(vectors)), replace=False))
+    asked = np.sort(random.choice(len(vectors), min(RECALL_SAMPLE, len(vectors)), replace=False))
     near = vectors[asked] @ vectors.T
     near[np.arange(len(asked)), asked] = -np.inf
     least = np.partition(near, -k, axis=1)[:, -k, None] - 1e-5

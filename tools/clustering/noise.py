@@ -25,24 +25,24 @@ from corpuscope.tools.core.schema import Ints
 NoiseKind: TypeAlias = Literal["between", "edge", "small", "isolated", "diffuse"]
 NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
 
-Reasons: TypeAlias = NDArray[np.object_]
+ReasonTexts: TypeAlias = NDArray[np.object_]
 """(n,) str, a reason each: `isolated`, `between 3 and 7.1`, `edge of 3`; empty in a cluster."""
 
-LOOKED_AT = 15
+NEIGHBOURS_READ = 15
 """Nearest neighbours that count: the rest of a long list is far for most texts."""
 
-MUTUAL = 10
+MUTUAL_NEIGHBOURS = 10
 """Two texts are in one group when each is among this many nearest of the other. With 5, groups of
 80 like questions (BANKING77) fall into crumbs."""
 
-USUAL = 0.1
+NEAR_QUANTILE = 0.1
 """Neighbours are near down to this quantile of what clustered texts have. Read on BANKING77 and
 StackOverflow: at 0.25 paraphrases are called isolated, at 0.05 texts that share a word are near."""
 
-COUNTS = 1 / 3
+SECOND_SHARE = 1 / 3
 """A second cluster counts from this share of the neighbours in the first: 4 of 15 beside 11."""
 
-NOBODY = -1
+NO_CLUSTER = -1
 
 PHRASES: dict[NoiseKind, str] = {
     "between": "between two themes",
@@ -55,7 +55,7 @@ PHRASES: dict[NoiseKind, str] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NoiseReasons:
+class ClassifiedNoise:
     """The noise points, rising, and why each is noise.
 
     `points` (p,) int32; `kinds` (p,) int8, positions in `KINDS`; `first` and `second` (p,) int32,
@@ -68,7 +68,7 @@ class NoiseReasons:
     second: Ints
 
 
-def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
+def classify_noise(graph: NeighbourGraph, labels: Ints) -> ClassifiedNoise:
     """Why each point without a cluster has none; `labels` (n,) int32, -1 is noise.
 
     About 0.2 s for 75,000 points with 45 neighbours.
@@ -76,12 +76,12 @@ def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
     points = np.flatnonzero(labels < 0).astype(np.int32)
     ids, near = _near(graph, labels)
     ids, near = ids[points], near[points]
-    found = np.where(near, labels[ids], NOBODY)
+    found = np.where(near, labels[ids], NO_CLUSTER)
     clustered = (found >= 0).sum(axis=1)
     among_noise = near.sum(axis=1) - clustered
     first, firsts, second, seconds = _two_most(found)
     in_clusters = (clustered > among_noise) & (clustered > 1)
-    between = in_clusters & (seconds >= COUNTS * firsts) & (second >= 0)
+    between = in_clusters & (seconds >= SECOND_SHARE * firsts) & (second >= 0)
     sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
     smallest = int(sizes.min(initial=len(labels))) if len(sizes) else SMALLEST_CLUSTER
     group = _group_sizes(points, ids, near & (labels[ids] < 0), len(labels))
@@ -90,17 +90,17 @@ def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
         [NOISE_KINDS.index(kind) for kind in ("between", "edge", "small", "isolated")],
         NOISE_KINDS.index("diffuse"),
     )
-    return NoiseReasons(
+    return ClassifiedNoise(
         points,
         kinds.astype(np.int8),
-        np.where(in_clusters, first, NOBODY).astype(np.int32),
-        np.where(between, second, NOBODY).astype(np.int32),
+        np.where(in_clusters, first, NO_CLUSTER).astype(np.int32),
+        np.where(between, second, NO_CLUSTER).astype(np.int32),
     )
 
 
-def word_reasons(reasons: NoiseReasons, ids: Sequence[str], count: int) -> Reasons:
+def reason_texts(reasons: ClassifiedNoise, ids: Sequence[str], count: int) -> ReasonTexts:
     """The reasons of all `count` points; `ids` are the clusters' ids, by label."""
-    words: Reasons = np.full(count, "", dtype=object)
+    words: ReasonTexts = np.full(count, "", dtype=object)
     names = (*ids, "")  # reached by the label -1
     for point, kind, first, second in zip(
         reasons.points, reasons.kinds, reasons.first, reasons.second, strict=True
@@ -120,7 +120,7 @@ def noise_kind(reason: str) -> str:
     return reason.partition(" ")[0]
 
 
-def count_reasons(reasons: Reasons) -> dict[str, int]:
+def count_reasons(reasons: ReasonTexts) -> dict[str, int]:
     """How many there are of each kind, in the order of `KINDS`, without those that have none."""
     counts = Counter(noise_kind(reason) for reason in reasons if reason)
     return {kind: counts[kind] for kind in NOISE_KINDS if counts[kind]}
@@ -137,7 +137,7 @@ def noise_sentence(counts: Mapping[str, int]) -> str:
     return f"noise: {', '.join(f'{counts[k]:,} {PHRASES[k]}' for k in known)}" if known else ""
 
 
-def rename_reasons(reasons: Reasons, rename: Callable[[str], str]) -> Reasons:
+def rename_reasons(reasons: ReasonTexts, rename: Callable[[str], str]) -> ReasonTexts:
     """The reasons after clusters got other ids, or gave way to the one that holds them."""
 
     def settled(reason: str) -> str:
@@ -153,13 +153,13 @@ def rename_reasons(reasons: Reasons, rename: Callable[[str], str]) -> Reasons:
 
 def _near(graph: NeighbourGraph, labels: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """The nearest of each point, (n, w), and which of them are near; others stand as point 0."""
-    ids = graph.indices[:, 1 : LOOKED_AT + 1]
-    cosines = graph.similarities[:, 1 : LOOKED_AT + 1]
+    ids = graph.indices[:, 1 : NEIGHBOURS_READ + 1]
+    cosines = graph.similarities[:, 1 : NEIGHBOURS_READ + 1]
     if not ids.shape[1]:  # one text by itself: a column of nobody
         return np.zeros((len(ids), 1), np.int32), np.zeros((len(ids), 1), np.bool_)
     usual = cosines[:, :MIN_SAMPLES].mean(axis=1)
     clustered = labels >= 0
-    least = np.quantile(usual[clustered] if clustered.any() else usual, USUAL)
+    least = np.quantile(usual[clustered] if clustered.any() else usual, NEAR_QUANTILE)
     near = (ids >= 0) & (cosines >= least)
     return np.where(near, ids, 0), near
 
@@ -170,7 +170,7 @@ def _two_most(found: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     Of equally frequent ones the smaller label, which is the larger cluster, comes first.
     """
     count = len(found)
-    result = [np.full(count, fill, np.int32) for fill in (NOBODY, 0, NOBODY, 0)]
+    result = [np.full(count, fill, np.int32) for fill in (NO_CLUSTER, 0, NO_CLUSTER, 0)]
     rows, columns = np.nonzero(found >= 0)
     most = int(found.max(initial=0)) + 1
     keys, counts = np.unique(rows * most + found[rows, columns], return_counts=True)
@@ -195,9 +195,9 @@ def _group_sizes(points: Ints, ids: Ints, linked: NDArray[np.bool_], count: int)
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    place = np.full(count, NOBODY, np.int64)
+    place = np.full(count, NO_CLUSTER, np.int64)
     place[points] = np.arange(len(points))
-    rows, columns = np.nonzero(linked[:, :MUTUAL])
+    rows, columns = np.nonzero(linked[:, :MUTUAL_NEIGHBOURS])
     ends = place[ids[rows, columns]]
     forth, back = rows * len(points) + ends, ends * len(points) + rows
     mutual = np.isin(forth, back)

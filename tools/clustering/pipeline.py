@@ -35,7 +35,7 @@ NeighbourSearch: TypeAlias = Callable[[int, Report], NeighbourGraph]
 # Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour.
 FEWEST_TEXTS = 30
 # What the search for neighbours takes of the time.
-GRAPH_SHARE = 0.4
+SEARCH_SHARE = 0.4
 # In the space of the vectors there are no layers to choose from; this is HDBSCAN's usual size.
 EMBEDDING_MIN_SIZE = 10
 
@@ -58,7 +58,7 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Material:
+class ClusteringInput:
     """What is clustered: m distinct texts as `vectors` (m, dim) unit float32, the records behind
     each in `weights` (m,) int32, and their neighbour graph."""
 
@@ -68,7 +68,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Found:
+class Layering:
     """The layers of some material; `points` (m, d) is where they were found, `start` (m, d) the
     node embedding, which a map begins with. In the space of the vectors there is neither."""
 
@@ -122,14 +122,14 @@ def find_clusters(
     k = parameters.neighbours or usual_neighbours(count)
 
     def searched() -> NeighbourGraph:
-        return search(k, lambda done, said: report(GRAPH_SHARE * done, said))
+        return search(k, lambda done, said: report(SEARCH_SHARE * done, said))
 
     # What Milvus' index found is for the space of the vectors alone, and not remembered. The graph
     # does not depend on the run's seed: it is the same for all runs of the data.
     graph = searched() if parameters.space == "embedding" else memory.graph(k, searched)
-    report(GRAPH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
-    found = found_layers(
-        Material(graph, corpus.vectors, corpus.weights), parameters, report, memory
+    report(SEARCH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
+    found = find_layers(
+        ClusteringInput(graph, corpus.vectors, corpus.weights), parameters, report, memory
     )
     choice = found.choice
     tree = build_tree(choice.layers, corpus.weights, choice.recommended)
@@ -151,12 +151,12 @@ def drop_coarser_layers(found: Clustering, weights: Ints, count: int) -> Cluster
     return replace(found, tree=tree, choice=kept)
 
 
-def found_layers(
-    material: Material,
+def find_layers(
+    material: ClusteringInput,
     parameters: Parameters,
     report: Report = no_report,
     memory: Intermediates | None = None,
-) -> Found:
+) -> Layering:
     """The layers of a graph, and the one to show first: what clustering is, once it has a graph."""
     memory = memory or NoIntermediates()
     size, seed = parameters.min_cluster_size, parameters.seed
@@ -165,7 +165,7 @@ def found_layers(
         smallest = size or EMBEDDING_MIN_SIZE
         layers = [embedding_layer(material.graph, smallest, parameters.min_samples)]
     else:
-        start = points = embedded(material.graph, material.vectors, seed, memory)
+        start = points = ensure_embedding(material.graph, material.vectors, seed, memory)
         if parameters.space == "map":
             report(0.5, "laying out the map to cluster in")
             points = lay_out_map(material.graph, material.vectors, start, seed, memory)
@@ -177,10 +177,12 @@ def found_layers(
     choice = choose_layers(layers, material.weights, parameters.before)
     if parameters.only_recommended:
         choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
-    return Found(choice, start, points)
+    return Layering(choice, start, points)
 
 
-def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Intermediates) -> Floats:
+def ensure_embedding(
+    graph: NeighbourGraph, vectors: Floats, seed: int, memory: Intermediates
+) -> Floats:
     """The node embedding, (m, d), looked up or worked out."""
     name = f"embedding-{graph.indices.shape[1]}-{seed}"
     return memory.points(name, lambda: embed_nodes(graph, vectors, seed=seed))
@@ -192,7 +194,7 @@ def lay_out_map(
     """The map, (m, 2), looked up or laid out from `start` (m, d), the node embedding."""
 
     def lay_out() -> Floats:
-        begin = embedded(graph, vectors, seed, memory) if start is None else start
+        begin = ensure_embedding(graph, vectors, seed, memory) if start is None else start
         return map_points(graph, vectors, begin, seed=seed)
 
     return memory.points(f"map-{graph.indices.shape[1]}-{seed}", lay_out)

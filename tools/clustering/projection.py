@@ -11,10 +11,10 @@ import numpy as np
 from corpuscope.tools.clustering.graph import NeighbourGraph, fuzzy_graph, principal_axes
 from corpuscope.tools.core.schema import Floats
 
-NEIGHBOURS = 15
+MAP_NEIGHBOURS = 15
 """UMAP's own default; more draws the themes together without changing which lie side by side."""
 
-EPOCHS = (200, 70)
+MAP_EPOCHS = (200, 70)
 """For few and for many points: on many, 200 keep 21 % of the 15 nearest and not 17 %, and 96 % in
 the same cluster and not 95 %, in three times the time."""
 
@@ -37,9 +37,9 @@ def map_points(
     Points without neighbours stand on a ring around the rest. The same input and seed give the
     same map.
     """
-    near = np.ascontiguousarray(graph.indices[:, :NEIGHBOURS])
+    near = np.ascontiguousarray(graph.indices[:, :MAP_NEIGHBOURS])
     fuzzy = fuzzy_graph(
-        NeighbourGraph(near, graph.similarities[:, :NEIGHBOURS], provider=graph.provider)
+        NeighbourGraph(near, graph.similarities[:, :MAP_NEIGHBOURS], provider=graph.provider)
     )
     linked = np.flatnonzero(np.diff(fuzzy.indptr))
     start = vectors if init is None else init
@@ -81,7 +81,7 @@ def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
         b=b,
         gamma=1.0,
         negative_sample_rate=5,
-        n_epochs=EPOCHS[len(start) > MANY_POINTS],
+        n_epochs=MAP_EPOCHS[len(start) > MANY_POINTS],
         init=start,
         random_state=random,
         metric="cosine",

@@ -14,7 +14,12 @@ import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.graph import subgraph
-from corpuscope.tools.clustering.pipeline import FEWEST_TEXTS, Material, Parameters, found_layers
+from corpuscope.tools.clustering.pipeline import (
+    FEWEST_TEXTS,
+    ClusteringInput,
+    Parameters,
+    find_layers,
+)
 from corpuscope.tools.clustering.tree import layer_groups
 from corpuscope.tools.core.ids import lineage
 from corpuscope.tools.core.schema import (
@@ -31,11 +36,11 @@ from corpuscope.tools.core.schema import (
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-ROUNDS = 5
+STABILITY_ROUNDS = 5
 """Re-clusterings. The mean of 5 differs from that of 10 by 0.02 for clusters of the recommended
 layer, by 0.04 for all (BANKING77; StackOverflow less)."""
 
-SAMPLE = 0.8
+DRAWN_SHARE = 0.8
 """Share of the distinct texts drawn, without replacement: copies would be neighbours at once."""
 
 KEPT_NEIGHBOURS = 0.6
@@ -50,8 +55,8 @@ SHAKY = 0.5
 
 WHAT_WORDS_MEAN = {
     "shaky": (
-        f"shaky (below {STABLE}): clustered again on {SAMPLE:.0%} of the texts, the theme came "
-        "back with other borders"
+        f"shaky (below {STABLE}): clustered again on {DRAWN_SHARE:.0%} of the texts, the theme "
+        "came back with other borders"
     ),
     "unstable": (
         f"unstable (below {SHAKY}): clustered again, it fell apart or melted into others; do not "
@@ -65,14 +70,14 @@ WHAT_WORDS_MEAN = {
 class Clustered:
     """What was clustered, and how."""
 
-    material: Material
+    material: ClusteringInput
     parameters: Parameters
 
 
-def stability(
+def measure_stability(
     clustered: Clustered,
     members: Mapping[str, Ints],
-    rounds: int = ROUNDS,
+    rounds: int = STABILITY_ROUNDS,
     report: Report = no_report,
 ) -> dict[str, float]:
     """The score of each cluster, 0 to 1, of `members` (cluster id to the points in it, rising).
@@ -81,17 +86,17 @@ def stability(
     `rounds` times without the search for neighbours. The same input gives the same scores.
     """
     count = len(clustered.material.vectors)
-    drawn = round(SAMPLE * count)
+    drawn = round(DRAWN_SHARE * count)
     if drawn < FEWEST_TEXTS or not members:
         return {}
     ids = list(members)
-    asked = membership([members[id] for id in ids], count)
+    asked = membership_matrix([members[id] for id in ids], count)
     found = np.full((rounds, len(ids)), np.nan)
     for at in range(rounds):
         report(at / rounds, f"clustering a part again, round {at + 1} of {rounds}")
         random = np.random.default_rng((clustered.parameters.seed, at))
         rows = np.sort(random.choice(count, drawn, replace=False)).astype(np.int32)
-        found[at] = best_overlap(asked[:, rows], _clusters_of_part(clustered, rows, at))
+        found[at] = best_jaccard(asked[:, rows], _clusters_of_part(clustered, rows, at))
     present = ~np.isnan(found)
     sums, times = np.where(present, found, 0.0).sum(axis=0), present.sum(axis=0)
     return {
@@ -101,7 +106,7 @@ def stability(
     }
 
 
-def points_of(run: Run, members: Members, corpus: Corpus) -> dict[str, Ints]:
+def cluster_points(run: Run, members: Members, corpus: Corpus) -> dict[str, Ints]:
     """The distinct texts, rising, of each cluster that stands in a layer and still has any."""
     place = dict(zip(corpus.ids, corpus.copies_of.tolist(), strict=True))
     asked = [node.id for node in run.nodes if node.layers and not node.drilled]
@@ -131,7 +136,7 @@ def format_stability(score: float | None) -> str:
     return NOT_CHECKED if score is None else f"{stability_word(score)} {score:.2f}"
 
 
-def known_word(known: Stability | None, cluster: str) -> str | None:
+def known_stability_word(known: Stability | None, cluster: str) -> str | None:
     """The word for a cluster, `not checked` if only others were, None if none was."""
     if known is None:
         return None
@@ -155,7 +160,7 @@ def unchanged_scores(
     return {id: score for id, score in scores.items() if id in same}
 
 
-def membership(groups: Sequence[Ints], count: int) -> "csr_array":
+def membership_matrix(groups: Sequence[Ints], count: int) -> "csr_array":
     """(groups, count) sparse of ones: which of `count` points are in which group."""
     from scipy.sparse import csr_array
 
@@ -164,7 +169,7 @@ def membership(groups: Sequence[Ints], count: int) -> "csr_array":
     return csr_array((np.ones(len(points), np.int32), points, ends), shape=(len(groups), count))
 
 
-def best_overlap(asked: "csr_array", found: "csr_array") -> Floats:
+def best_jaccard(asked: "csr_array", found: "csr_array") -> Floats:
     """The Jaccard similarity of each group asked to the found one most like it, NaN if empty.
 
     Both are (groups, points) as `membership` gives them; memory goes with the overlapping pairs.
@@ -184,11 +189,11 @@ def _clusters_of_part(clustered: Clustered, rows: Ints, at: int) -> "csr_array":
     smaller = replace(
         parameters,
         seed=(parameters.seed + at + 1) % 2**31,
-        min_cluster_size=None if size is None else max(2, round(SAMPLE * size)),
+        min_cluster_size=None if size is None else max(2, round(DRAWN_SHARE * size)),
     )
     vectors = whole.vectors[rows]
     k = max(2, round(KEPT_NEIGHBOURS * whole.graph.indices.shape[1]))
     graph = subgraph(whole.graph, rows, vectors, k)
-    again = found_layers(Material(graph, vectors, whole.weights[rows]), smaller)
+    again = find_layers(ClusteringInput(graph, vectors, whole.weights[rows]), smaller)
     groups = [group for layer in again.choice.layers for group in layer_groups(layer)]
-    return membership(groups, len(rows))
+    return membership_matrix(groups, len(rows))

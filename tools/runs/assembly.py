@@ -10,7 +10,12 @@ import numpy as np
 from corpuscope.tools.analysis.exemplars import exemplars
 from corpuscope.tools.analysis.keywords import keywords
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.noise import Reasons, count_reasons, noise_reasons, word_reasons
+from corpuscope.tools.clustering.noise import (
+    ReasonTexts,
+    classify_noise,
+    count_reasons,
+    reason_texts,
+)
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, Space
 from corpuscope.tools.clustering.tree import stands_in
 from corpuscope.tools.core.redaction import Redact, as_it_is
@@ -131,13 +136,13 @@ def recorded_run(
     )
 
 
-def reasons_of_noise(corpus: Corpus, found: Clustering) -> Reasons:
+def reasons_of_noise(corpus: Corpus, found: Clustering) -> ReasonTexts:
     """(n,) why each record is in no cluster of the recommended layer; empty where it is in one."""
     if found.graph is None:  # too few texts: they are all in one cluster
         return np.full(len(corpus.ids), "", dtype=object)
     labels = found.tree.labels_at(found.choice.recommended)
     ids = [node.id for node in found.tree.nodes]
-    reasons = word_reasons(noise_reasons(found.graph, labels), ids, len(labels))
+    reasons = reason_texts(classify_noise(found.graph, labels), ids, len(labels))
     return reasons[corpus.copies_of]
 
 
