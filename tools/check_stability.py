@@ -7,7 +7,6 @@ from pydantic import Field
 from corpuscope.tools.clustering.pipeline import ClusteringInput, corpus_graph
 from corpuscope.tools.clustering.stability import (
     STABILITY_ROUNDS,
-    Clustered,
     cluster_points,
     format_stability,
     measure_stability,
@@ -127,14 +126,12 @@ def _scores(
     parameters = clustering_parameters(original_run(workspace.runs, run))
     report(READ_SHARE, f"searching neighbours of {len(corpus.texts):,} distinct texts")
     graph = corpus_graph(corpus.vectors, parameters, reading.memory)
-    clustered = Clustered(ClusteringInput(graph, corpus.vectors, corpus.weights), parameters)
     return measure_stability(
-        clustered,
+        ClusteringInput(graph, corpus.vectors, corpus.weights),
+        parameters,
         cluster_points(run, members, corpus),
         rounds,
-        lambda done, format_stability: report(
-            GRAPH_SHARE + (1 - GRAPH_SHARE) * done, format_stability
-        ),
+        lambda done, message: report(GRAPH_SHARE + (1 - GRAPH_SHARE) * done, message),
     )
 
 

@@ -1,6 +1,7 @@
 """The map: every point of a neighbour graph on a plane, for people to look at.
 
-UMAP (McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is already there.
+In: a neighbour graph and where to begin. Out: (n, 2) places, near ones similar. The method is UMAP
+(McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is there already.
 """
 
 import warnings
@@ -15,8 +16,8 @@ MAP_NEIGHBOURS = 15
 """UMAP's own default; more draws the themes together without changing which lie side by side."""
 
 MAP_EPOCHS = (200, 70)
-"""For few and for many points: on many, 200 keep 21 % of the 15 nearest and not 17 %, and 96 % in
-the same cluster and not 95 %, in three times the time."""
+"""For few and for many points (`MANY_POINTS`): on many, 200 keep 21 % of the 15 nearest and not
+17 %, and 96 % in the same cluster and not 95 %, in three times the time."""
 
 MANY_POINTS = 10_000
 
@@ -64,7 +65,7 @@ def map_points(
 def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
     """UMAP's optimisation of n points for their fuzzy graph: (n, 2)."""
     with warnings.catch_warnings():
-        # Said by umap-learn on import, of a part of it that is not used here.
+        # umap-learn warns so on import, about a part of it that is not used here.
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
@@ -72,7 +73,7 @@ def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
     # UMAP stretches the start to a square; jitter keeps points apart that start in one place.
     start = start + random.normal(scale=1e-3, size=start.shape).astype(np.float32)
     a, b = find_ab_params(spread=1.0, min_dist=0.0)
-    places, _more = simplicial_set_embedding(
+    places, _details = simplicial_set_embedding(
         data=start,
         graph=fuzzy,
         n_components=2,
