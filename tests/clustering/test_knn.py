@@ -12,6 +12,7 @@ from corpuscope.tools.clustering.knn import (
     sampled_recall,
 )
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_rows
 
 COUNT, DIM, K = 9_000, 48, 20
 
@@ -23,8 +24,7 @@ def vectors() -> Floats:
     themes = random.normal(size=(60, DIM))[random.integers(60, size=COUNT)]
     themes[::5] = 0.0
     rows = themes + random.normal(size=(COUNT, DIM))
-    unit: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit_rows(rows)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from corpuscope.tools.clustering.noise import (
     rename_reasons,
 )
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_rows
 
 DIM = 24
 EACH = 40
@@ -25,8 +26,7 @@ def around(place: list[float], count: int, spread: float, seed: int) -> Floats:
     centre[: len(place)] = place
     centre /= np.linalg.norm(centre)
     points = centre + spread * np.random.default_rng(seed).normal(size=(count, DIM))
-    unit: Floats = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit_rows(points)
 
 
 def labelled(*parts: tuple[Floats, int]) -> tuple[NeighbourGraph, Ints]:
