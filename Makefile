@@ -1,12 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGE := server tools prompts $(wildcard src/corpuscope/*.py) src/corpuscope/py.typed
 
 # Threads that spin while they wait slow one another down on a busy machine.
 export OMP_WAIT_POLICY := passive
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: demo test check test-extras test-milvus bench bench-describe clean
+.PHONY: demo test check format wheel test-wheel test-extras test-milvus bench bench-describe clean
 
 demo: $(VENV)/ready
 	$(BIN)/corpuscope demo
@@ -19,6 +20,19 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The wheel by way of the sdist: what is missing from the one is missing from the other.
+wheel: $(VENV)/ready
+	rm -rf build dist
+	$(BIN)/python -m build
+
+# The wheel in an empty venv far from these folders: it must serve every tool.
+test-wheel: wheel
+	$(BIN)/python .ci/try_wheel.py dist/*.whl
+
 # The venv counts as ready only once everything in it is installed.
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "corpuscope needs Python 3.11 or newer; run: make PYTHON=python3.12 …")'
@@ -27,6 +41,9 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	# numba compiles here, once, and not while somebody waits for the first clusters.
 	$(BIN)/python -c 'from corpuscope.tools.clustering.warm_up import warm_up; warm_up()'
+	# The package as it is installed, in links: type checkers and editors follow no import hook.
+	mkdir -p $(VENV)/types/corpuscope
+	cd $(VENV)/types/corpuscope && ln -sfn $(PACKAGE:%=../../../%) .
 	touch $@
 
 # The embedders that need torch, on tiny models that the tests make. torch goes in first and by

@@ -12,7 +12,7 @@ from corpuscope.tools.clustering.pipeline import Clustering, Parameters, find_cl
 from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.clustering.warm_up import warm_up
 from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
-from corpuscope.tools.runs.assembly import described_nodes
+from corpuscope.tools.runs.assembly import run_nodes
 
 TUTORIAL_NEIGHBOURS = 50
 TUTORIAL_SMALLEST = 3
@@ -89,7 +89,7 @@ def find_in_steps(
     found.draw(seed)
     if words:
         begin("keywords and exemplars")
-        described_nodes(found.corpus, found.clustering)
+        run_nodes(found.corpus, found.clustering)
     steps.append(Step(name, meter.stop()))
     return found, steps
 

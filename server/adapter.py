@@ -26,7 +26,9 @@ from mcp.types import (
 from pydantic import ConfigDict, Field, RootModel
 
 from corpuscope.server.jobs import Job, Jobs
-from corpuscope.tools.core.schema import Result
+from corpuscope.tools.core.errors import CorpuscopeError
+from corpuscope.tools.core.excerpts import redacted
+from corpuscope.tools.core.schema import VERBATIM, Result
 from corpuscope.tools.workspace.workspace import Workspace
 
 # Hosts cut a call at about 60 s, whatever its progress.
@@ -65,7 +67,11 @@ class JobTicket(Result):
     seconds: float
     seconds_left: int | None = Field(None, description="About, at the pace so far.")
     next: str = Field(description="What to do now.")
-    result: dict[str, Any] | None = Field(None, description="The tool's result, once there is one.")
+    result: Annotated[
+        dict[str, Any] | None,
+        VERBATIM,  # redacted before it came here
+        Field(description="The tool's result, once there is one."),
+    ] = None
 
     def as_text(self) -> str:
         """State, progress and the next step in a line."""
@@ -119,7 +125,11 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
     call = _call_job if spec.is_job else _call_here
 
     async def tool(ctx: Context[Serving, Any], **arguments: Any) -> CallToolResult:
-        return await call(spec, ctx, arguments)
+        try:
+            return await call(spec, ctx, arguments)
+        except CorpuscopeError as error:
+            # What is wrong is said with what stands in files and filters.
+            raise type(error)(_serving(ctx).workspace.redact(str(error))) from error
 
     own = inspect.signature(spec.function).parameters
     parameters = [
@@ -140,15 +150,19 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
     return tool
 
 
-def content(result: Result, note: str = "") -> CallToolResult:
-    """A result as text (with a note after it), pictures, links and structured data."""
+def content(ctx: Context[Serving, Any], result: Result, note: str = "") -> CallToolResult:
+    """A result as text (with a note after it), pictures, links and structured data.
+
+    Here results leave: whatever a tool put into it, every text is redacted that is not `Verbatim`.
+    """
+    result = redacted(result, _serving(ctx).workspace.redact)
     blocks: list[ContentBlock] = [TextContent(type="text", text=result.as_text() + note)]
     blocks += [_picture(path) for path in result.pictures()]
     blocks += [_link(path) for path in result.documents()]
     return CallToolResult(content=blocks, structured_content=result.model_dump(mode="json"))
 
 
-def ticket(job: Job) -> JobTicket:
+def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
     """What to tell about a job now."""
     goes_on = f"Call get-job with job_id={job.id} (wait_seconds up to {LONGEST_WAIT})."
     next_steps = {
@@ -157,6 +171,10 @@ def ticket(job: Job) -> JobTicket:
         "cancelled": "Call the tool again to start anew.",
     }
     left = job.seconds_left(anyio.current_time())
+    shown, serving = None, _serving(ctx)
+    if job.result is not None:
+        result = serving.tools[job.tool].result_type.model_validate(job.result)
+        shown = redacted(result, serving.workspace.redact)
     return JobTicket(
         job_id=job.id,
         tool=job.tool,
@@ -166,7 +184,7 @@ def ticket(job: Job) -> JobTicket:
         seconds=round(job.seconds or anyio.current_time() - job.started, 1),
         seconds_left=None if left is None else round(left),
         next=next_steps.get(job.state, goes_on),
-        result=job.result,
+        result=None if shown is None else shown.model_dump(mode="json"),
     )
 
 
@@ -174,7 +192,8 @@ async def _call_here(
     spec: ToolSpec, ctx: Context[Serving, Any], arguments: dict[str, Any]
 ) -> CallToolResult:
     work = functools.partial(spec.function, _serving(ctx).workspace, **arguments)
-    return content(await anyio.to_thread.run_sync(work, abandon_on_cancel=True))
+    result = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+    return content(ctx, result)
 
 
 async def _call_job(
@@ -188,10 +207,10 @@ async def _call_job(
         await ctx.report_progress(fraction, 1.0, message)
 
     await jobs.wait(job, wait_seconds, tell)
-    return finished(spec, job)
+    return finished(ctx, job)
 
 
-def finished(spec: ToolSpec, job: Job) -> CallToolResult:
+def finished(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
     """The job's result if it has one to show, its ticket if not.
 
     Raises:
@@ -200,10 +219,10 @@ def finished(spec: ToolSpec, job: Job) -> CallToolResult:
     if job.error is not None:
         raise job.error
     if job.result is None:
-        return content(ticket(job))
-    result = spec.result_type.model_validate(job.result)
+        return content(ctx, ticket(ctx, job))
+    result = _serving(ctx).tools[job.tool].result_type.model_validate(job.result)
     note = "" if job.over else f"\nJob {job.id} goes on in the background: {job.message}."
-    return content(result, note)
+    return content(ctx, result, note)
 
 
 def _serving(ctx: Context[Serving, Any]) -> Serving:

@@ -9,6 +9,7 @@ import corpuscope
 from corpuscope.prompts import template_names
 from corpuscope.server.settings import Settings, open_workspace, shown
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
+from corpuscope.tools.core.redaction import as_it_is
 from corpuscope.tools.store.connection import without_login
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -65,7 +66,7 @@ def sent(workspace: Workspace) -> list[str]:
     if openai is not None and workspace.default_embedding.startswith("openai:"):
         vectors = f"to {openai.host}: all texts of new datasets once, queries, and descriptions"
     redaction = "off"
-    if workspace.redact("someone@example.org") != "someone@example.org":
+    if workspace.redact is not as_it_is:
         redaction = (
             "on, before each of these but Milvus; names stay, of people and of columns, and so "
             "do keywords that were counted before it was on: cluster again"

@@ -29,12 +29,12 @@ async def get_job(
     at most wait_seconds; call it again while the state is queued or running. Finished results are
     kept with the dataset, so that nothing is lost when you do not ask.
     """
-    held = ctx.request_context.lifespan_context
-    job = held.jobs.job(job_id)
-    await held.jobs.wait_for_end(job, wait_seconds)
-    answer = content(ticket(job))
+    serving = ctx.request_context.lifespan_context
+    job = serving.jobs.job(job_id)
+    await serving.jobs.wait_for_end(job, wait_seconds)
+    answer = content(ctx, ticket(ctx, job))
     if job.state == "done":
-        answer.content += finished(held.tools[job.tool], job).content
+        answer.content += finished(ctx, job).content
     return answer
 
 
@@ -48,9 +48,9 @@ async def cancel_job(
     shown already, a new dataset appears only when its ingest has ended, and an ingest is taken up
     again by calling it again. A job that is over cannot be cancelled.
     """
-    jobs = ctx.request_context.lifespan_context.jobs
-    job = jobs.job(job_id)
+    serving = ctx.request_context.lifespan_context
+    job = serving.jobs.job(job_id)
     if job.over:
         raise BadInput(f"Job {job.id} is over already ({job.state}); there is nothing to cancel.")
-    await jobs.cancel(job)
-    return content(ticket(job))
+    await serving.jobs.cancel(job)
+    return content(ctx, ticket(ctx, job))

@@ -149,7 +149,7 @@ def read_settings(**overrides: Any) -> Settings:
     updates: dict[str, Any] = {"allowed_dirs": (*folders, settings.home / "inbox")}
     if not settings.llm_api_key.get_secret_value() and _is_openai(settings.llm_base_url):
         updates["llm_api_key"] = SecretStr(os.environ.get("OPENAI_API_KEY", ""))
-    return settings.model_copy(update=updates)
+    return Settings(**overrides | updates)
 
 
 def _default_folders() -> tuple[Path, ...]:

@@ -1,13 +1,16 @@
-"""What the tests share: a home of their own, and a client of a real server in memory."""
+"""What the tests share: one home, and one server in memory with its worker, for the whole run."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from mcp.client import Client
+from support.calls import forget_datasets
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, read_settings
+
+pytest_plugins = ["support.server_starts"]
 
 
 @pytest.fixture(scope="session")
@@ -15,13 +18,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the server under test may read from and write to."""
     return tmp_path_factory.mktemp("files")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Settings:
     """Settings that meet nothing of the machine's own."""
     return read_settings(
@@ -32,8 +35,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Settings
     )
 
 
-@pytest.fixture(scope="module")
-async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
-    """A client of a server in memory; the tests of a module share its datasets."""
+@pytest.fixture(scope="session")
+async def served(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
+    """A client of the one server in memory, its home as the modules before have left it."""
     async with Client(build_server(settings, warm=False), raise_exceptions=True) as connected:
         yield connected
+
+
+@pytest.fixture(scope="module")
+async def client(served: Client) -> AsyncIterator[Client]:
+    """A client of a server without datasets; the tests of a module share those they make."""
+    yield served
+    await forget_datasets(served)

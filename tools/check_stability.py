@@ -119,13 +119,13 @@ def _scores(
     run = selection.run
     members = workspace.runs.members(run)
     report(0.01, f"reading '{selection.card.name}'")
-    reading = load_dataset(workspace, selection.card, set(members.ids))
-    corpus = reading.corpus
+    loaded = load_dataset(workspace, selection.card, set(members.ids))
+    corpus = loaded.corpus
     if not corpus.ids:
         raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
     parameters = clustering_parameters(original_run(workspace.runs, run))
     report(READ_SHARE, f"searching neighbours of {len(corpus.texts):,} distinct texts")
-    graph = corpus_graph(corpus.vectors, parameters, reading.memory)
+    graph = corpus_graph(corpus.vectors, parameters, loaded.memory)
     return measure_stability(
         ClusteringInput(graph, corpus.vectors, corpus.weights),
         parameters,
@@ -143,7 +143,9 @@ def _result(selection: Selection, known: Stability) -> StabilityResult:
         checked,
         key=lambda node: (node.id not in recommended, known.scores[node.id], id_sort_key(node.id)),
     )
-    words = [stability_word(score) for id, score in known.scores.items() if id in recommended]
+    words = [
+        stability_word(score) for cluster, score in known.scores.items() if cluster in recommended
+    ]
     return StabilityResult(
         dataset=selection.card.name,
         run=run.id,

@@ -1,64 +1,147 @@
-"""The tool `cluster`: a run is computed, saved, and readable before its map is drawn."""
+"""The tool `cluster`: a run is drafted, told about, saved, and readable before its map is drawn."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.cluster_result import ClusterResult, told
 from corpuscope.tools.clustering.layers import MIN_SAMPLES
-from corpuscope.tools.clustering.pipeline import (
-    Clustering,
-    Parameters,
-    Space,
-    drop_coarser_layers,
-    find_clusters,
-)
+from corpuscope.tools.clustering.noise import noise_sentence
+from corpuscope.tools.clustering.pipeline import Parameters, Space
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.schema import DatasetCard, Members, Report, Run, Watch
-from corpuscope.tools.core.text import clean_text
-from corpuscope.tools.runs import assignment, drill_down
-from corpuscope.tools.runs.assembly import (
-    centrality,
-    described_nodes,
-    recorded_members,
-    recorded_run,
-    run_parameters,
-)
-from corpuscope.tools.runs.inheritance import (
-    cluster_centroids,
-    earlier_labels,
-    inherit,
-    kept_centroids,
-    newest_like,
-    of_all_sizes,
-)
+from corpuscope.tools.core.schema import NOISE, Layer, Node, Result, Run, Watch
+from corpuscope.tools.core.text import clean_text, shorten
+from corpuscope.tools.embedding.spec import LEXICAL
+from corpuscope.tools.runs.assignment import assign_records
+from corpuscope.tools.runs.changes import Comparison
+from corpuscope.tools.runs.draft import RunDraft
+from corpuscope.tools.runs.drill_down import outermost, split_cluster
+from corpuscope.tools.runs.new_run import Scope, filtered, new_run, union
 from corpuscope.tools.runs.run_map import draw_map
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.store.runs import write_focus
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
-from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
-from corpuscope.tools.workspace.selection import Selection, select_stored
+from corpuscope.tools.workspace.selection import (
+    Selection,
+    select_stored,
+    shown_records,
+    shown_selection,
+)
 from corpuscope.tools.workspace.workspace import Workspace
 
-# The shares of the time: reading, then clustering, then words and saving; the rest is the map.
-READ_SHARE = 0.15
-FOUND_SHARE = 0.55
+# The share of the time after which clusters can be read; the rest is the map.
 SAVED_SHARE = 0.6
+TOP_CLUSTERS = 12
+KEYWORDS_SHOWN = 6
+EXEMPLAR_CHARACTERS = 110
+LEXICAL_HINT = (
+    "The vectors are lexical: these themes share words, boilerplate included, rather than meaning. "
+    "For meaning, ingest again with mode=replace and an `embedding` model, if there is one."
+)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """The records to cluster, all (None) or some, and what the run says of the choice."""
+class TopCluster(Result):
+    """One cluster with what shows it."""
 
-    card: DatasetCard
-    ids: set[str] | None
-    where: str | None = None
-    parent_run: str | None = None
-    within: str | None = None
+    id: str
+    title: str | None
+    """Where an earlier run described the same cluster."""
+    new: bool
+    """Whether no cluster of the earlier run is the same; false where there is none."""
+    was: str | None
+    """The id of the same cluster in the earlier run, where it is another one."""
+    size: int
+    share: float
+    keywords: list[str]
+    exemplar: str
+
+    def as_text(self) -> str:
+        """The cluster in two lines."""
+        words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
+        named = f"{self.title} ({words})" if self.title else words
+        mark = " (new)" if self.new else f" (was {self.was})" if self.was else ""
+        return (
+            f"{self.id}{mark}: {named}: {self.size:,} records ({self.share:.1%})\n"
+            f"    {self.exemplar}"
+        )
+
+
+class ClusterResult(Result):
+    """What a clustering found."""
+
+    dataset: str
+    run: str
+    within: str | None
+    """The cluster that was split, or those whose records were clustered: `3, 5.1`."""
+    where: str | None
+    records: int
+    """In the dataset, or the part of it that was clustered."""
+    clusters: int
+    """In the recommended layer, or below `within`."""
+    noise: int
+    noise_share: float
+    noise_reasons: dict[str, int]
+    """Records of the noise by why they are in no cluster; get-members filters by it."""
+    layers: list[Layer]
+    """Of the whole run; empty where one cluster was split."""
+    recommended_layer: int
+    reason: str
+    top: list[TopCluster]
+    comparison: Comparison | None
+    """What became of the clusters of the newest earlier run of the same records, if there is one;
+    clusters that are the same kept their ids."""
+    titles_kept: int
+    """Descriptions taken over from that run, or from the one that records were assigned to."""
+    assigned_from: str | None
+    assigned: int
+    """New records that were put into the clusters of `assigned_from`."""
+    hint: str | None
+    map: str
+    """`ready`, or `being drawn`: `plot` waits for it."""
+
+    def with_run(self, run: str, drawn: str) -> Self:
+        """The result of a run that is saved by now, and the state of its map."""
+        return self._with(run=run, map=drawn)
+
+    def as_text(self) -> str:
+        """Counts, the top clusters and the next step."""
+        if self.within and not self.layers and not self.top:
+            return (
+                f"{self.within} of '{self.dataset}' ({self.records:,} records) does not split "
+                f"further; no run was made. {self.hint}"
+            )
+        what = f"{self.within} of '{self.dataset}'" if self.within else f"'{self.dataset}'"
+        where = f" where {self.where}" if self.where else ""
+        lines = [
+            f"Run {self.run} of {what}{where}: {self.records:,} records, {self.noise:,} of them "
+            f"noise ({self.noise_share:.1%}). {self.reason}"
+        ]
+        if self.noise_reasons:
+            lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
+        if len(self.layers) > 1:
+            counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
+            lines.append(f"Layers, coarse to fine (clusters): {counts}.")
+        if self.comparison is not None:
+            lines.append(self.comparison.as_text())
+        if self.titles_kept:
+            came = self.assigned_from or (self.comparison and self.comparison.earlier)
+            lines.append(f"{self.titles_kept} descriptions were taken over from {came}.")
+        lines += [cluster.as_text() for cluster in self.top]
+        if self.clusters > len(self.top):
+            lines.append(f"… {self.clusters - len(self.top)} more: `list-clusters`.")
+        if self.hint:
+            lines.append(self.hint)
+        if self.top:
+            lines.append(self._next())
+        return "\n".join(lines)
+
+    def _next(self) -> str:
+        whose = f"dataset='{self.dataset}', run='{self.run}'"
+        words = "all" if self.layers else [one.id for one in self.top]
+        return (
+            f"Next: describe-cluster(cluster={words!r}, {whose}), plot({whose}), or "
+            f"cluster(within='{self.top[0].id}', {whose})."
+        )
 
 
 def cluster(
@@ -125,185 +208,122 @@ def cluster(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
                 "puts all records that are new into the clusters that the run has."
             )
-        return _assign(workspace, watch, select_stored(workspace, dataset, run), focus)
-    if within is not None and where:
+        draft = assign_records(workspace, select_stored(workspace, dataset, run), watch.report)
+    elif within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
-    if within is not None:
+    elif within is not None:
         selection = select_stored(workspace, dataset, run)
         selection.check_current()
-        several = drill_down.outermost(selection, [within] if isinstance(within, str) else within)
-        if len(several) == 1:
-            return _drill(workspace, watch, selection, several[0], parameters, focus)
-        union = _union(workspace, selection, several)
-        return _find(workspace, watch, union, parameters, focus)
-    card = workspace.store.card(dataset)
-    chosen = _Chosen(card, None)
-    if where:
-        fitting = workspace.store.matching(card, where)
-        chosen = _Chosen(card, fitting, json.dumps(where, ensure_ascii=False, sort_keys=True))
-    return _find(workspace, watch, chosen, parameters, focus)
+        clusters = outermost(selection, [within] if isinstance(within, str) else within)
+        if len(clusters) == 1:
+            draft = split_cluster(workspace, selection, clusters[0], parameters, watch.report)
+        else:
+            scope = union(workspace, selection, clusters)
+            draft = new_run(workspace, scope, parameters, watch.report)
+    else:
+        card = workspace.store.card(dataset)
+        scope = filtered(workspace, card, where) if where else Scope(card)
+        draft = new_run(workspace, scope, parameters, watch.report)
+    return _finish(workspace, watch, draft, focus)
 
 
-def _find(
-    workspace: Workspace, watch: Watch, chosen: _Chosen, parameters: Parameters, focus: str | None
+def _finish(
+    workspace: Workspace, watch: Watch, draft: RunDraft, focus: str | None
 ) -> ClusterResult:
-    """A run of its own over the chosen records."""
-    reading = _read(workspace, chosen.card, chosen.ids, watch.report)
-    corpus = reading.corpus
-    earlier = newest_like(workspace.runs, chosen.card, chosen.where)
-    if earlier:
-        before = earlier_labels(workspace.runs, earlier, corpus)
-        parameters = replace(parameters, before=before)
-    found = _found(workspace, chosen.card, reading, parameters, watch.report)
-    deeper = found.choice.recommended - earlier.recommended if earlier else 0
-    if earlier and deeper > 0 and of_all_sizes(earlier):
-        # A heading more above the themes would change all their ids.
-        found = drop_coarser_layers(found, corpus.weights, deeper)
-    watch.report(FOUND_SHARE, "choosing keywords and examples")
-    nodes = described_nodes(corpus, found, workspace.redact)
-    kept = run_parameters(parameters, found, chosen.where)
-    members = recorded_members(corpus, found)
-    draft = recorded_run(chosen.card, corpus, found, nodes, members, kept)
-    draft = replace(draft, parent_run=chosen.parent_run, within=chosen.within)
-    centroids = cluster_centroids(corpus, found.tree)
-    new = inherit(workspace.runs, chosen.card, draft, members, centroids)
+    """Tell about a draft, save it, show it, and draw its map."""
     # The answer first: a run is saved only when it can be told about.
-    selection = Selection(chosen.card, new.run, new.descriptions)
-    result = told(workspace, selection, carried=new)
-    saved = _saved(workspace, new.run, new.members, new.keep, focus)
+    result = _result(workspace, draft)
+    if not draft.is_new:
+        return result
+    run = _save(workspace, draft, focus)
+    if draft.source is None:
+        return result.with_run(run.id, "not drawn yet" if draft.map is None else "ready")
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
-    watch.ready(result.with_run(saved.id, "being drawn"))
-    draw_map(workspace, saved, reading, found)
-    return result.with_run(saved.id, "ready")
+    watch.ready(result.with_run(run.id, "being drawn"))
+    draw_map(workspace, run, draft.source)
+    return result.with_run(run.id, "ready")
 
 
-def _union(workspace: Workspace, selection: Selection, clusters: list[str]) -> _Chosen:
-    """The records in any of the clusters; such a run has to be named, like one of a filter."""
-    run = selection.run
-    members = workspace.runs.members(run)
-    ids = {record for one in clusters for record in drill_down.records_within(run, members, one)}
-    where = json.dumps({"cluster": clusters, "run": run.id})
-    return _Chosen(selection.card, ids, where, run.id, ", ".join(clusters))
-
-
-def _assign(
-    workspace: Workspace, watch: Watch, selection: Selection, focus: str | None
-) -> ClusterResult:
-    """A new run: the clusters of an earlier one, with the records that it does not know."""
-    assignment.check(selection, workspace.redact)
-    corpus = _read(workspace, selection.card, None, watch.report).corpus
-    members = workspace.runs.members(selection.run)
-    watch.report(READ_SHARE, "searching the neighbours of new records")
-    folder = workspace.runs.folder(selection.run.dataset, selection.run.id)
-    grown = assignment.assign_records(selection, members, corpus, kept_centroids(folder))
-    new = grown.carried
-    result = told(workspace, Selection(selection.card, new.run, new.descriptions))
-    saved = _saved(workspace, new.run, new.members, new.keep, focus)
-    points = workspace.runs.map(selection.run)
-    if points is not None:
-        workspace.runs.save_map(saved, grown.places(points))
-    return result.with_run(saved.id, "ready" if points is not None else "not drawn yet")
-
-
-def _drill(
-    workspace: Workspace,
-    watch: Watch,
-    selection: Selection,
-    within: str,
-    parameters: Parameters,
-    focus: str | None,
-) -> ClusterResult:
-    members = workspace.runs.members(selection.run)
-    inside = drill_down.records_within(selection.run, members, within)
-    if not inside:
-        raise BadInput(f"Nothing to split: {within} is empty in run {selection.run.id}.")
-    reading = _read(workspace, selection.card, inside, watch.report)
-    corpus = reading.corpus
-    flat = replace(parameters, only_recommended=True)
-    found = _found(workspace, selection.card, reading, flat, watch.report)
-    layer = found.choice.layers[found.choice.recommended]
-    # One part is no part: the cluster stays as it is, and the answer says so.
-    if layer.clusters < 2:
-        whole: dict[str, Any] = {"hint": found.hint, "noise": 0, "noise_share": 0.0, "map": "ready"}
-        return told(workspace, selection, within).model_copy(
-            update=whole | {"top": [], "clusters": 0}
-        )
-    nodes = described_nodes(corpus, found, workspace.redact)
-    part = drill_down.Part(within, corpus, found, nodes, centrality(corpus, found))
-    kept = run_parameters(parameters, found, None) | {"where": selection.run.parameters["where"]}
-    child, moved = drill_down.replace_subtree(selection.run, members, part)
-    child = replace(child, parameters=kept)
-    result = told(workspace, Selection(selection.card, child, {}), within)
-    saved = _saved(
-        workspace,
-        child,
-        moved,
-        lambda folder: drill_down.keep_what_holds(workspace.runs, selection, child, folder),
-        focus,
-    )
-    drawn = "ready" if workspace.runs.map(saved) is not None else "not drawn yet"
-    update: dict[str, Any] = {"run": saved.id, "reason": found.choice.reason, "map": drawn}
-    if replaced := len(selection.children(within)):
-        update["hint"] = (
-            f"They take the place of the {replaced} sub-clusters that {within} had: its ids below "
-            f"mean other clusters in {selection.run.id}."
-        )
-    return result.model_copy(update=update)
-
-
-def _saved(
-    workspace: Workspace,
-    run: Run,
-    members: Members,
-    inherit: Callable[[Path], None],
-    focus: str | None,
-) -> Run:
+def _save(workspace: Workspace, draft: RunDraft, focus: str | None) -> Run:
     """The run as it was saved, if its dataset is still the one that was clustered.
 
     Without a focus of its own it has that of the run before it.
     """
+    run = draft.run
     before = run.parent_run or run.assigned_from or run.follows
     if focus is None and before:
         focus = workspace.runs.focus(workspace.runs.load(run.dataset, before))
 
-    def keep(folder: Path) -> None:
-        inherit(folder)
+    def write(folder: Path) -> None:
+        draft.write(folder)
         if focus:
             write_focus(folder, clean_text(focus))
 
     with dataset_lock(workspace.home, run.dataset):
         if workspace.store.card(run.dataset).collection != run.collection:
             raise NotReady(f"'{run.dataset}' was replaced while it was clustered. Call again.")
-        return workspace.runs.save(run, members, keep)
+        return workspace.runs.save(run, draft.members, write)
 
 
-def _read(
-    workspace: Workspace, card: DatasetCard, chosen: set[str] | None, report: Report
-) -> LoadedDataset:
-    report(0.01, f"reading '{card.name}'")
-    reading = load_dataset(workspace, card, chosen)
-    count = len(reading.corpus.ids)
-    if not count:
-        raise BadInput(
-            f"No records to cluster in '{card.name}'. "
-            + ("None fits `where`." if chosen is not None else "Add some with `ingest`.")
+def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
+    """What a draft found: its recommended layer, or the parts of the cluster that it splits."""
+    card = workspace.store.card(draft.run.dataset)
+    selection = shown_selection(workspace, Selection(card, draft.run, draft.descriptions))
+    run, split = selection.run, draft.split
+    if split is None:
+        shown, size, noise = selection.standing_in(run.recommended), run.records, run.noise
+    else:
+        shown = selection.children(split.cluster) if draft.is_new else []
+        whole = split.cluster == NOISE
+        size = run.noise if whole else selection.node(split.cluster).size
+        noise = size - sum(node.size for node in shown) if draft.is_new else 0
+    # A run of several clusters has both: what it is within says it better.
+    where = None if split is None and run.within else run.parameters["where"]
+    hint = run.hint if split is None or split.hint is None else split.hint
+    return ClusterResult(
+        dataset=card.name,
+        run=run.id,
+        within=split.cluster if split else run.within,
+        where=None if where is None else str(where),
+        records=size,
+        clusters=len(shown),
+        noise=noise,
+        noise_share=round(noise / max(1, size), 4),
+        noise_reasons=run.noise_reasons if split is None else {},
+        layers=run.layers if split is None else [],
+        recommended_layer=run.recommended,
+        reason=split.reason if split else run.reason,
+        top=_top(workspace, selection, shown, draft, size),
+        comparison=draft.comparison and draft.comparison.without_unchanged(),
+        titles_kept=len(selection.descriptions) if split is None else 0,
+        assigned_from=run.assigned_from,
+        assigned=run.assigned,
+        hint=hint or (LEXICAL_HINT if card.embedding == LEXICAL else None),
+        map="ready",
+    )
+
+
+def _top(
+    workspace: Workspace, selection: Selection, shown: list[Node], draft: RunDraft, size: int
+) -> list[TopCluster]:
+    """The largest of the clusters shown, with shares of `size` records."""
+    largest = sorted(shown, key=lambda node: -node.size)[:TOP_CLUSTERS]
+    first = [node.exemplars[0] for node in largest]
+    records = shown_records(workspace, selection.card, first)
+    same = draft.same if draft.comparison is not None else None
+    top = []
+    for node, exemplar in zip(largest, first, strict=True):
+        description = selection.descriptions.get(node.id)
+        top.append(
+            TopCluster(
+                id=node.id,
+                title=description.title if description else None,
+                new=same is not None and node.id not in same,
+                was=None if same is None or same.get(node.id) == node.id else same.get(node.id),
+                size=node.size,
+                share=round(node.size / max(1, size), 6),
+                keywords=node.keywords,
+                exemplar=shorten(records[exemplar].text, EXEMPLAR_CHARACTERS),
+            )
         )
-    report(READ_SHARE, f"read {count:,} records, {len(reading.corpus.texts):,} distinct texts")
-    return reading
-
-
-def _found(
-    workspace: Workspace,
-    card: DatasetCard,
-    reading: LoadedDataset,
-    parameters: Parameters,
-    report: Report,
-) -> Clustering:
-    """The clusters, with progress from `READ_SHARE` to `FOUND_SHARE` of the whole."""
-
-    def part(fraction: float, message: str) -> None:
-        report(READ_SHARE + (FOUND_SHARE - READ_SHARE) * fraction, message)
-
-    raw = parameters.space == "embedding"
-    search = choose_search(workspace.store, card, reading.corpus, raw=raw)
-    return find_clusters(reading.corpus, parameters, part, reading.memory, search)
+    return top

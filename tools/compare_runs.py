@@ -6,13 +6,18 @@ import numpy as np
 from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import Result, Run
-from corpuscope.tools.runs.changes import Comparison, compare, recommended_places, records_staying
+from corpuscope.tools.runs.changes import (
+    ComparedRun,
+    Comparison,
+    compare,
+    recommended_places,
+    records_staying,
+)
 from corpuscope.tools.runs.inheritance import earlier_runs
 from corpuscope.tools.runs.matching import Overlaps, overlaps, same_clusters
 from corpuscope.tools.workspace.arguments import DatasetName, RunId
-from corpuscope.tools.workspace.selection import select
+from corpuscope.tools.workspace.selection import Selection, labels, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 CHANGES_TOLD = 25
@@ -48,7 +53,9 @@ class RunComparison(Result):
             *self.clusters.lines(CHANGES_TOLD, "in the structured result"),
         ]
         kept = [change for change in self.clusters.changes if change.kind == "kept"]
-        resized = sorted((one for one in kept if one.growth), key=lambda one: -abs(one.growth))
+        resized = sorted(
+            (change for change in kept if change.growth), key=lambda change: -abs(change.growth)
+        )
         lines += [f"  {change.as_text()}" for change in resized[:RESIZED_TOLD]]
         return "\n".join(lines)
 
@@ -93,7 +100,7 @@ def compare_runs(
         shared=shared.records,
         agreement=round(_agreement(before.run, after.run, shared), 4),
         staying=round(staying / shared.records, 4),
-        clusters=compare(before, after, same, shared),
+        clusters=compare(_compared(before), _compared(after), same, shared),
     )
 
 
@@ -115,15 +122,19 @@ def _other(workspace: Workspace, run: Run, other: str | None) -> Run:
     return past[0]
 
 
+def _compared(selection: Selection) -> ComparedRun:
+    return ComparedRun(selection.run, labels(selection.run, selection.descriptions))
+
+
 def _there_are(workspace: Workspace, dataset: str) -> str:
-    runs = [workspace.runs.load(dataset, id) for id in workspace.runs.ids(dataset)]
-    listed = [f"{run.id} ({run.records:,} records{_part(run, workspace.redact)})" for run in runs]
+    runs = [workspace.runs.load(dataset, run_id) for run_id in workspace.runs.ids(dataset)]
+    listed = [f"{run.id} ({run.records:,} records{_part(run)})" for run in runs]
     return f"there are {', '.join(listed)}."
 
 
-def _part(run: Run, redact: Redact) -> str:
+def _part(run: Run) -> str:
     where = run.parameters.get("where")
-    return f", where {redact(str(where))}" if where else ""
+    return f", where {where}" if where else ""
 
 
 def _agreement(before: Run, after: Run, shared: Overlaps) -> float:

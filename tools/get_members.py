@@ -9,18 +9,17 @@ from pydantic import Field
 from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shown_metadata
-from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar
+from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar, Verbatim
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.arguments import ClusterId, DatasetName, RunId, WhereFilter
-from corpuscope.tools.workspace.selection import cluster_rows, select
+from corpuscope.tools.workspace.selection import cluster_rows, select, shown_records
 from corpuscope.tools.workspace.workspace import Workspace
 
 
 class MemberLine(Result):
     """One record of a cluster."""
 
-    id: str
+    id: Verbatim
     text: str
     strength: float
     cluster: str
@@ -103,10 +102,10 @@ def get_members(
         rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)
     rows = _ordered(members, rows, sort, seed)
     page = rows[offset : offset + limit]
-    records = workspace.store.fetch(selection.card, [members.ids[row] for row in page])
+    records = shown_records(workspace, selection.card, [members.ids[row] for row in page])
     most = PAGE_CHARACTERS // max(1, len(page))
     lines = [
-        _line(records[members.ids[row]], members, int(row), most, workspace.redact)
+        _line(records[members.ids[row]], members, int(row), most)
         for row in page
         if members.ids[row] in records
     ]
@@ -143,13 +142,13 @@ def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) ->
     return np.asarray(rows[order])
 
 
-def _line(record: Record, members: Members, row: int, most: int, redact: Redact) -> MemberLine:
+def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
     reasons = members.noise_reasons
     return MemberLine(
         id=record.id,
-        text=shorten(redact(record.text), most),
+        text=shorten(record.text, most),
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
         noise_reason=None if reasons is None else str(reasons[row]) or None,
-        metadata=shown_metadata(record.metadata, redact),
+        metadata=shown_metadata(record.metadata),
     )

@@ -13,21 +13,27 @@ from corpuscope.tools.core.schema import (
     Hit,
     Members,
     Result,
-    Run,
     Scalar,
+    Verbatim,
 )
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.store.neighbour_search import MOST_HITS
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, WhereFilter, as_id
-from corpuscope.tools.workspace.selection import Selection, cluster_rows, redact_selection
+from corpuscope.tools.workspace.selection import (
+    Selection,
+    cluster_records,
+    labels,
+    select,
+    shown_record,
+)
 from corpuscope.tools.workspace.workspace import Workspace
 
 
 class SearchHit(Result):
     """One record found."""
 
-    id: str
+    id: Verbatim
     text: str
     score: float
     cluster: str | None
@@ -84,9 +90,9 @@ def search(
     has_run = bool(workspace.runs.ids(card.name))
     if cluster is not None and not has_run:
         raise NotFound(f"'{card.name}' is not clustered yet: call `cluster` first.")
-    chosen = workspace.runs.load(card.name, run) if has_run else None
-    members = workspace.runs.members(chosen) if chosen else None
-    inside = _inside(chosen, members, cluster)
+    selection = select(workspace, card.name, run) if has_run else None
+    members = workspace.runs.members(selection.run) if selection else None
+    inside = _inside(selection, members, cluster)
     # Milvus does not know the clusters: ask for more until enough of them are inside.
     wanted = limit
     while True:
@@ -96,34 +102,27 @@ def search(
             break
         wanted = min(wanted * 8, MOST_HITS)
     places = {} if members is None else dict(zip(members.ids, members.paths, strict=True))
-    themes = _themes(workspace, card, chosen)
+    themes = labels(selection.run, selection.descriptions) if selection else {}
     return SearchResult(
         dataset=card.name,
-        run=chosen.id if chosen else None,
-        query=workspace.redact(query),
+        run=selection.run.id if selection else None,
+        query=query,
         by="words" if card.full_text else "vectors",
         note=_note(card),
         hits=[
             SearchHit(
-                id=hit.record.id,
-                text=shorten(workspace.redact(hit.record.text), PAGE_CHARACTERS // limit),
-                score=round(hit.score, 4),
-                cluster=places.get(hit.record.id),
-                theme=themes.get(str(places.get(hit.record.id))),
-                metadata=shown_metadata(hit.record.metadata, workspace.redact),
+                id=record.id,
+                text=shorten(record.text, PAGE_CHARACTERS // limit),
+                score=round(score, 4),
+                cluster=places.get(record.id),
+                theme=themes.get(str(places.get(record.id))),
+                metadata=shown_metadata(record.metadata),
             )
-            for hit in fitting[:limit]
+            for record, score in (
+                (shown_record(workspace, hit.record), hit.score) for hit in fitting[:limit]
+            )
         ],
     )
-
-
-def _themes(workspace: Workspace, card: DatasetCard, run: Run | None) -> dict[str, str]:
-    """What to call each cluster of the run."""
-    if run is None:
-        return {}
-    kept = Selection(card, run, workspace.runs.descriptions(run))
-    selection = redact_selection(kept, workspace.redact)
-    return {node.id: selection.label(node) for node in run.nodes}
 
 
 def _hits(
@@ -140,7 +139,7 @@ def _hits(
     embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
     vector = embedder.embed_query(query)
     if not vector.any():
-        asked = shorten(workspace.redact(query), 60)
+        asked = shorten(query, 60)
         raise BadInput(f"'{asked}' has no word that the dataset knows. Use other words.")
     if embedder.dim != card.dim:
         raise BadInput(
@@ -150,12 +149,15 @@ def _hits(
     return workspace.store.nearest(card, vector, limit, where)
 
 
-def _inside(run: Run | None, members: Members | None, cluster: str | None) -> set[str] | None:
-    if cluster is None or run is None or members is None:
+def _inside(
+    selection: Selection | None, members: Members | None, cluster: str | None
+) -> set[str] | None:
+    if cluster is None or selection is None or members is None:
         return None
+    run = selection.run
     if cluster != NOISE and all(node.id != cluster for node in run.nodes):
         raise NotFound(f"No cluster '{cluster[:20]}' in run {run.id}. See `list-clusters`.")
-    return {members.ids[row] for row in cluster_rows(run, members, cluster)}
+    return cluster_records(run, members, cluster)
 
 
 def _note(card: DatasetCard) -> str | None:

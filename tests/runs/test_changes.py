@@ -1,12 +1,17 @@
 from support.made_runs import Made, made
 
-from corpuscope.tools.runs.changes import Change, Comparison, compare, records_staying
+from corpuscope.tools.runs.changes import Change, ComparedRun, Comparison, compare, records_staying
 from corpuscope.tools.runs.matching import overlaps, same_clusters
+from corpuscope.tools.workspace.selection import labels
 
 
 def compared(before: Made, after: Made) -> Comparison:
     shared = overlaps(before.members, after.members)
-    return compare(before.selection, after.selection, same_clusters(shared), shared)
+    sides = [
+        ComparedRun(side.run, labels(side.run, side.selection.descriptions))
+        for side in (before, after)
+    ]
+    return compare(sides[0], sides[1], same_clusters(shared), shared)
 
 
 def counts(found: Comparison) -> tuple[int, int, int, int, int]:

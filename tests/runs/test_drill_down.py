@@ -3,13 +3,12 @@ import pytest
 from support.made_runs import made
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.layers import ClusterLayer, LayerChoice
-from corpuscope.tools.clustering.pipeline import Clustering
+from corpuscope.tools.clustering.layers import ClusterLayer
 from corpuscope.tools.clustering.tree import build_tree, stands_in
 from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.schema import Layer, Members, Node, Run
-from corpuscope.tools.runs.drill_down import Part, outermost, records_within, replace_subtree
-from corpuscope.tools.workspace.selection import cluster_rows
+from corpuscope.tools.runs.drill_down import Parts, outermost, replace_subtree
+from corpuscope.tools.workspace.selection import cluster_records, cluster_rows
 
 # A coarse cluster 1 holds 1.1, which the recommended layer has, and two records beside it; 2 has
 # two; noise.1 stands out in a finer layer only; the last two records are in nothing at all.
@@ -56,7 +55,7 @@ def members() -> Members:
     )
 
 
-def part(within: str, ids: str, labels: list[int]) -> Part:
+def part(within: str, ids: str, labels: list[int]) -> Parts:
     """What clustering the records `ids` again found: a cluster number each, -1 for none."""
     count = len(ids)
     layer = ClusterLayer(np.array(labels, np.int32), np.ones(count, np.float32), 1.0)
@@ -70,16 +69,15 @@ def part(within: str, ids: str, labels: list[int]) -> Part:
         weights=weights,
     )
     tree = build_tree([layer], weights)
-    found = Clustering(tree, LayerChoice((layer,), 0, ""), None, None, None, None)
     nodes = [node(one.id, one.layers, one.size) for one in tree.nodes]
-    return Part(within, corpus, found, nodes, np.ones(count, np.float32))
+    return Parts(within, corpus, tree, nodes, np.ones(count, np.float32))
 
 
 def test_noise_is_what_the_recommended_layer_leaves_out() -> None:
     assert (
         "".join(members().ids[row] for row in cluster_rows(run(), members(), "noise")) == "abghij"
     )
-    assert records_within(run(), members(), "1") == set("abcd")
+    assert cluster_records(run(), members(), "1") == set("abcd")
 
 
 def test_parts_of_a_cluster_take_the_place_of_what_was_below_it() -> None:

@@ -1,7 +1,6 @@
 """What a host sees of the server, in both eras of the protocol."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 from mcp import MCPError
@@ -39,7 +38,7 @@ MOST_BYTES = 2_048
 async def host(
     request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Client]:
-    own = replace(settings, home=tmp_path_factory.mktemp("home"))
+    own = settings.model_copy(update={"home": tmp_path_factory.mktemp("home")})
     server = build_server(own, warm=False)
     async with Client(server, mode=request.param, raise_exceptions=True) as connected:
         await finish(connected, "ingest", dataset="shop", rows=tickets(), id_column="id")

@@ -7,19 +7,6 @@ from pydantic import ValidationError
 from corpuscope.server.cli import main
 from corpuscope.server.settings import Settings, for_worker, open_workspace, read_settings, shown
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-
-
-def test_the_readme_has_every_setting_with_its_description() -> None:
-    text = README.read_text(encoding="utf-8")
-    missing = [
-        name
-        for name, field in Settings.model_fields.items()
-        if f"| `CORPUSCOPE_{name.upper()}` | {(field.description or '').replace('|', '&#124;')} |"
-        not in text
-    ]
-    assert missing == []
-
 
 def test_settings_come_from_the_environment_and_a_dotenv_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

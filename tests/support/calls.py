@@ -42,3 +42,9 @@ def answer_of(result: CallToolResult) -> Answer:
         [block for block in result.content if isinstance(block, ImageContent)],
         bool(result.is_error),
     )
+
+
+async def forget_datasets(client: Client) -> None:
+    """Delete all datasets: who comes next finds a home without any."""
+    for dataset in (await call(client, "list-datasets")).data["datasets"]:
+        await call(client, "delete-dataset", dataset=dataset["name"], confirm=True)

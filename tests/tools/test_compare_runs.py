@@ -1,18 +1,13 @@
 """What a run keeps of the one before, and `compare-runs`, through the client."""
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from mcp.client import Client
 from support.calls import Answer, call, finish
-from support.made_runs import CARD, made
 from support.texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.runs.inheritance import inherit
 from corpuscope.tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
@@ -144,21 +139,3 @@ async def test_a_part_is_compared_with_the_same_part_only(client: Client) -> Non
     first, other, again = await part("login"), await part("coffee"), await part("login")
     assert first.data["comparison"] is other.data["comparison"] is None
     assert again.data["comparison"]["earlier"] == first.data["run"]
-
-
-def test_clusters_whose_records_are_gone_are_known_by_their_centroids(tmp_path: Path) -> None:
-    runs = Runs(tmp_path)
-    axes = np.eye(4, dtype=np.float32)
-    before = made("1:30 2:20", titles={"2": "Parcels"})
-    first = inherit(runs, CARD, before.run, before.members, {"1": axes[0], "2": axes[1]})
-    saved = runs.save(first.run, first.members, first.keep)
-    for description in before.selection.descriptions.values():
-        runs.save_description(saved, description)
-    after = made("1:40 2:9", first=1_000)
-    draft = replace(after.run, id="")
-    second = inherit(runs, CARD, draft, after.members, {"1": axes[1], "2": axes[2]})
-    assert [node.id for node in second.run.nodes] == ["2", "3"]
-    assert second.descriptions["2"].title == "Parcels"
-    assert second.descriptions["2"].carried_from == "r1:2"
-    assert second.comparison is not None
-    assert (second.comparison.kept, second.comparison.died, second.comparison.born) == (1, 1, 1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mcp.client import Client
 from mcp.types import TextResourceContents
-from support.calls import Answer, call, finish
+from support.calls import Answer, call, finish, forget_datasets
 from support.texts import tickets
 
 from corpuscope.server.app import TOOLS, build_server
@@ -61,12 +61,13 @@ def people(each: int = 24, first: int = 0) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
     """A client of a server that redacts, with a dataset and a run."""
-    own = replace(settings, redact=True)
+    own = settings.model_copy(update={"redact": True})
     async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
         await safe(connected, "ingest", rows=people(), id_column="id", **ASKED)
         found = await safe(connected, "cluster", **ASKED)
         assert found.data["clusters"] > 2
         yield connected
+        await forget_datasets(connected)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What can go wrong in a way we saw coming.
+"""Foreseen failures, as a tree: their messages reach the model and the person.
 
     ToolError (mcp)               its message reaches the model; anything else is a bug
     └── CorpuscopeError

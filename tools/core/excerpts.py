@@ -1,8 +1,16 @@
-"""Records as answers show them: short enough for a chat, whatever the texts hold."""
+"""What answers show: records short enough for a chat, and no text that is not redacted."""
 
-from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import Scalar
+from dataclasses import is_dataclass, replace
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_type_hints
+
+from pydantic import BaseModel
+
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import VERBATIM, Scalar
 from corpuscope.tools.core.text import shorten
+
+T = TypeVar("T")
 
 # A page of texts stays below the 25 kB that hosts take well.
 PAGE_CHARACTERS = 12_000
@@ -10,13 +18,12 @@ VALUE_CHARACTERS = 100
 COLUMNS_SHOWN = 12
 
 
-def shown_metadata(metadata: dict[str, Scalar], redact: Redact) -> dict[str, Scalar]:
-    """The first columns of a record that have a value, redacted, long ones shortened."""
+def shown_metadata(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
+    """The first columns of a record that have a value, long values shortened."""
     filled = [(name, value) for name, value in metadata.items() if value is not None]
-    shown = {name: shown_value(name, value, redact) for name, value in filled[:COLUMNS_SHOWN]}
     return {
         name: shorten(value, VALUE_CHARACTERS) if isinstance(value, str) else value
-        for name, value in shown.items()
+        for name, value in filled[:COLUMNS_SHOWN]
     }
 
 
@@ -41,3 +48,39 @@ def metadata_line(metadata: dict[str, Scalar]) -> str:
     """The metadata as a line of its own below a text; "" where there is none."""
     values = ", ".join(f"{name}={value}" for name, value in metadata.items())
     return f"\n    ({values})" if values else ""
+
+
+def redacted(shown: T, redact: Redact) -> T:
+    """A result, or any part of one, with every text redacted whose field is not `Verbatim`."""
+    changed: object = shown
+    if redact is as_it_is:
+        return shown
+    if isinstance(shown, str):
+        changed = redact(shown)
+    elif isinstance(shown, list):
+        changed = [redacted(item, redact) for item in shown]
+    elif isinstance(shown, dict):
+        changed = {key: redacted(item, redact) for key, item in shown.items()}
+    elif isinstance(shown, BaseModel):
+        changed = shown.model_copy(update=_redacted_fields(shown, redact))
+    elif is_dataclass(shown) and not isinstance(shown, type):
+        changed = replace(shown, **_redacted_fields(shown, redact))
+    return cast(T, changed)
+
+
+def _redacted_fields(shown: object, redact: Redact) -> dict[str, Any]:
+    kind: Any = type(shown)
+    texts = _redacted_names(kind)
+    return {name: redacted(getattr(shown, name), redact) for name in texts}
+
+
+@cache
+def _redacted_names(kind: type) -> tuple[str, ...]:
+    hints = get_type_hints(kind, include_extras=True)
+    names = kind.model_fields if issubclass(kind, BaseModel) else hints
+    return tuple(name for name in names if not _is_verbatim(hints[name]))
+
+
+def _is_verbatim(hint: object) -> bool:
+    marked = VERBATIM in getattr(hint, "__metadata__", ())
+    return marked or any(map(_is_verbatim, get_args(hint)))

@@ -57,32 +57,33 @@ def check_cluster_id(cluster: str) -> str:
     )
 
 
-def parent_of(id: str) -> str | None:
+def parent_of(cluster_id: str) -> str | None:
     """The id one level up: `3.1` of `3.1.2`; None at the top and for `noise`."""
-    return id.rpartition(".")[0] or None
+    return cluster_id.rpartition(".")[0] or None
 
 
-def lineage(id: str) -> list[str]:
+def lineage(cluster_id: str) -> list[str]:
     """The id and its ancestors from the top down: `3`, `3.1`, `3.1.2`."""
-    parts = id.split(".")
+    parts = cluster_id.split(".")
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def depth(id: str) -> int:
+def depth(cluster_id: str) -> int:
     """The level of an id: 1 at the top, 0 for `noise`."""
-    return 0 if id == NOISE else id.count(".") + 1
+    return 0 if cluster_id == NOISE else cluster_id.count(".") + 1
 
 
-def is_within(path: str, id: str) -> bool:
-    """Whether what lies at `path` belongs to `id`: `3.1.2` is within `3.1`, `3` and itself."""
-    return path == id or path.startswith(f"{id}.")
+def is_within(path: str, cluster_id: str) -> bool:
+    """Whether what lies at `path` is in the cluster: `3.1.2` is within `3.1`, `3` and itself."""
+    return path == cluster_id or path.startswith(f"{cluster_id}.")
 
 
-def children_of(id: str | None, ids: Iterable[str]) -> list[str]:
-    """Those of the ids one level below `id` (None: the top level), in order, without `noise`."""
-    return sorted((one for one in ids if one != NOISE and parent_of(one) == id), key=id_sort_key)
+def children_of(cluster_id: str | None, ids: Iterable[str]) -> list[str]:
+    """Those of the ids one level below (None: the top level), in order, without `noise`."""
+    below = [id_ for id_ in ids if id_ != NOISE and parent_of(id_) == cluster_id]
+    return sorted(below, key=id_sort_key)
 
 
-def id_sort_key(id: str) -> tuple[float, ...]:
+def id_sort_key(cluster_id: str) -> tuple[float, ...]:
     """Key that sorts ids as people read them: 2 before 10, 1.2 before 1.10, `noise` last."""
-    return tuple(math.inf if part == NOISE else int(part) for part in id.split("."))
+    return tuple(math.inf if part == NOISE else int(part) for part in cluster_id.split("."))

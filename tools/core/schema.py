@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,12 @@ Ints: TypeAlias = NDArray[np.int32]
 
 Report: TypeAlias = Callable[[float, str], None]
 """How work tells its progress: the fraction done (0 to 1, rising) and one short sentence."""
+
+VERBATIM = "verbatim"
+"""Marks, in `Annotated`, what is no text of people and is never redacted."""
+
+Verbatim: TypeAlias = Annotated[str, VERBATIM]
+"""A record's id, or the path of a file: digits in it mean nothing."""
 
 NOISE = "noise"
 """The id of what belongs to no cluster. It is counted, and never described as if it were one."""
@@ -256,7 +262,7 @@ class Sentence:
     """One sentence of a summary and the record ids that support it."""
 
     text: str
-    records: list[str] = field(default_factory=list)
+    records: list[Verbatim] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,15 @@
-"""runs."""
+"""The ways to a run of clusters, and what one run has to do with another.
+
+In come loaded records or an earlier run, out comes a draft, which the tool `cluster` saves. May be
+imported from below: core, store, llm, clustering, analysis, plotting, embedding, workspace.
+
+- new_run: a run of its own over all records of a dataset, or some
+- drill_down: an earlier run with one cluster split into its parts
+- assignment: an earlier run with new records put into its clusters
+- draft: a run that is not saved yet, with all that its folder will hold
+- assembly: nodes, members and parameters as a run keeps them
+- matching: which clusters of two runs are the same thing
+- inheritance: ids and descriptions taken over from earlier runs
+- changes: what became of the clusters of an earlier run
+- run_map: the map of a run, laid out once
+"""

@@ -1,6 +1,10 @@
-"""From what was found to what a run keeps: nodes with words and examples, members, versions."""
+"""What a run keeps of a clustering: nodes with words and examples, members, parameters, versions.
+
+In come a corpus and its clustering, out come the parts of a run as they are stored.
+"""
 
 import importlib.metadata
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
@@ -17,7 +21,8 @@ from corpuscope.tools.clustering.noise import (
     reason_texts,
 )
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, Space
-from corpuscope.tools.clustering.tree import stands_in
+from corpuscope.tools.clustering.tree import ClusterTree, Paths, stands_in
+from corpuscope.tools.core.ids import lineage
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import (
     NOISE,
@@ -35,44 +40,46 @@ PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy
 
 
 def run_parameters(
-    parameters: Parameters, found: Clustering, where: str | None
+    parameters: Parameters, clustering: Clustering, where: str | None
 ) -> dict[str, Scalar]:
-    """The parameters as a run keeps them; `parameters_of` is the way back."""
+    """The parameters as a run keeps them; `clustering_parameters` is the way back."""
     return {
         "space": parameters.space,
         "min_cluster_size": parameters.min_cluster_size,
         "min_samples": parameters.min_samples,
-        "neighbours": found.graph.indices.shape[1] if found.graph else None,
+        "neighbours": clustering.graph.indices.shape[1] if clustering.graph else None,
         "seed": parameters.seed,
-        "search": found.graph.provider if found.graph else None,
+        "search": clustering.graph.provider if clustering.graph else None,
         "where": where,
     }
 
 
 def clustering_parameters(run: Run) -> Parameters:
     """With what a run was clustered; what an older one does not name is as it is today."""
-    kept = run.parameters
-    size = kept.get("min_cluster_size")
-    plain = Parameters(
-        None if size is None else int(size), cast(Space, kept["space"]), int(kept.get("seed") or 0)
+    stated = run.parameters
+    size, neighbours = stated.get("min_cluster_size"), stated.get("neighbours")
+    given = Parameters(
+        None if size is None else int(size),
+        cast(Space, stated["space"]),
+        int(stated.get("seed") or 0),
     )
     return replace(
-        plain,
-        min_samples=int(kept.get("min_samples") or plain.min_samples),
+        given,
+        min_samples=int(stated.get("min_samples") or given.min_samples),
         # In older runs it is the name of the search.
-        neighbours=found if isinstance(found := kept.get("neighbours"), int) else None,
+        neighbours=neighbours if isinstance(neighbours, int) else None,
     )
 
 
-def described_nodes(corpus: Corpus, found: Clustering, redact: Redact = as_it_is) -> list[Node]:
+def run_nodes(corpus: Corpus, clustering: Clustering, redact: Redact = as_it_is) -> list[Node]:
     """The nodes of the tree as a run keeps them: with keywords of the redacted texts, and
     exemplars."""
-    members = {node.id: node.members for node in found.tree.nodes}
+    members = {node.id: node.members for node in clustering.tree.nodes}
     words = keywords(corpus.texts, members, redact=redact)
     records = max(1, len(corpus.ids))
     nodes = []
-    for node in found.tree.nodes:
-        shown = exemplars(corpus.vectors, node.members, found.tree.strengths)
+    for node in clustering.tree.nodes:
+        shown = exemplars(corpus.vectors, node.members, clustering.tree.strengths)
         nodes.append(
             Node(
                 id=node.id,
@@ -86,78 +93,118 @@ def described_nodes(corpus: Corpus, found: Clustering, redact: Redact = as_it_is
     return nodes
 
 
-def centrality(corpus: Corpus, found: Clustering) -> Floats:
+def centrality(corpus: Corpus, clustering: Clustering) -> Floats:
     """(m,) float32: the cosine of each distinct text to the mean of its finest cluster; noise 0."""
     near = np.zeros(len(corpus.texts), dtype=np.float32)
-    names, numbers = np.unique(found.tree.paths.astype(str), return_inverse=True)
+    names, numbers = np.unique(clustering.tree.paths.astype(str), return_inverse=True)
     groups = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
     for name, rows in zip(names, groups, strict=True):
         if name != NOISE:
-            own = corpus.vectors[rows]
-            near[rows] = own @ unit_mean(own)
+            vectors = corpus.vectors[rows]
+            near[rows] = vectors @ unit_mean(vectors)
     return near
 
 
-def recorded_run(
+def assemble_run(
     card: DatasetCard,
-    corpus: Corpus,
-    found: Clustering,
+    clustering: Clustering,
     nodes: list[Node],
     members: Members,
-    kept: dict[str, Scalar],
+    parameters: dict[str, Scalar],
 ) -> Run:
-    """The run as it is kept; it gets its id when it is saved."""
+    """The run of these parts; it gets its id when it is saved."""
+    records = len(members.ids)
     layers = [
         Layer(
             index=index,
             clusters=sum(stands_in(node, index) for node in nodes),
-            coverage=round(covered(nodes, index) / len(corpus.ids), 4),
+            coverage=round(records_in_layer(nodes, index) / records, 4),
             persistence=round(float(layer.persistence), 3),
         )
-        for index, layer in enumerate(found.choice.layers)
+        for index, layer in enumerate(clustering.choice.layers)
     ]
-    recommended = found.choice.recommended
+    recommended = clustering.choice.recommended
     return Run(
         id="",
         dataset=card.name,
         dataset_version=card.version,
         collection=card.collection,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        parameters=kept,
+        parameters=parameters,
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
-        records=len(corpus.ids),
-        noise=len(corpus.ids) - covered(nodes, recommended),
+        records=records,
+        noise=records - records_in_layer(nodes, recommended),
         noise_reasons={} if members.noise_reasons is None else count_reasons(members.noise_reasons),
         layers=layers,
         recommended=recommended,
-        reason=found.choice.reason,
-        hint=found.hint,
+        reason=clustering.choice.reason,
+        hint=clustering.hint,
         nodes=nodes,
     )
 
 
-def reasons_of_noise(corpus: Corpus, found: Clustering) -> ReasonTexts:
+def record_noise_reasons(corpus: Corpus, clustering: Clustering) -> ReasonTexts:
     """(n,) why each record is in no cluster of the recommended layer; empty where it is in one."""
-    if found.graph is None:  # too few texts: they are all in one cluster
+    if clustering.graph is None:  # too few texts: they are all in one cluster
         return np.full(len(corpus.ids), "", dtype=object)
-    labels = found.tree.labels_at(found.choice.recommended)
-    ids = [node.id for node in found.tree.nodes]
-    reasons = reason_texts(classify_noise(found.graph, labels), ids, len(labels))
+    labels = clustering.tree.labels_at(clustering.choice.recommended)
+    ids = [node.id for node in clustering.tree.nodes]
+    reasons = reason_texts(classify_noise(clustering.graph, labels), ids, len(labels))
     return reasons[corpus.copies_of]
 
 
-def covered(nodes: list[Node], layer: int) -> int:
+def records_in_layer(nodes: list[Node], layer: int) -> int:
     """Records in a cluster of that layer."""
     return sum(node.size for node in nodes if stands_in(node, layer))
 
 
-def recorded_members(corpus: Corpus, found: Clustering) -> Members:
+def run_members(corpus: Corpus, clustering: Clustering) -> Members:
     """Which record is where, duplicates included."""
     return Members(
         ids=corpus.ids,
-        paths=found.tree.paths[corpus.copies_of],
-        strengths=found.tree.strengths[corpus.copies_of],
-        centrality=centrality(corpus, found)[corpus.copies_of],
+        paths=clustering.tree.paths[corpus.copies_of],
+        strengths=clustering.tree.strengths[corpus.copies_of],
+        centrality=centrality(corpus, clustering)[corpus.copies_of],
         copies_of=corpus.copies_of,
-        noise_reasons=reasons_of_noise(corpus, found),
+        noise_reasons=record_noise_reasons(corpus, clustering),
+    )
+
+
+def cluster_centroids(corpus: Corpus, tree: ClusterTree) -> dict[str, Floats]:
+    """The (dim,) float32 mean of each cluster's distinct texts, of unit length, by id.
+
+    By them a later run knows clusters again whose records are gone.
+    """
+    return {node.id: unit_mean(corpus.vectors[node.members]) for node in tree.nodes}
+
+
+def recount(run: Run, nodes: list[Node], paths: Paths) -> Run:
+    """A run made from another one now, not saved yet: its clusters and layers are counted anew
+    over these paths."""
+    records = len(paths)
+    sizes = Counter(cluster for path in paths for cluster in lineage(str(path)))
+    filled = [
+        replace(node, size=sizes[node.id], share=round(sizes[node.id] / records, 6))
+        for node in nodes
+        if sizes[node.id]
+    ]
+    layers = [
+        replace(
+            layer,
+            coverage=round(records_in_layer(filled, layer.index) / records, 4),
+            clusters=sum(stands_in(node, layer.index) for node in filled),
+        )
+        for layer in run.layers
+    ]
+    return replace(
+        run,
+        id="",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        records=records,
+        noise=records - records_in_layer(filled, run.recommended),
+        layers=layers,
+        nodes=filled,
+        follows=None,
+        assigned_from=None,
+        assigned=0,
     )

@@ -1,7 +1,8 @@
 """New records join the clusters of a run by the votes of their nearest neighbours, without a refit.
 
-The nearest known texts of a new one vote with their similarity, each for its cluster and those
-above it; the text goes down the tree while more than half of the votes go along.
+In come a run and its dataset, out comes the draft of a run with all records. The nearest known
+texts of a new one vote with their similarity, each for its cluster and those above it; the text
+goes down the tree while more than half of the votes go along.
 """
 
 from collections import Counter
@@ -16,12 +17,14 @@ from corpuscope.tools.clustering.noise import SECOND_SHARE, count_reasons
 from corpuscope.tools.clustering.tree import Paths, layer_paths
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
-from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Run
+from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Report, Run
 from corpuscope.tools.core.vectors import unit_mean
-from corpuscope.tools.runs.drill_down import recount
-from corpuscope.tools.runs.inheritance import Carried, inherited_descriptions
+from corpuscope.tools.runs.assembly import recount
+from corpuscope.tools.runs.draft import RunDraft
+from corpuscope.tools.runs.inheritance import inherited_descriptions
+from corpuscope.tools.runs.new_run import READ_SHARE, load_records
 from corpuscope.tools.workspace.selection import Selection
+from corpuscope.tools.workspace.workspace import Workspace
 
 NEIGHBOURS = 15
 """Votes for each text. With 5 or 30 the AMI of StackOverflow or BANKING77 is 0.01 lower."""
@@ -58,22 +61,28 @@ class Votes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grown:
-    """A run with new records, not saved yet, and from where its map comes.
+class Placement:
+    """Where the n records of the dataset come from: an earlier row of the run, or a vote.
 
     `source` (n,) int64 is the row, in the earlier run, of the record itself or of an equal text,
-    -1 where there is none; `asked` (n,) the row of `votes` then; `known` (m,) the earlier row of
-    each known text.
+    -1 where there is none; `asked` (n,) the row of `votes` then. `known` (m,) is the earlier row of
+    each known text, `known_paths` (m,) its cluster.
     """
 
-    carried: Carried
     source: NDArray[np.int64]
     asked: NDArray[np.int64]
     known: NDArray[np.int64]
     known_paths: Paths
     votes: Votes
 
-    def places(self, points: Floats) -> Floats:
+    def merged(self, earlier: NDArray[Any], voted: NDArray[Any]) -> NDArray[Any]:
+        """(n, …) values of all records, from those of the earlier run and those of the votes."""
+        values = earlier[self.source]
+        new = self.source < 0
+        values[new] = voted[self.asked[new]]
+        return values
+
+    def map(self, points: Floats) -> Floats:
         """(n, 2) the map, from the earlier run's; a new text lies amid its neighbours.
 
         Those in its own cluster, where it has one: between two islands there is nothing.
@@ -83,78 +92,87 @@ class Grown:
         for row, (path, near) in enumerate(zip(votes.paths, votes.near, strict=True)):
             weights = votes.cosines[row] + np.finfo(np.float32).tiny
             if path != NOISE:
-                weights = weights * [is_within(str(own), path) for own in self.known_paths[near]]
+                inside = [is_within(str(known), path) for known in self.known_paths[near]]
+                weights = weights * inside
             new[row] = np.average(points[self.known[near]], axis=0, weights=weights)
-        return np.where(
-            self.source[:, None] >= 0, points[self.source], new[self.asked] if len(new) else 0.0
-        ).astype(np.float32)
+        return self.merged(points, new).astype(np.float32)
 
 
-def check(selection: Selection, redact: Redact) -> None:
-    """Make sure that new records can be put into the clusters of this run.
+def assign_records(workspace: Workspace, selection: Selection, report: Report) -> RunDraft:
+    """The run of `selection` with all records of its dataset: those it does not know are assigned.
 
-    `redact` is done to the filter that the message names.
+    Records that are gone drop out.
 
     Raises:
-        BadInput: It is a run of a part of the dataset.
-        NotReady: The dataset was replaced after it.
+        BadInput: It is a run of a part of the dataset, or knows all records.
+        NotReady: The dataset was replaced after it, or the run's records are all gone.
     """
+    _check_whole(selection)
+    run = selection.run
+    corpus = load_records(workspace, selection.card, None, report).corpus
+    members = workspace.runs.members(run)
+    report(READ_SHARE, "searching the neighbours of new records")
+    row_of = {record: row for row, record in enumerate(members.ids)}
+    rows = np.array([row_of.get(record, NOBODY) for record in corpus.ids], dtype=np.int64)
+    _check_some_new(selection, rows)
+    placement, near = _placed(members, corpus, rows)
+    after = Members(
+        ids=corpus.ids,
+        paths=placement.merged(members.paths, placement.votes.paths),
+        strengths=placement.merged(members.strengths, placement.votes.strengths),
+        centrality=placement.merged(members.centrality, near),
+        copies_of=corpus.copies_of,
+    )
+    if members.noise_reasons is not None:
+        reasons = _reasons(placement.votes, placement.known_paths, run)
+        after = replace(after, noise_reasons=placement.merged(members.noise_reasons, reasons))
+    child = _recorded(selection, after, rows < 0)
+    same = {node.id: node.id for node in child.nodes}
+    points = workspace.runs.map(run)
+    return RunDraft(
+        run=child,
+        members=after,
+        descriptions=inherited_descriptions(run.id, selection.descriptions, same),
+        centroids=workspace.runs.centroids(run),
+        map=None if points is None else placement.map(points),
+    )
+
+
+def _check_whole(selection: Selection) -> None:
     run, card = selection.run, selection.card
     if (where := run.parameters.get("where")) is not None:
         raise BadInput(
-            f"Run {run.id} is of a part of '{card.name}' (where {redact(str(where))}), and "
+            f"Run {run.id} is of a part of '{card.name}' (where {where}), and "
             "assign=True puts in all records. Name a run of the whole dataset, or call cluster()."
         )
     selection.check_current()
 
 
-def assign_records(
-    selection: Selection, members: Members, corpus: Corpus, centroids: dict[str, Floats]
-) -> Grown:
-    """The run of `selection` with all records of the corpus: those it does not know are assigned.
-
-    Records that are gone drop out. `members` and `centroids` are the run's.
-
-    Raises:
-        BadInput: The run knows all records.
-        NotReady: The run's records are all gone.
-    """
-    row_of = {record: row for row, record in enumerate(members.ids)}
-    own = np.array([row_of.get(record, NOBODY) for record in corpus.ids], dtype=np.int64)
+def _check_some_new(selection: Selection, rows: NDArray[np.int64]) -> None:
     run = selection.run
-    if (own >= 0).all():
+    if (rows >= 0).all():
         raise BadInput(
-            f"Nothing to assign: run {run.id} knows all {len(own):,} records of "
+            f"Nothing to assign: run {run.id} knows all {len(rows):,} records of "
             f"'{selection.card.name}'. Add some with `ingest`, or find clusters with cluster()."
         )
-    if (own < 0).all():
+    if (rows < 0).all():
         raise NotReady(f"The records of run {run.id} are gone. Call cluster() instead.")
+
+
+def _placed(members: Members, corpus: Corpus, rows: NDArray[np.int64]) -> tuple[Placement, Floats]:
+    """The placement of a corpus whose records have these rows (-1: new) in the earlier run, and
+    the centrality of each new text."""
     of_text = np.full(len(corpus.texts), NOBODY, dtype=np.int64)
-    of_text[corpus.copies_of[own >= 0]] = own[own >= 0]
+    of_text[corpus.copies_of[rows >= 0]] = rows[rows >= 0]
     known, new = np.flatnonzero(of_text >= 0), np.flatnonzero(of_text < 0)
     known_paths = members.paths[of_text[known]]
     known_vectors, new_vectors = corpus.vectors[known], corpus.vectors[new]
     votes = vote(known_vectors, known_paths, new_vectors)
     asked = np.full(len(corpus.texts), NOBODY, dtype=np.int64)
     asked[new] = np.arange(len(new))
-    source = np.where(own >= 0, own, of_text[corpus.copies_of])
-    place = _Filled(source, asked[corpus.copies_of])
-    near = _centrality(votes, known_vectors, known_paths, new_vectors)
-    after = Members(
-        ids=corpus.ids,
-        paths=place.of(members.paths, votes.paths),
-        strengths=place.of(members.strengths, votes.strengths),
-        centrality=place.of(members.centrality, near),
-        copies_of=corpus.copies_of,
-    )
-    if members.noise_reasons is not None:
-        reasons = _reasons(votes, known_paths, run)
-        after = replace(after, noise_reasons=place.of(members.noise_reasons, reasons))
-    words = inherited_descriptions(selection, {node.id: node.id for node in run.nodes})
-    child = _recorded(selection, after, own < 0)
-    words = {id: words[id] for id in words if any(node.id == id for node in child.nodes)}
-    taken = Carried(child, after, centroids, words, {}, None)
-    return Grown(taken, source, asked[corpus.copies_of], of_text[known], known_paths, votes)
+    source = np.where(rows >= 0, rows, of_text[corpus.copies_of])
+    placement = Placement(source, asked[corpus.copies_of], of_text[known], known_paths, votes)
+    return placement, _centrality(votes, known_vectors, known_paths, new_vectors)
 
 
 def vote(vectors: Floats, paths: Paths, asked: Floats) -> Votes:
@@ -198,30 +216,18 @@ def _majority(paths: Paths, weights: Floats) -> tuple[str, float]:
         votes.update(dict.fromkeys(lineage(str(path)), float(weight)))
     total = float(weights.sum())
     # Of those with more than half each is within the one before: they share votes.
-    chosen = max((id for id in votes if 2 * votes[id] > total), key=len, default=NOISE)
+    chosen = max(
+        (cluster for cluster in votes if 2 * votes[cluster] > total), key=len, default=NOISE
+    )
     return (NOISE, 0.0) if chosen == NOISE else (chosen, min(1.0, votes[chosen] / total))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Filled:
-    """How values of records come together: from an earlier row, else from the votes."""
-
-    source: NDArray[np.int64]
-    asked: NDArray[np.int64]
-
-    def of(self, earlier: NDArray[Any], voted: NDArray[Any]) -> NDArray[Any]:
-        values = earlier[self.source]
-        new = self.source < 0
-        values[new] = voted[self.asked[new]]
-        return values
 
 
 def _centrality(votes: Votes, vectors: Floats, known_paths: Paths, asked: Floats) -> Floats:
     """(q,) float32: the cosine of each new text to the mean of its cluster; noise 0."""
     near = np.zeros(len(asked), np.float32)
-    there = sorted(set(known_paths))
+    paths = sorted(set(known_paths))
     for path in set(votes.paths) - {NOISE}:
-        inside = [own for own in there if is_within(own, path)]
+        inside = [known for known in paths if is_within(known, path)]
         rows = np.flatnonzero(votes.paths == path)
         near[rows] = asked[rows] @ unit_mean(vectors[np.isin(known_paths, inside)])
     return near
@@ -230,12 +236,12 @@ def _centrality(votes: Votes, vectors: Floats, known_paths: Paths, asked: Floats
 def _reasons(votes: Votes, known_paths: Paths, run: Run) -> NDArray[np.object_]:
     """(q,) why each new text is in no cluster of the recommended layer, as `noise` words it."""
     shown = np.array(layer_paths(known_paths, run.nodes, run.recommended), dtype=object)
-    own = layer_paths(votes.paths, run.nodes, run.recommended)
-    reasons = np.full(len(own), "", dtype=object)
-    for row in np.flatnonzero([place == NOISE for place in own]):
+    assigned = layer_paths(votes.paths, run.nodes, run.recommended)
+    reasons = np.full(len(assigned), "", dtype=object)
+    for row in np.flatnonzero([cluster == NOISE for cluster in assigned]):
         around = Counter(shown[votes.near[row]])
         among_noise = around.pop(NOISE, 0)
-        ranked = sorted(around, key=lambda id: (-around[id], id_sort_key(id)))
+        ranked = sorted(around, key=lambda cluster: (-around[cluster], id_sort_key(cluster)))
         if votes.far[row]:
             reasons[row] = "isolated"
         elif around.total() <= among_noise:
@@ -263,7 +269,6 @@ def _recorded(selection: Selection, after: Members, fresh: NDArray[np.bool_]) ->
     reasons = after.noise_reasons
     return replace(
         child,
-        id="",
         dataset_version=selection.card.version,
         noise_reasons={} if reasons is None else count_reasons(reasons),
         reason=f"The clusters are those of {base.id}: {count:,} new records were put into "

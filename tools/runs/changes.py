@@ -5,17 +5,17 @@ between the recommended layers: what people read. Other layers count only as kep
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
-from corpuscope.tools.clustering.tree import layer_paths
+from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
-from corpuscope.tools.core.schema import NOISE, Frozen, Node, Result, Run
+from corpuscope.tools.core.schema import NOISE, Frozen, Result, Run
 from corpuscope.tools.runs.matching import Overlaps
-from corpuscope.tools.workspace.selection import Selection
 
 LARGE_PART = 0.25
 """Of a cluster that goes elsewhere makes it a split; less is the usual wavering of the edges."""
@@ -40,10 +40,6 @@ class Piece(Frozen):
     """Its title, or its first keywords."""
     records: int
 
-    def with_title(self, title: str) -> Self:
-        """The cluster under another title."""
-        return self._with(title=title)
-
 
 class Change(Result):
     """What became of one cluster, or of several."""
@@ -59,14 +55,6 @@ class Change(Result):
         """The change with where most of the records are, or were."""
         return self._with(mostly=mostly)
 
-    def with_titles(self, titled: Callable[[str], str]) -> Self:
-        """The change with each title as `titled` gives it."""
-
-        def renamed(pieces: list[Piece]) -> list[Piece]:
-            return [piece.with_title(titled(piece.title)) for piece in pieces]
-
-        return self._with(before=renamed(self.before), after=renamed(self.after))
-
     @property
     def moved(self) -> bool:
         """Whether a kept cluster has another id now."""
@@ -75,7 +63,8 @@ class Change(Result):
     @property
     def growth(self) -> int:
         """Records more (or less) than before."""
-        return sum(one.records for one in self.after) - sum(one.records for one in self.before)
+        after = sum(piece.records for piece in self.after)
+        return after - sum(piece.records for piece in self.before)
 
     def as_text(self) -> str:
         """The change in a line."""
@@ -114,9 +103,11 @@ class Comparison(Result):
     changes: list[Change]
     """Splits, mergers, deaths, births and then what was kept, each by size."""
 
-    def with_changes(self, changes: list[Change]) -> Self:
-        """The comparison with some of its changes."""
-        return self._with(changes=changes)
+    def without_unchanged(self) -> Self:
+        """The comparison without what stayed as it was: that is the rule; `compare-runs` has it."""
+        return self._with(
+            changes=[change for change in self.changes if change.kind != "kept" or change.moved]
+        )
 
     def as_text(self) -> str:
         """The counts, and the largest changes a line each."""
@@ -130,10 +121,34 @@ class Comparison(Result):
             f"{self.died} gone, {self.split} split, {self.merged} merged; in other layers "
             f"{self.other_layers_kept} of {self.other_layers} kept."
         ]
-        told = [change for change in self.changes if change.kind != "kept"]
-        lines += [f"  {change.as_text()}" for change in told[:most]]
+        news = [change for change in self.changes if change.kind != "kept"]
+        lines += [f"  {change.as_text()}" for change in news[:most]]
         left = self.born + self.died + self.split + self.merged - most
         return [*lines, f"  … {left} more changes: {rest}."] if left > 0 else lines
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run as it is compared, and what to call each of its clusters."""
+
+    run: Run
+    titles: Mapping[str, str]
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The records in each cluster, all layers."""
+        return {node.id: node.size for node in self.run.nodes}
+
+    @cached_property
+    def recommended(self) -> list[str]:
+        """The ids of the recommended layer, in their order."""
+        nodes = self.run.nodes
+        standing = [node.id for node in nodes if stands_in(node, self.run.recommended)]
+        return sorted(standing, key=id_sort_key)
+
+    def piece(self, cluster_id: str) -> Piece:
+        """A cluster as a change names it."""
+        return Piece(id=cluster_id, title=self.titles[cluster_id], records=self.sizes[cluster_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +161,7 @@ class _Flow:
 
 
 def compare(
-    before: Selection, after: Selection, same: Mapping[str, str], shared: Overlaps
+    before: ComparedRun, after: ComparedRun, same: Mapping[str, str], shared: Overlaps
 ) -> Comparison:
     """What became of the clusters of `before` in `after`.
 
@@ -154,40 +169,43 @@ def compare(
     the overlaps; both under the ids that the two runs have.
     """
     flow = _flow(before.run, after.run, shared)
-    old = [node.id for node in before.standing_in(before.run.recommended)]
-    new = [node.id for node in after.standing_in(after.run.recommended)]
-    later = {earlier: id for id, earlier in same.items()}
-    shown = ({*old}, {*new})
-    pairs = [(one, id) for id, one in same.items() if one in shown[0] or id in shown[1]]
-    splits = {one: found for one in old if (found := _parts(one, new, later.get(one), flow))}
-    mergers = {id: merged for id in new if (merged := _sources(id, old, same, flow))}
-    parts = {part for found in splits.values() for part in found}
-    joined = {one for found in mergers.values() for one in found}
-    changes = [_change("split", before, [one], after, found) for one, found in splits.items()]
-    changes += [_change("merged", before, found, after, [id]) for id, found in mergers.items()]
-    for one in old:
-        if one not in later and one not in splits and one not in joined:
-            gone = _change("died", before, [one], after, [])
-            changes.append(gone.with_mostly(_mostly(flow.between, one, 0)))
-    for id in new:
-        if id not in same and id not in parts and id not in mergers:
-            born = _change("born", before, [], after, [id])
-            known = 2 * flow.into[id] >= after.node(id).size
-            mostly = _mostly(flow.between, id, 1) if known else None
-            changes.append(born.with_mostly(mostly))
-    changes += [_change("kept", before, [one], after, [id]) for one, id in pairs]
+    old, new = before.recommended, after.recommended
+    later = {old_id: new_id for new_id, old_id in same.items()}
+    splits = {
+        old_id: parts for old_id in old if (parts := _parts(old_id, new, later.get(old_id), flow))
+    }
+    mergers = {new_id: sources for new_id in new if (sources := _sources(new_id, old, same, flow))}
+    changes = [_change("split", before, [id_], after, parts) for id_, parts in splits.items()]
+    changes += [_change("merged", before, ids, after, [id_]) for id_, ids in mergers.items()]
+    going_on = {*later, *splits, *(source for sources in mergers.values() for source in sources)}
+    for old_id in old:
+        if old_id not in going_on:
+            died = _change("died", before, [old_id], after, [])
+            changes.append(died.with_mostly(_mostly(flow.between, old_id, 0)))
+    explained = {*same, *mergers, *(part for parts in splits.values() for part in parts)}
+    for new_id in new:
+        if new_id not in explained:
+            born = _change("born", before, [], after, [new_id])
+            known = 2 * flow.into[new_id] >= after.sizes[new_id]
+            changes.append(born.with_mostly(_mostly(flow.between, new_id, 1) if known else None))
+    shown_before, shown_after = {*old}, {*new}
+    changes += [
+        _change("kept", before, [old_id], after, [new_id])
+        for new_id, old_id in same.items()
+        if old_id in shown_before or new_id in shown_after
+    ]
     counts = Counter(change.kind for change in changes)
-    others = {node.id for node in before.run.nodes} - set(old)
+    other_layers = before.sizes.keys() - shown_before
     return Comparison(
         earlier=before.run.id,
-        kept=sum(one in later for one in old),
-        moved=sum(one in later and later[one] != one for one in old),
+        kept=sum(old_id in later for old_id in old),
+        moved=sum(later.get(old_id, old_id) != old_id for old_id in old),
         split=counts["split"],
         merged=counts["merged"],
         died=counts["died"],
         born=counts["born"],
-        other_layers=len(others),
-        other_layers_kept=len(others & later.keys()),
+        other_layers=len(other_layers),
+        other_layers_kept=len(other_layers & later.keys()),
         noise_before=before.run.noise,
         noise_after=after.run.noise,
         changes=sorted(changes, key=_rank)[:MOST_CHANGES],
@@ -196,7 +214,7 @@ def compare(
 
 def records_staying(before: Run, after: Run, same: Mapping[str, str], shared: Overlaps) -> int:
     """Records both runs know that are where they were: in the same cluster, or in noise still."""
-    later = {earlier: id for id, earlier in same.items()}
+    later_of = {old_id: new_id for new_id, old_id in same.items()}
     old, new = recommended_places(before, shared, 0), recommended_places(after, shared, 1)
     staying = 0
     for (earlier, now), count in shared.pairs.items():
@@ -205,7 +223,7 @@ def records_staying(before: Run, after: Run, same: Mapping[str, str], shared: Ov
         if was == NOISE or is_in == NOISE:
             stays = was == is_in
         else:
-            stays = later.get(was) in lineage(now) or same.get(is_in) in lineage(earlier)
+            stays = later_of.get(was) in lineage(now) or same.get(is_in) in lineage(earlier)
         staying += count * stays
     return staying
 
@@ -226,66 +244,64 @@ def recommended_places(run: Run, shared: Overlaps, side: int) -> dict[str, str]:
     return dict(zip(paths, layer_paths(paths, run.nodes, run.recommended), strict=True))
 
 
-def _parts(one: str, new: Iterable[str], whole: str | None, flow: _Flow) -> list[str]:
+def _parts(old_id: str, new: Iterable[str], whole: str | None, flow: _Flow) -> list[str]:
     """The clusters that one was split into, the largest part first; none if it was not.
 
     `whole` is the same cluster now: where it stands above its parts, it was not split.
     """
     large = [
-        id
-        for id in new
-        if flow.between[one, id] >= LARGE_PART * max(1, flow.out[one])
-        and flow.between[one, id] >= MOSTLY * flow.into[id]
+        new_id
+        for new_id in new
+        if flow.between[old_id, new_id] >= LARGE_PART * max(1, flow.out[old_id])
+        and flow.between[old_id, new_id] >= MOSTLY * flow.into[new_id]
     ]
-    if len(large) < 2 or _holds(whole, large):
+    if len(large) < 2 or _stands_above(whole, large):
         return []
-    return sorted(large, key=lambda id: -flow.between[one, id])
+    return sorted(large, key=lambda new_id: -flow.between[old_id, new_id])
 
 
-def _sources(id: str, old: Iterable[str], same: Mapping[str, str], flow: _Flow) -> list[str]:
+def _sources(new_id: str, old: Iterable[str], same: Mapping[str, str], flow: _Flow) -> list[str]:
     """The clusters that were merged into one, the largest first; none if it is no merger.
 
     Those that ended and lie mostly in it, however small, and the one that it is the same as.
     """
     going_on = set(same.values())
-    whole = same.get(id)
-    joined = [
-        one
-        for one in old
-        if one == whole
-        or (one not in going_on and flow.between[one, id] >= MOSTLY * max(1, flow.out[one]))
-    ]
-    if len(joined) < 2 or _holds(whole, joined):
+    whole = same.get(new_id)
+
+    def ends_in_it(old_id: str) -> bool:
+        records = flow.between[old_id, new_id]
+        return old_id not in going_on and records >= MOSTLY * max(1, flow.out[old_id])
+
+    joined = [old_id for old_id in old if old_id == whole or ends_in_it(old_id)]
+    if len(joined) < 2 or _stands_above(whole, joined):
         return []
-    return sorted(joined, key=lambda one: -flow.between[one, id])
+    return sorted(joined, key=lambda old_id: -flow.between[old_id, new_id])
 
 
-def _holds(whole: str | None, parts: list[str]) -> bool:
+def _stands_above(whole: str | None, parts: list[str]) -> bool:
     """Whether a cluster stands above all the parts, itself none of them."""
-    return whole is not None and whole not in parts and all(is_within(id, whole) for id in parts)
+    if whole is None or whole in parts:
+        return False
+    return all(is_within(part, whole) for part in parts)
 
 
-def _mostly(between: Counter[tuple[str, str]], id: str, side: int) -> str | None:
+def _mostly(between: Counter[tuple[str, str]], cluster: str, side: int) -> str | None:
     """Where on the other side most of its records are."""
-    found: Counter[str] = Counter()
+    places: Counter[str] = Counter()
     for pair, count in between.items():
-        if pair[side] == id:
-            found[pair[1 - side]] += count
-    return min(found, key=lambda other: (-found[other], id_sort_key(other)), default=None)
+        if pair[side] == cluster:
+            places[pair[1 - side]] += count
+    return min(places, key=lambda place: (-places[place], id_sort_key(place)), default=None)
 
 
 def _change(
-    kind: ChangeKind, before: Selection, old: list[str], after: Selection, new: list[str]
+    kind: ChangeKind, before: ComparedRun, old: list[str], after: ComparedRun, new: list[str]
 ) -> Change:
     return Change(
         kind=kind,
-        before=[_piece(before, before.node(id)) for id in old],
-        after=[_piece(after, after.node(id)) for id in new],
+        before=[before.piece(cluster_id) for cluster_id in old],
+        after=[after.piece(cluster_id) for cluster_id in new],
     )
-
-
-def _piece(selection: Selection, node: Node) -> Piece:
-    return Piece(id=node.id, title=selection.label(node), records=node.size)
 
 
 def _rank(change: Change) -> tuple[int, int]:

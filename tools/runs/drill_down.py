@@ -1,43 +1,44 @@
-"""Drilling down: the parts of one cluster, found anew, hung below it in a new run."""
+"""Drilling down: the parts of one cluster, found by clustering it alone, hung below it.
 
-import shutil
-from collections import Counter
+In come a run and one of its clusters, out comes the draft of a run that is the same but for what
+lies below that cluster.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import count_reasons, rename_reasons
-from corpuscope.tools.clustering.pipeline import Clustering
+from corpuscope.tools.clustering.pipeline import Parameters
 from corpuscope.tools.clustering.stability import unchanged_scores
-from corpuscope.tools.clustering.tree import Paths, layer_paths, stands_in
+from corpuscope.tools.clustering.tree import ClusterTree, layer_paths
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
-from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Run
-from corpuscope.tools.runs.assembly import covered
-from corpuscope.tools.runs.inheritance import (
-    keep_centroids,
-    keep_descriptions,
-    kept_centroids,
-    without_parts,
-)
-from corpuscope.tools.store.runs import DESCRIPTIONS, MAP_FILE, Runs, write_stability
-from corpuscope.tools.workspace.selection import Selection, cluster_rows
+from corpuscope.tools.core.ids import id_sort_key, is_within
+from corpuscope.tools.core.schema import NOISE, Description, Floats, Members, Node, Report, Run
+from corpuscope.tools.runs.assembly import centrality, recount, run_nodes, run_parameters
+from corpuscope.tools.runs.draft import RunDraft, Split
+from corpuscope.tools.runs.inheritance import without_parts
+from corpuscope.tools.runs.new_run import cluster_loaded, load_records
+from corpuscope.tools.workspace.selection import Selection, cluster_records
+from corpuscope.tools.workspace.workspace import Workspace
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
-    """What clustering one cluster by itself found.
+class Parts:
+    """What clustering the cluster `within` by itself found.
 
-    `centrality` (m,) belongs to the distinct texts of `corpus`; `nodes` have ids of their own,
-    1, 2, …, as if the part were the whole.
+    `centrality` (m,) belongs to the distinct texts of `corpus`; `nodes` and the paths of `tree`
+    have ids of their own, 1, 2, …, as if the cluster were the whole.
     """
 
     within: str
     corpus: Corpus
-    found: Clustering
+    tree: ClusterTree
     nodes: list[Node]
     centrality: Floats
 
@@ -51,116 +52,136 @@ def outermost(selection: Selection, clusters: list[str]) -> list[str]:
     """
     if not clusters:
         raise BadInput("within is empty: give a cluster id, or a list of them.")
-    for one in clusters:
-        selection.check(one)
-    outer = {
-        one for one in clusters if not any(is_within(one, other) for other in {*clusters} - {one})
-    }
+    for cluster in clusters:
+        selection.check(cluster)
+    asked = {*clusters}
+    outer = [
+        cluster
+        for cluster in asked
+        if not any(is_within(cluster, other) for other in asked - {cluster})
+    ]
     return sorted(outer, key=id_sort_key)
 
 
-def records_within(run: Run, members: Members, within: str) -> set[str]:
-    """The ids of the records in a cluster, or in the noise."""
-    return {members.ids[row] for row in cluster_rows(run, members, within)}
+def split_cluster(
+    workspace: Workspace,
+    selection: Selection,
+    within: str,
+    parameters: Parameters,
+    report: Report,
+) -> RunDraft:
+    """The run of `selection` with the cluster `within` split; its own run where it has no parts.
+
+    Raises:
+        BadInput: The cluster is empty.
+        NotReady: The dataset grew while it was read.
+    """
+    parent = selection.run
+    members = workspace.runs.members(parent)
+    inside = cluster_records(parent, members, within)
+    if not inside:
+        raise BadInput(f"Nothing to split: {within} is empty in run {parent.id}.")
+    loaded = load_records(workspace, selection.card, inside, report)
+    corpus = loaded.corpus
+    flat = replace(parameters, only_recommended=True)
+    clustering = cluster_loaded(workspace, selection.card, loaded, flat, report)
+    choice = clustering.choice
+    # One part is no part: the cluster stays as it is.
+    if choice.layers[choice.recommended].clusters < 2:
+        split = Split(within, parent.reason, clustering.hint)
+        return RunDraft(parent, members, selection.descriptions, {}, split=split)
+    nodes = run_nodes(corpus, clustering, workspace.redact)
+    parts = Parts(within, corpus, clustering.tree, nodes, centrality(corpus, clustering))
+    run, moved = replace_subtree(parent, members, parts)
+    stated = run_parameters(parameters, clustering, None) | {"where": parent.parameters["where"]}
+    hint = None
+    if replaced := len(selection.children(within)):
+        hint = (
+            f"They take the place of the {replaced} sub-clusters that {within} had: its ids below "
+            f"mean other clusters in {parent.id}."
+        )
+    stability = workspace.runs.stability(parent)
+    if stability is not None:
+        scores = unchanged_scores(stability.scores, parent.nodes, run.nodes)
+        stability = replace(stability, scores=scores)
+    return RunDraft(
+        run=replace(run, parameters=stated),
+        members=moved,
+        descriptions=_descriptions_around(selection.descriptions, within),
+        centroids=_around(workspace.runs.centroids(parent), within),
+        stability=stability,
+        split=Split(within, choice.reason, hint),
+        map=workspace.runs.map(parent),
+    )
 
 
-def replace_subtree(parent: Run, members: Members, part: Part) -> tuple[Run, Members]:
+def replace_subtree(parent: Run, members: Members, parts: Parts) -> tuple[Run, Members]:
     """The parent run with the parts below `within`, in place of what was below it.
 
     Every cluster's size is counted anew from the members as they are regrouped. Split where the
     recommended layer is finer, the parts stand in for the clusters of that layer.
     """
-    within = part.within
+    within = parts.within
     split = next((node for node in parent.nodes if node.id == within), None)
     stand = (parent.recommended, parent.recommended)
     coarser = split is not None and split.layers is not None and split.layers[1] < stand[0]
     below = [
         replace(node, id=f"{within}.{node.id}", layers=stand if coarser else None, drilled=True)
-        for node in part.nodes
+        for node in parts.nodes
     ]
-    kept = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
-    moved = _regrouped(members, part)
-    child = replace(recount(parent, kept + below, moved.paths), parent_run=parent.id, within=within)
-    return _reasoned(child, moved, within)
+    around = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
+    moved = _regrouped(members, parts)
+    run = recount(parent, around + below, moved.paths)
+    return _with_reasons(replace(run, parent_run=parent.id, within=within), moved, within)
 
 
-def _regrouped(members: Members, part: Part) -> Members:
+def _regrouped(members: Members, parts: Parts) -> Members:
     """The parent's members, those inside moved to the parts; what fits no part stays above."""
     paths = members.paths.copy()
     strengths = members.strengths.copy()
     near = members.centrality.copy()
     row_of = {record: row for row, record in enumerate(members.ids)}
-    rows = np.array([row_of[record] for record in part.corpus.ids])
-    points = part.corpus.copies_of
-    found = part.found.tree.paths[points]
-    placed = found != NOISE
+    rows = np.array([row_of[record] for record in parts.corpus.ids])
+    points = parts.corpus.copies_of
+    part_paths = parts.tree.paths[points]
+    placed = part_paths != NOISE
     # In the noise are also records of a coarser cluster: those that fit no part stay in it.
-    below = np.array([is_within(str(path), part.within) for path in paths[rows]])
-    paths[rows[below]] = part.within
-    paths[rows[placed]] = [f"{part.within}.{path}" for path in found[placed]]
-    strengths[rows[placed]] = part.found.tree.strengths[points][placed]
-    near[rows[placed]] = part.centrality[points][placed]
+    below = np.array([is_within(str(path), parts.within) for path in paths[rows]])
+    paths[rows[below]] = parts.within
+    paths[rows[placed]] = [f"{parts.within}.{path}" for path in part_paths[placed]]
+    strengths[rows[placed]] = parts.tree.strengths[points][placed]
+    near[rows[placed]] = parts.centrality[points][placed]
     return replace(members, paths=paths, strengths=strengths, centrality=near)
 
 
-def _reasoned(run: Run, members: Members, within: str) -> tuple[Run, Members]:
+def _with_reasons(run: Run, members: Members, within: str) -> tuple[Run, Members]:
     """With a reason for all that is noise now: clusters below `within` have given way to it."""
     if members.noise_reasons is None:
         return run, members
-    held = rename_reasons(members.noise_reasons, lambda id: within if is_within(id, within) else id)
-    noise = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object) == NOISE
-    held[~noise] = ""
-    held[noise & (held == "")] = f"edge of {within}"
-    run = replace(run, noise_reasons=count_reasons(held))
-    return run, replace(members, noise_reasons=held)
-
-
-def recount(run: Run, nodes: list[Node], paths: Paths) -> Run:
-    """A run made from another one now: its clusters and layers counted anew over these paths."""
-    records = len(paths)
-    sizes = Counter(one for path in paths for one in lineage(str(path)))
-    count_reasons = [
-        replace(node, size=sizes[node.id], share=round(sizes[node.id] / records, 6))
-        for node in nodes
-        if sizes[node.id]
-    ]
-    layers = [
-        replace(
-            layer,
-            coverage=round(covered(count_reasons, layer.index) / records, 4),
-            clusters=sum(stands_in(node, layer.index) for node in count_reasons),
-        )
-        for layer in run.layers
-    ]
-    return replace(
-        run,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        records=records,
-        noise=records - covered(count_reasons, run.recommended),
-        layers=layers,
-        nodes=count_reasons,
-        follows=None,
-        assigned_from=None,
-        assigned=0,
+    reasons = rename_reasons(
+        members.noise_reasons, lambda cluster: within if is_within(cluster, within) else cluster
     )
+    noise = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object) == NOISE
+    reasons[~noise] = ""
+    reasons[noise & (reasons == "")] = f"edge of {within}"
+    run = replace(run, noise_reasons=count_reasons(reasons))
+    return run, replace(members, noise_reasons=reasons)
 
 
-def keep_what_holds(runs: Runs, old: Selection, child: Run, target: Path) -> None:
-    """Take over what still holds in the run that splits a cluster: the map, and descriptions,
-    centroids and stability of clusters that did not change. `target` is the folder of `child`."""
-    within = str(child.within)
-    source = runs.folder(old.run.dataset, old.run.id)
-    for cluster in old.descriptions:
-        if cluster == within or not is_within(cluster, within):
-            (target / DESCRIPTIONS).mkdir(exist_ok=True)
-            shutil.copy2(source / DESCRIPTIONS / f"{cluster}.json", target / DESCRIPTIONS)
-    if within in old.descriptions:  # its parts are others now
-        keep_descriptions(target, {within: without_parts(old.descriptions[within])})
-    known = kept_centroids(source)
-    stay = [id for id in known if id == within or not is_within(id, within)]
-    keep_centroids(target, {id: known[id] for id in stay})
-    if held := runs.stability(old.run):
-        scores = unchanged_scores(held.scores, old.run.nodes, child.nodes)
-        write_stability(target, replace(held, scores=scores))
-    if (source / MAP_FILE).exists():
-        shutil.copy2(source / MAP_FILE, target)
+def _around(by_cluster: Mapping[str, T], within: str) -> dict[str, T]:
+    """What belongs to the clusters that did not change: `within` itself, and those not below it."""
+    return {
+        cluster: value
+        for cluster, value in by_cluster.items()
+        if cluster == within or not is_within(cluster, within)
+    }
+
+
+def _descriptions_around(
+    descriptions: Mapping[str, Description], within: str
+) -> dict[str, Description]:
+    """The descriptions that still hold; of what was split its parts are others now."""
+    around = _around(descriptions, within)
+    if within in around:
+        around[within] = without_parts(around[within])
+    return around

@@ -64,15 +64,15 @@ def overlaps(before: Members, after: Members) -> Overlaps:
     together: Counter[tuple[str, str]] = Counter()
     left: Counter[str] = Counter()
     known: Counter[str] = Counter()
-    for (earlier, later), count in pairs.items():
-        above, below = _clusters(earlier), _clusters(later)
-        left.update(dict.fromkeys(above, count))
-        known.update(dict.fromkeys(below, count))
-        together.update({(one, other): count for one in above for other in below})
+    for (old_path, new_path), count in pairs.items():
+        old_ids, new_ids = _clusters(old_path), _clusters(new_path)
+        left.update(dict.fromkeys(old_ids, count))
+        known.update(dict.fromkeys(new_ids, count))
+        together.update({(old_id, new_id): count for old_id in old_ids for new_id in new_ids})
     sizes: Counter[str] = Counter()
-    for earlier, count in Counter(map(str, before.paths)).items():
-        sizes.update(dict.fromkeys(_clusters(earlier), count))
-    lost = frozenset(one for one, size in sizes.items() if left[one] < min(FEWEST_KNOWN, size))
+    for path, count in Counter(map(str, before.paths)).items():
+        sizes.update(dict.fromkeys(_clusters(path), count))
+    lost = frozenset(id_ for id_, size in sizes.items() if left[id_] < min(FEWEST_KNOWN, size))
     return Overlaps(pairs, together, left, known, lost)
 
 
@@ -104,38 +104,40 @@ def same_by_centroid(before: Mapping[str, Floats], after: Mapping[str, Floats]) 
 
 
 def inherited_ids(
-    found: Iterable[str], same: Mapping[str, str], used: Iterable[str]
+    ids: Iterable[str], same: Mapping[str, str], used: Iterable[str]
 ) -> dict[str, str]:
     """The id that each cluster gets: that of the same cluster before, as far as paths allow.
 
     Args:
-        found: The ids as they were found, numbered by size.
-        same: The earlier id of a found one that is the same thing.
+        ids: The ids as they were given, numbered by size.
+        same: The earlier id of a cluster that is the same thing, by its id as it was given.
         used: All ids that earlier runs used: no other cluster gets one of them.
 
     From the top down: a cluster whose parent has the parent's id from before keeps its own; the
     others get numbers beyond those used there.
     """
     last: dict[str | None, int] = {}
-    for id in used:
-        last[parent_of(id)] = max(last.get(parent_of(id), 0), int(id.rpartition(".")[2]))
+    for used_id in used:
+        parent, _, number = used_id.rpartition(".")
+        last[parent or None] = max(last.get(parent or None, 0), int(number))
     below: dict[str | None, list[str]] = {}
-    for id in sorted(found, key=id_sort_key):
-        below.setdefault(parent_of(id), []).append(id)
-    settled: dict[str, str] = {}
+    for given in sorted(ids, key=id_sort_key):
+        below.setdefault(parent_of(given), []).append(given)
+    names: dict[str, str] = {}
     waiting: list[tuple[str | None, str | None]] = [(None, None), (NOISE, NOISE)]
     while waiting:
-        parent, named = waiting.pop()
-        number = last.get(named, 0)
-        for id in below.get(parent, []):
-            before = same.get(id)
-            if before is not None and parent_of(before) == named:
-                settled[id] = before
+        parent_given, parent_named = waiting.pop()
+        next_number = last.get(parent_named, 0)
+        for given in below.get(parent_given, []):
+            before = same.get(given)
+            if before is not None and parent_of(before) == parent_named:
+                names[given] = before
             else:
-                number += 1
-                settled[id] = str(number) if named is None else f"{named}.{number}"
-            waiting.append((id, settled[id]))
-    return settled
+                next_number += 1
+                prefix = "" if parent_named is None else f"{parent_named}."
+                names[given] = f"{prefix}{next_number}"
+            waiting.append((given, names[given]))
+    return names
 
 
 def rename_clusters(
@@ -145,19 +147,19 @@ def rename_clusters(
 
     Reasons for noise name clusters: `between 3 and 7.1`.
     """
-    called = [replace(node, id=names[node.id]) for node in nodes]
-    name = {NOISE: NOISE, **names}
-    paths: NDArray[np.object_] = np.array([name[path] for path in members.paths], dtype=object)
+    renamed = [replace(node, id=names[node.id]) for node in nodes]
+    name_of = {NOISE: NOISE, **names}
+    paths: NDArray[np.object_] = np.array([name_of[path] for path in members.paths], dtype=object)
     moved = replace(members, paths=paths)
     if members.noise_reasons is not None:
         moved = replace(
             moved, noise_reasons=rename_reasons(members.noise_reasons, names.__getitem__)
         )
-    return sorted(called, key=lambda node: id_sort_key(node.id)), moved
+    return sorted(renamed, key=lambda node: id_sort_key(node.id)), moved
 
 
 def _clusters(path: str) -> list[str]:
-    return [id for id in lineage(path) if id != NOISE]
+    return [cluster for cluster in lineage(path) if cluster != NOISE]
 
 
 def _one_to_one(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The map of a run: computed once, by whoever needs it first."""
+"""The map of a run, (n, 2): laid out by UMAP once, by whoever needs it first, and kept with it."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from corpuscope.tools.clustering.pipeline import Clustering, corpus_graph, lay_o
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, Floats, Report, Run
 from corpuscope.tools.runs.assembly import clustering_parameters
+from corpuscope.tools.runs.draft import MapSource
 from corpuscope.tools.store.locks import map_lock
 from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.reading import LoadedDataset, load_dataset
@@ -15,12 +16,15 @@ from corpuscope.tools.workspace.workspace import Workspace
 MOST_SECONDS = 1_800.0
 
 
-def draw_map(workspace: Workspace, run: Run, reading: LoadedDataset, found: Clustering) -> None:
+def draw_map(workspace: Workspace, run: Run, source: MapSource) -> None:
     """Lay out and keep the map of a run that was just saved, from what clustering left."""
+    loaded, clustering = source.loaded, source.clustering
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         if workspace.runs.map(run) is None:
-            points = _laid_out(workspace, run, reading, found) if found.map is None else found.map
-            workspace.runs.save_map(run, points[reading.corpus.copies_of])
+            points = clustering.map
+            if points is None:
+                points = _layout(workspace, run, loaded, clustering)
+            workspace.runs.save_map(run, points[loaded.corpus.copies_of])
 
 
 def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report) -> Floats:
@@ -38,12 +42,12 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
             return points
         members = workspace.runs.members(run)
         report(0.1, "reading vectors for the map")
-        reading = load_dataset(workspace, card, set(members.ids))
-        corpus = reading.corpus
+        loaded = load_dataset(workspace, card, set(members.ids))
+        corpus = loaded.corpus
         if not corpus.ids:
             raise NotReady(f"The records of run {run.id} are gone. Cluster again.")
         report(0.4, "laying out the map")
-        distinct = _laid_out(workspace, run, reading, None)
+        distinct = _layout(workspace, run, loaded, None)
         place = dict(zip(corpus.ids, distinct[corpus.copies_of], strict=True))
         nowhere = np.zeros(2, dtype=np.float32)
         points = np.array([place.get(i, nowhere) for i in members.ids], dtype=np.float32)
@@ -51,15 +55,16 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
         return points
 
 
-def _laid_out(
-    workspace: Workspace, run: Run, reading: LoadedDataset, found: Clustering | None
+def _layout(
+    workspace: Workspace, run: Run, loaded: LoadedDataset, clustering: Clustering | None
 ) -> Floats:
+    """(m, 2) places of the distinct texts; `clustering` is what found the run, if it is at hand."""
     # A run that split a cluster has the parameters of that alone.
     parameters = clustering_parameters(original_run(workspace.runs, run))
-    vectors, memory = reading.corpus.vectors, reading.memory
-    if found is None or found.graph is None or parameters.space == "embedding":
+    vectors, memory = loaded.corpus.vectors, loaded.memory
+    if clustering is None or clustering.graph is None or parameters.space == "embedding":
         # A graph that Milvus searched is not remembered, and neither is what is laid out from it.
         graph, start = corpus_graph(vectors, parameters, memory), None
     else:
-        graph, start = found.graph, found.start
+        graph, start = clustering.graph, clustering.start
     return lay_out_map(graph, vectors, start, parameters.seed, memory)

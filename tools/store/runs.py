@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +34,7 @@ STABILITY_FILE = "stability.json"
 DESCRIPTIONS = "descriptions"
 EVIDENCE = "evidence"
 FOCUS_FILE = "focus.txt"
+CENTROIDS_FILE = "centroids.npz"
 REFRESH_FILE = "refresh.json"
 
 
@@ -132,11 +133,7 @@ class Runs:
 
     def save_map(self, run: Run, points: Floats) -> None:
         """Keep the run's map, (n, 2), row for row with its members."""
-        with (
-            written_aside(self.folder(run.dataset, run.id) / MAP_FILE) as draft,
-            draft.open("wb") as out,
-        ):
-            np.save(out, points)
+        write_map(self.folder(run.dataset, run.id), points)
 
     def map(self, run: Run) -> Floats | None:
         """The run's map, (n, 2) float32, or None while there is none."""
@@ -145,6 +142,15 @@ class Runs:
             return None
         points: Floats = np.load(file, allow_pickle=False)
         return points
+
+    def centroids(self, run: Run) -> dict[str, Floats]:
+        """The (dim,) float32 unit centroids of the run's clusters by id; none where it has none."""
+        file = self.folder(run.dataset, run.id) / CENTROIDS_FILE
+        if not file.exists():
+            return {}
+        with np.load(file, allow_pickle=False) as arrays:
+            vectors: Floats = arrays["vectors"].astype(np.float32)
+            return dict(zip(map(str, arrays["ids"]), vectors, strict=True))
 
     def save_stability(self, run: Run, stability: Stability) -> None:
         """Keep how surely the run's clusters come back."""
@@ -229,6 +235,27 @@ class Runs:
 def write_stability(folder: Path, stability: Stability) -> None:
     """Write how surely clusters come back into the folder of a run, or of one about to appear."""
     _write(folder / STABILITY_FILE, stability)
+
+
+def write_descriptions(folder: Path, descriptions: Mapping[str, Description]) -> None:
+    """Write descriptions into the folder of a run that is about to appear."""
+    if descriptions:
+        (folder / DESCRIPTIONS).mkdir(exist_ok=True)
+    for cluster_id, description in descriptions.items():
+        _write(folder / DESCRIPTIONS / f"{cluster_id}.json", description)
+
+
+def write_centroids(folder: Path, centroids: Mapping[str, Floats]) -> None:
+    """Write centroids, (dim,) by cluster id, into the folder of a run that is about to appear."""
+    if centroids:
+        vectors = np.stack([*centroids.values()]).astype(np.float16)
+        np.savez(folder / CENTROIDS_FILE, ids=np.array([*centroids]), vectors=vectors)
+
+
+def write_map(folder: Path, points: Floats) -> None:
+    """Write a map, (n, 2), into the folder of a run, or of one about to appear."""
+    with written_aside(folder / MAP_FILE) as draft, draft.open("wb") as file:
+        np.save(file, points)
 
 
 def write_focus(folder: Path, focus: str) -> None:

@@ -11,7 +11,7 @@ def as_id(value: object) -> object:
     """Models say 3 or 3.1 as a number where an id is meant."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return [as_id(one) for one in value] if isinstance(value, list) else value
+    return [as_id(item) for item in value] if isinstance(value, list) else value
 
 
 DatasetName: TypeAlias = Annotated[

@@ -1,5 +1,6 @@
 """What a client means by `dataset`, `run` and `cluster`, found and checked once for every tool."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.errors import NotFound, NotReady
+from corpuscope.tools.core.excerpts import shown_value
 from corpuscope.tools.core.ids import (
     check_cluster_id,
     children_of,
@@ -15,8 +17,8 @@ from corpuscope.tools.core.ids import (
     is_within,
     parent_of,
 )
-from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Members, Node, Run
+from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Members, Node, Record, Run
 from corpuscope.tools.workspace.workspace import Workspace
 
 # An unknown id is answered with the ids there are; nobody reads more than this.
@@ -75,12 +77,11 @@ class Selection:
 
     def label(self, node: Node) -> str:
         """The cluster's title, or its first keywords while nobody has described it."""
-        description = self.descriptions.get(node.id)
-        return description.title if description else ", ".join(node.keywords[:WORDS_IN_A_LABEL])
+        return _label(node, self.descriptions.get(node.id))
 
     def children(self, parent: str) -> list[Node]:
         """The clusters directly below one, in the order of their ids."""
-        return [self._nodes[id] for id in children_of(parent, self._nodes)]
+        return [self._nodes[child] for child in children_of(parent, self._nodes)]
 
     def siblings(self, node: Node) -> list[Node]:
         """The clusters beside one, the largest first: below the same parent, or on top as it is."""
@@ -89,8 +90,8 @@ class Selection:
             beside = self.children(parent)
         else:
             beside = self.standing_in(node.layers[1]) if node.layers else []
-        others = [other for other in beside if other.id != node.id]
-        return sorted(others, key=lambda other: -other.size)
+        siblings = [sibling for sibling in beside if sibling.id != node.id]
+        return sorted(siblings, key=lambda sibling: -sibling.size)
 
     def standing_in(self, layer: int) -> list[Node]:
         """The clusters of a layer, in the order of their ids."""
@@ -105,7 +106,7 @@ def select(workspace: Workspace, dataset: str | None, run: str | None) -> Select
         NotFound: No such dataset or run.
         BadInput: No dataset named although there are several.
     """
-    return redact_selection(select_stored(workspace, dataset, run), workspace.redact)
+    return shown_selection(workspace, select_stored(workspace, dataset, run))
 
 
 def select_stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
@@ -120,9 +121,10 @@ def select_stored(workspace: Workspace, dataset: str | None, run: str | None) ->
     return Selection(card, chosen, workspace.runs.descriptions(chosen))
 
 
-def redact_selection(selection: Selection, redact: Redact) -> Selection:
-    """The selection with keywords and descriptions redacted: they may be older than the setting,
+def shown_selection(workspace: Workspace, selection: Selection) -> Selection:
+    """A selection with keywords and descriptions redacted: they may be older than the setting,
     and a person may have written what no model is to read."""
+    redact = workspace.redact
     nodes = [
         replace(node, keywords=[redact(word) for word in node.keywords])
         for node in selection.run.nodes
@@ -130,7 +132,10 @@ def redact_selection(selection: Selection, redact: Redact) -> Selection:
     return Selection(
         selection.card,
         replace(selection.run, nodes=nodes),
-        {id: redact_description(words, redact) for id, words in selection.descriptions.items()},
+        {
+            cluster: redact_description(description, redact)
+            for cluster, description in selection.descriptions.items()
+        },
     )
 
 
@@ -157,3 +162,35 @@ def cluster_rows(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
         return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
     places = layer_paths(members.paths, run.nodes, run.recommended)
     return np.flatnonzero([place == NOISE for place in places])
+
+
+def cluster_records(run: Run, members: Members, cluster: str) -> set[str]:
+    """The ids of the records in a cluster, or in the noise."""
+    return {members.ids[row] for row in cluster_rows(run, members, cluster)}
+
+
+def labels(run: Run, descriptions: Mapping[str, Description]) -> dict[str, str]:
+    """What to call each cluster of a run: its title, or its first keywords."""
+    return {node.id: _label(node, descriptions.get(node.id)) for node in run.nodes}
+
+
+def _label(node: Node, description: Description | None) -> str:
+    return description.title if description else ", ".join(node.keywords[:WORDS_IN_A_LABEL])
+
+
+def shown_records(workspace: Workspace, card: DatasetCard, ids: Sequence[str]) -> dict[str, Record]:
+    """Records by id as they may be shown: text and metadata redacted before anything is cut off.
+
+    Ids that are not in the dataset are left out.
+    """
+    records = workspace.store.fetch(card, ids)
+    return {id_: shown_record(workspace, record) for id_, record in records.items()}
+
+
+def shown_record(workspace: Workspace, record: Record) -> Record:
+    """A record as it may be shown; some numbers are told by the name of their column only."""
+    redact = workspace.redact
+    if redact is as_it_is:
+        return record
+    metadata = {name: shown_value(name, value, redact) for name, value in record.metadata.items()}
+    return replace(record, text=redact(record.text), metadata=metadata)

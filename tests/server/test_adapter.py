@@ -1,0 +1,93 @@
+"""A tool made up here: the server redacts it without its author thinking of it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from mcp.client import Client
+from support.calls import call
+
+from corpuscope.server.adapter import ToolSpec, wrapped
+from corpuscope.server.app import build_server
+from corpuscope.server.settings import Settings
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import Result, Sentence, Verbatim
+from corpuscope.tools.workspace.workspace import Workspace
+
+pytestmark = pytest.mark.anyio
+
+ADDRESS = "jane.doe@example.org"
+CARD_LIKE = "4111111111111111"
+
+
+class Quote(Result):
+    """A text with its record."""
+
+    id: Verbatim
+    text: str
+
+    def as_text(self) -> str:
+        """The quote in a line."""
+        return f"[{self.id}] {self.text}"
+
+
+class Quotes(Result):
+    """Texts in every place that a result has for one."""
+
+    head: str
+    quotes: list[Quote]
+    by_theme: dict[str, str]
+    summary: list[Sentence]
+    note: str | None
+
+    def as_text(self) -> str:
+        """All of it."""
+        lines = [self.head, *(quote.as_text() for quote in self.quotes), *self.by_theme.values()]
+        return "\n".join([*lines, *(sentence.text for sentence in self.summary), self.note or ""])
+
+
+def quote_people(workspace: Workspace, fail: bool = False) -> Quotes:
+    """Quote what people wrote."""
+    if fail:
+        raise BadInput(f"There is no column {ADDRESS}. Columns: text.")
+    return Quotes(
+        head=f"By {ADDRESS}",
+        quotes=[Quote(id=CARD_LIKE, text=f"Write to {ADDRESS}")],
+        by_theme={"1": f"{ADDRESS} asks"},
+        summary=[Sentence(text=f"{ADDRESS} pays with {CARD_LIKE}.", records=[CARD_LIKE])],
+        note=f"from {ADDRESS}",
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["as it is", "redacted"])
+def redact(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(scope="module")
+async def made_up(settings: Settings, redact: bool, anyio_backend: str) -> AsyncIterator[Client]:
+    server = build_server(settings.model_copy(update={"redact": redact}), warm=False)
+    server.add_tool(wrapped(ToolSpec(quote_people, "Quote people")), name="quote-people")
+    async with Client(server, raise_exceptions=True) as client:
+        yield client
+
+
+async def test_a_new_tool_is_redacted_in_text_and_data(made_up: Client, redact: bool) -> None:
+    answer = await call(made_up, "quote-people")
+    for said in (answer.text, str(answer.data)):
+        assert (ADDRESS in said) is not redact
+        assert said.count("[email]") == (5 if redact else 0)
+
+
+async def test_ids_of_records_stay_whatever_their_digits_look_like(
+    made_up: Client, redact: bool
+) -> None:
+    data = (await call(made_up, "quote-people")).data
+    assert data["quotes"][0]["id"] == CARD_LIKE
+    assert data["summary"][0]["records"] == [CARD_LIKE]
+    assert (CARD_LIKE in data["summary"][0]["text"]) is not redact
+
+
+async def test_what_a_new_tool_refuses_is_redacted_too(made_up: Client, redact: bool) -> None:
+    answer = await call(made_up, "quote-people", fail=True)
+    assert answer.is_error
+    assert f"no column {'[email]' if redact else ADDRESS}. Columns: text." in answer.text

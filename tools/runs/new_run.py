@@ -1,0 +1,140 @@
+"""A run of its own over all records of a dataset, or over some of them.
+
+In come the chosen records and parameters, out comes the draft of a run. Clusters that are the same
+as in the newest earlier run of the same records keep id and description.
+"""
+
+import json
+from dataclasses import dataclass, replace
+
+from corpuscope.tools.clustering.pipeline import (
+    Clustering,
+    Parameters,
+    drop_coarser_layers,
+    find_clusters,
+)
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import DatasetCard, Report
+from corpuscope.tools.runs.assembly import (
+    assemble_run,
+    cluster_centroids,
+    run_members,
+    run_nodes,
+    run_parameters,
+)
+from corpuscope.tools.runs.draft import MapSource, RunDraft
+from corpuscope.tools.runs.inheritance import (
+    earlier_labels,
+    has_all_resolutions,
+    inherit,
+    newest_alike,
+)
+from corpuscope.tools.store.filters import Where
+from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
+from corpuscope.tools.workspace.selection import Selection, cluster_records
+from corpuscope.tools.workspace.workspace import Workspace
+
+# The shares of the time of `cluster`: reading, then clustering; the rest is words and the map.
+READ_SHARE = 0.15
+CLUSTERED_SHARE = 0.55
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The records to cluster, all (None) or some, and what the run says of the choice."""
+
+    card: DatasetCard
+    ids: set[str] | None = None
+    where: str | None = None
+    parent_run: str | None = None
+    within: str | None = None
+
+
+def filtered(workspace: Workspace, card: DatasetCard, where: Where) -> Scope:
+    """The records of a dataset that fit a filter.
+
+    Raises:
+        BadInput: The filter names no column, or a value of another type.
+    """
+    ids = workspace.store.matching(card, where)
+    return Scope(card, ids, json.dumps(where, ensure_ascii=False, sort_keys=True))
+
+
+def union(workspace: Workspace, selection: Selection, clusters: list[str]) -> Scope:
+    """The records in any of the clusters; such a run has to be named, like one of a filter."""
+    run = selection.run
+    members = workspace.runs.members(run)
+    ids = {record for cluster in clusters for record in cluster_records(run, members, cluster)}
+    where = json.dumps({"cluster": clusters, "run": run.id})
+    return Scope(selection.card, ids, where, run.id, ", ".join(clusters))
+
+
+def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: Report) -> RunDraft:
+    """Cluster the records of a scope.
+
+    Raises:
+        BadInput: It has no records.
+        NotReady: The dataset grew while it was read.
+    """
+    loaded = load_records(workspace, scope.card, scope.ids, report)
+    corpus = loaded.corpus
+    earlier = newest_alike(workspace.runs, scope.card, scope.where)
+    if earlier:
+        before = earlier_labels(workspace.runs, earlier, corpus)
+        parameters = replace(parameters, before=before)
+    clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
+    deeper = clustering.choice.recommended - earlier.recommended if earlier else 0
+    if earlier and deeper > 0 and has_all_resolutions(earlier):
+        # A heading more above the themes would change all their ids.
+        clustering = drop_coarser_layers(clustering, corpus.weights, deeper)
+    report(CLUSTERED_SHARE, "choosing keywords and examples")
+    nodes = run_nodes(corpus, clustering, workspace.redact)
+    members = run_members(corpus, clustering)
+    stated = run_parameters(parameters, clustering, scope.where)
+    run = assemble_run(scope.card, clustering, nodes, members, stated)
+    draft = RunDraft(
+        run=replace(run, parent_run=scope.parent_run, within=scope.within),
+        members=members,
+        descriptions={},
+        centroids=cluster_centroids(corpus, clustering.tree),
+        source=MapSource(loaded, clustering),
+    )
+    return inherit(workspace.runs, draft)
+
+
+def load_records(
+    workspace: Workspace, card: DatasetCard, ids: set[str] | None, report: Report
+) -> LoadedDataset:
+    """The records to cluster, in memory: all of a dataset (None), or those with these ids.
+
+    Raises:
+        BadInput: There are none.
+        NotReady: The dataset grew while it was read.
+    """
+    report(0.01, f"reading '{card.name}'")
+    loaded = load_dataset(workspace, card, ids)
+    count = len(loaded.corpus.ids)
+    if not count:
+        raise BadInput(
+            f"No records to cluster in '{card.name}'. "
+            + ("None fits `where`." if ids is not None else "Add some with `ingest`.")
+        )
+    report(READ_SHARE, f"read {count:,} records, {len(loaded.corpus.texts):,} distinct texts")
+    return loaded
+
+
+def cluster_loaded(
+    workspace: Workspace,
+    card: DatasetCard,
+    loaded: LoadedDataset,
+    parameters: Parameters,
+    report: Report,
+) -> Clustering:
+    """The clusters of loaded records, with progress from `READ_SHARE` to `CLUSTERED_SHARE`."""
+
+    def report_part(fraction: float, message: str) -> None:
+        report(READ_SHARE + (CLUSTERED_SHARE - READ_SHARE) * fraction, message)
+
+    raw = parameters.space == "embedding"
+    search = choose_search(workspace.store, card, loaded.corpus, raw=raw)
+    return find_clusters(loaded.corpus, parameters, report_part, loaded.memory, search)
