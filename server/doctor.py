@@ -15,7 +15,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 
 PACKAGES = (
     "mcp", "pymilvus", "milvus-lite", "evoc", "fast_hdbscan", "hdbscan", "umap-learn", "faiss-cpu",
-    "plotly", "kaleido", "pandas", "numpy", "onnxruntime", "openai",
+    "plotly", "matplotlib", "pandas", "numpy", "onnxruntime", "openai",
 )  # fmt: skip
 EXTRAS = ("FlagEmbedding", "sentence-transformers", "model2vec", "torch")
 MODELS_SHOWN = 8
@@ -36,7 +36,6 @@ def run_doctor(settings: Settings) -> int:
         ("Local models", _models),
         ("Model that writes", _writer),
         ("Templates", _templates),
-        ("Chrome for PNG", _chrome),
     ]
     try:
         sound = [_check(name, work, workspace) for name, work in checks]
@@ -149,13 +148,6 @@ def _templates(workspace: Workspace) -> str:
     for name in own:
         templates.load(name)
     return f"{', '.join(own)} from {templates.folder}"
-
-
-def _chrome(workspace: Workspace) -> str:
-    from corpuscope.tools.plotting.interactive import find_browser
-
-    browser = find_browser()
-    return browser or "none found: the static picture is used instead, nothing to do"
 
 
 def _version(name: str) -> str:

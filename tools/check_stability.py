@@ -4,13 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corpuscope.tools.clustering.pipeline import Material, corpus_graph
+from corpuscope.tools.clustering.pipeline import ClusteringInput, corpus_graph
 from corpuscope.tools.clustering.stability import (
-    ROUNDS,
-    Clustered,
+    STABILITY_ROUNDS,
+    cluster_points,
     format_stability,
-    points_of,
-    stability,
+    measure_stability,
     stability_meanings,
     stability_word,
 )
@@ -90,7 +89,7 @@ def check_stability(
     run: RunId = None,
     rounds: Annotated[
         int, Field(ge=2, le=20, description="How often a part of the texts is clustered again.")
-    ] = ROUNDS,
+    ] = STABILITY_ROUNDS,
 ) -> StabilityResult:
     """Check which themes of a run hold: do they come back when 80% of the texts are clustered?
 
@@ -127,10 +126,10 @@ def _scores(
     parameters = clustering_parameters(original_run(workspace.runs, run))
     report(READ_SHARE, f"searching neighbours of {len(corpus.texts):,} distinct texts")
     graph = corpus_graph(corpus.vectors, parameters, loaded.memory)
-    clustered = Clustered(Material(graph, corpus.vectors, corpus.weights), parameters)
-    return stability(
-        clustered,
-        points_of(run, members, corpus),
+    return measure_stability(
+        ClusteringInput(graph, corpus.vectors, corpus.weights),
+        parameters,
+        cluster_points(run, members, corpus),
         rounds,
         lambda done, message: report(GRAPH_SHARE + (1 - GRAPH_SHARE) * done, message),
     )

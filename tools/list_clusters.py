@@ -6,7 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.clustering.noise import noise_sentence
-from corpuscope.tools.clustering.stability import format_stability, known_word, stability_meanings
+from corpuscope.tools.clustering.stability import (
+    format_stability,
+    known_stability_word,
+    stability_meanings,
+)
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import NOISE, Author, Layer, Node, Result, Stability
@@ -181,7 +185,7 @@ def cluster_line(selection: Selection, node: Node, known: Stability | None) -> C
         proof=proof.auc if proof else None,
         proof_word=proof_word(proof) if proof else None,
         stability=known.scores.get(node.id) if known else None,
-        stability_word=known_word(known, node.id),
+        stability_word=known_stability_word(known, node.id),
     )
 
 

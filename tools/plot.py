@@ -12,22 +12,22 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.redaction import Redact
-from corpuscope.tools.core.schema import NOISE, Floats, Ints, Members, Record, Result, Scalar, Watch
-from corpuscope.tools.plotting import interactive
+from corpuscope.tools.core.schema import NOISE, Ints, Members, Record, Result, Watch
+from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
-from corpuscope.tools.plotting.view import MapGroup, MapView
+from corpuscope.tools.plotting.view import MapGroup, MapView, group_values
 from corpuscope.tools.runs.run_map import ensure_map
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
 from corpuscope.tools.workspace.selection import Selection, cluster_rows, select
 from corpuscope.tools.workspace.workspace import Workspace
 
-CLUSTER = "cluster"
+BY_CLUSTER = "cluster"
 # More colours than this nobody tells apart; the rest of a column's values is one group.
-MOST_VALUES = 20
-REST = "other values"
+MOST_COLOURS = 20
 NO_VALUE = "no value"
-LARGEST_SHOWN = 5
-MAP_SHARE = 0.5
+LARGEST_NAMED = 5
+# The share of the time that a map takes which is still missing.
+LAYOUT_SHARE = 0.5
 
 
 class PlotResult(Result):
@@ -47,10 +47,12 @@ class PlotResult(Result):
 
     def as_text(self) -> str:
         """Where it is and what to see, in a few lines."""
-        share = f", {self.noise / max(1, self.points):.0%} noise (grey)"
+        grey = ""
+        if self.color_by == BY_CLUSTER:
+            grey = f", {self.noise / max(1, self.points):.0%} noise (grey)"
         return (
             f"Map of {self.points:,} records of '{self.dataset}' (run {self.run}), coloured by "
-            f"{self.color_by}: {self.groups} groups{share if self.color_by == CLUSTER else ''}.\n"
+            f"{self.color_by}: {self.groups} groups{grey}.\n"
             f"Largest: {'; '.join(self.largest) or 'none'}.\n"
             f"Interactive page: {self.html}\nPicture: {self.png}"
         )
@@ -72,7 +74,7 @@ def plot(
     kind: Annotated[Literal["map"], Field(description="What to draw.")] = "map",
     color_by: Annotated[
         str, Field(description="cluster, or a metadata column (its most frequent values).")
-    ] = CLUSTER,
+    ] = BY_CLUSTER,
     cluster: Annotated[
         str | None,
         BeforeValidator(as_id),
@@ -95,27 +97,38 @@ def plot(
     computed anew but a map that is still missing.
     """
     selection = select(workspace, dataset, run)
-    page = workspace.files.writable(save_as) if save_as else _default_page(workspace, selection)
-    if page.suffix.lower() not in (".html", ".htm"):
-        raise BadInput(f"save_as must end in .html, not '{page.suffix}': {page.name}")
-
-    def mapping(fraction: float, message: str) -> None:
-        watch.report(MAP_SHARE * fraction, message)
-
-    points = ensure_map(workspace, selection.card, selection.run, mapping)
+    page = _page(workspace, selection, save_as)
+    points = ensure_map(
+        workspace,
+        selection.card,
+        selection.run,
+        lambda fraction, message: watch.report(LAYOUT_SHARE * fraction, message),
+    )
     members = workspace.runs.members(selection.run)
     rows = _rows(selection, members, cluster)
-    watch.report(MAP_SHARE, "reading texts")
+    watch.report(LAYOUT_SHARE, "reading texts")
     records = workspace.store.fetch(selection.card, [members.ids[row] for row in rows])
     rows = np.array([row for row in rows if members.ids[row] in records], dtype=np.int64)
     shown = [records[members.ids[row]] for row in rows]
-    if color_by == CLUSTER:
-        groups, colours = _by_cluster(selection, members.paths[rows], cluster, layer)
+    if color_by == BY_CLUSTER:
+        groups, group = _by_cluster(selection, members.paths[rows], cluster, layer)
     else:
-        groups, colours = _by_column(selection, shown, color_by, workspace.redact)
-    view = _view(selection, points[rows], (groups, colours), (shown, color_by, cluster))
-    picture = _checked_picture(workspace, page, save_as)
-    _draw(view, page, picture, watch)
+        groups, group = _by_column(selection, shown, color_by, workspace.redact)
+    noise = int((group < 0).sum())
+    view = MapView(
+        title=selection.card.name + (f", cluster {cluster}" if cluster else ""),
+        subtitle=_subtitle(selection.run.id, color_by, (len(rows), len(groups), noise)),
+        points=points[rows],
+        group=group,
+        groups=tuple(groups),
+        noise=noise,
+        hover=tuple(record.text for record in shown),
+    )
+    picture = _picture(workspace, page, save_as)
+    watch.report(0.7, "drawing")
+    page.write_text(interactive_html(view), encoding="utf-8")
+    watch.report(0.85, "making the picture")
+    picture.write_bytes(static_png(view))
     return PlotResult(
         dataset=selection.card.name,
         run=selection.run.id,
@@ -124,32 +137,32 @@ def plot(
         color_by=color_by,
         groups=len(groups),
         points=len(rows),
-        noise=view.noise,
-        largest=[f"{group.label} ({group.size:,})" for group in groups[:LARGEST_SHOWN]],
+        noise=noise,
+        largest=[f"{group.label} ({group.size:,})" for group in groups[:LARGEST_NAMED]],
     )
 
 
-def _default_page(workspace: Workspace, selection: Selection) -> Path:
+def _page(workspace: Workspace, selection: Selection, save_as: str | None) -> Path:
+    """Where the page goes: where the client wants it, if it may be there, or into the home."""
+    if save_as:
+        page = workspace.files.writable(save_as)
+        if page.suffix.lower() not in (".html", ".htm"):
+            raise BadInput(f"save_as must end in .html, not '{page.suffix}': {page.name}")
+        return page
     folder = workspace.home / "plots"
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return folder / f"{selection.card.name}-{selection.run.id}-{stamp}.html"
 
 
-def _draw(view: MapView, page: Path, picture: Path, watch: Watch) -> None:
-    watch.report(0.7, "drawing")
-    page.write_text(interactive.interactive_html(view), encoding="utf-8")
-    watch.report(0.85, "making the picture")
-    picture.write_bytes(interactive.interactive_png(view) or static_png(view))
-
-
-def _checked_picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:
+def _picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:
     """The PNG beside the page; where the client chose the place, no link may lead elsewhere."""
     picture = page.with_suffix(".png")
     return workspace.files.writable(str(picture)) if save_as else picture
 
 
 def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArray[np.int64]:
+    """The rows of the members to draw, rising: all, or those of a cluster."""
     if cluster is None:
         return np.arange(len(members.ids))
     selection.check(cluster)
@@ -159,6 +172,10 @@ def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArra
 def _by_cluster(
     selection: Selection, paths: NDArray[np.object_], cluster: str | None, layer: int | None
 ) -> tuple[list[MapGroup], Ints]:
+    """A group for each cluster of the layer, or for each part of `cluster`, the largest first.
+
+    Beside them (n,) which group each of the `paths` is in, -1 for none.
+    """
     run = selection.run
     if layer is not None and layer >= len(run.layers):
         raise BadInput(f"No layer {layer}: run {run.id} has 0 to {len(run.layers) - 1}.")
@@ -171,7 +188,7 @@ def _by_cluster(
     nodes = sorted(nodes, key=lambda node: -node.size)
     groups = [MapGroup(node.id, selection.label(node), node.size) for node in nodes]
     place = {
-        path: next((at for at, node in enumerate(nodes) if is_within(path, node.id)), -1)
+        path: next((rank for rank, node in enumerate(nodes) if is_within(path, node.id)), -1)
         for path in set(paths)
     }
     return groups, np.array([place[path] for path in paths], dtype=np.int32)
@@ -180,51 +197,24 @@ def _by_cluster(
 def _by_column(
     selection: Selection, shown: list[Record], column: str, redact: Redact
 ) -> tuple[list[MapGroup], Ints]:
+    """A group for each of the column's most frequent values, and (n,) which one each record has."""
     known = selection.card.metadata_columns
     if column not in known:
         raise BadInput(
-            f"Cannot colour by '{column}'. Valid: {CLUSTER}, {', '.join(known) or 'no metadata'}."
+            f"Cannot colour by '{column}'. Valid: {BY_CLUSTER}, "
+            f"{', '.join(known) or 'no metadata'}."
         )
-    named = [_named(record.metadata.get(column)) for record in shown]
+    values = [record.metadata.get(column) for record in shown]
+    names = [NO_VALUE if value is None else str(value) for value in values]
     # The picture goes to the model, and what reads alike there is one colour.
-    told = {name: redact_value(column, name, redact) for name in set(named)}
-    values = [told[name] for name in named]
-    counts: dict[str, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    often = sorted(counts, key=lambda value: (-counts[value], value))
-    kept = often if len(often) <= MOST_VALUES else often[: MOST_VALUES - 1]
-    groups = [MapGroup(value, value, counts[value]) for value in kept]
-    if len(kept) < len(often):
-        rest = sum(counts[value] for value in often[len(kept) :])
-        groups.append(MapGroup(REST, REST, rest))
-    place = {value: min(at, len(groups) - 1) for at, value in enumerate(often)}
-    return groups, np.array([place[value] for value in values], dtype=np.int32)
+    redacted = {name: redact_value(column, name, redact) for name in set(names)}
+    return group_values([redacted[name] for name in names], MOST_COLOURS)
 
 
-def _named(value: Scalar) -> str:
-    return NO_VALUE if value is None else str(value)
-
-
-def _view(
-    selection: Selection,
-    points: Floats,
-    coloured: tuple[list[MapGroup], Ints],
-    about: tuple[list[Record], str, str | None],
-) -> MapView:
-    groups, colours = coloured
-    shown, color_by, cluster = about
-    noise = int((colours < 0).sum())
-    share = noise / max(1, len(colours))
-    unit = "themes" if color_by == CLUSTER else f"values of {color_by}"
-    part = f", cluster {cluster}" if cluster else ""
-    grey = f", {share:.0%} in none" if color_by == CLUSTER else ""
-    return MapView(
-        title=f"{selection.card.name}{part}",
-        subtitle=f"{len(shown):,} records, {len(groups)} {unit}{grey} (run {selection.run.id})",
-        points=points,
-        group=colours,
-        groups=tuple(groups),
-        noise=noise,
-        hover=tuple(record.text for record in shown),
-    )
+def _subtitle(run: str, color_by: str, counts: tuple[int, int, int]) -> str:
+    """The map in numbers; `counts` are the records, the groups and the records in none."""
+    records, groups, noise = counts
+    shares = f"{groups} values of {color_by}"
+    if color_by == BY_CLUSTER:
+        shares = f"{groups} themes, {noise / max(1, records):.0%} in none"
+    return f"{records:,} records, {shares} (run {run})"

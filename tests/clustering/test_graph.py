@@ -6,29 +6,25 @@ import pytest
 from corpuscope.tools.clustering.graph import (
     NO_NEIGHBOUR,
     distance_matrix,
-    distances,
     embed_nodes,
+    log_distances,
     neighbour_graph,
     principal_axes,
     subgraph,
 )
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Floats
-
-
-def unit(rows: np.ndarray) -> Floats:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
+from corpuscope.tools.core.vectors import unit_rows
 
 
 def cloud(count: int, dim: int = 16, seed: int = 0) -> Floats:
-    return unit(np.random.default_rng(seed).normal(size=(count, dim)))
+    return unit_rows(np.random.default_rng(seed).normal(size=(count, dim)))
 
 
 def blobs(count: int, each: int, dim: int = 16) -> Floats:
     random = np.random.default_rng(1)
     centres = np.repeat(np.eye(count, dim), each, axis=0)
-    return unit(centres + 0.05 * random.normal(size=centres.shape))
+    return unit_rows(centres + 0.05 * random.normal(size=centres.shape))
 
 
 def test_each_vector_is_its_own_first_neighbour_and_similarity_falls() -> None:
@@ -81,7 +77,7 @@ def test_k_shrinks_to_the_number_of_vectors() -> None:
 def test_a_zero_vector_has_no_neighbours_and_is_none(exact_up_to: int) -> None:
     vectors = np.abs(cloud(100))
     vectors[::3] = 0
-    graph = neighbour_graph(unit(vectors), k=10, exact_up_to=exact_up_to)
+    graph = neighbour_graph(unit_rows(vectors), k=10, exact_up_to=exact_up_to)
     empty = np.arange(0, 100, 3)
     assert (graph.indices[empty, 1:] == NO_NEIGHBOUR).all()
     others = np.setdiff1d(np.arange(100), empty)
@@ -111,7 +107,7 @@ def test_an_empty_array_and_a_nan_are_refused_with_the_reason() -> None:
 
 
 def test_distances_are_bits_of_cosine_and_stay_finite() -> None:
-    found = distances(np.array([[1.0, 0.5, 0.0, -1.0]], np.float32))
+    found = log_distances(np.array([[1.0, 0.5, 0.0, -1.0]], np.float32))
     assert found.tolist() == [[0.0, 1.0, 20.0, 20.0]]
 
 

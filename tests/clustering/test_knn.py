@@ -7,11 +7,12 @@ from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.clustering.knn import (
     LARGEST_CELL,
     RECALL,
-    cells,
     nearest_neighbours,
+    random_cells,
     sampled_recall,
 )
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_rows
 
 COUNT, DIM, K = 9_000, 48, 20
 
@@ -23,8 +24,7 @@ def vectors() -> Floats:
     themes = random.normal(size=(60, DIM))[random.integers(60, size=COUNT)]
     themes[::5] = 0.0
     rows = themes + random.normal(size=(COUNT, DIM))
-    unit: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit_rows(rows)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_lists_shorter_than_the_links_of_a_round_are_no_trouble() -> None:
 
 
 def test_cells_hold_every_vector_once_and_none_is_too_large(vectors: Floats) -> None:
-    parts = cells(vectors, np.random.default_rng(3))
+    parts = random_cells(vectors, np.random.default_rng(3))
     assert len(parts) > 3
     assert max(map(len, parts)) <= LARGEST_CELL
     assert sorted(np.concatenate(parts).tolist()) == list(range(COUNT))
@@ -88,7 +88,7 @@ def test_cells_hold_every_vector_once_and_none_is_too_large(vectors: Floats) -> 
 
 def test_vectors_that_no_centre_divides_are_cut_all_the_same() -> None:
     equal = np.tile(np.eye(1, 8, dtype=np.float32), (2 * LARGEST_CELL, 1))
-    parts = cells(equal, np.random.default_rng(0))
+    parts = random_cells(equal, np.random.default_rng(0))
     assert max(map(len, parts)) <= LARGEST_CELL
     assert sum(map(len, parts)) == len(equal)
 

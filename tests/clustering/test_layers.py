@@ -189,13 +189,13 @@ def test_coverage_counts_records_not_points() -> None:
 
 WAY = """
 import hashlib, numpy as np
-from corpuscope.tools.clustering.graph import neighbour_graph, node_embedding
+from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
 from corpuscope.tools.clustering.layers import density_layers
 from corpuscope.tools.clustering.projection import map_points
 vectors = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 graph = neighbour_graph(vectors, seed=3)
-points = node_embedding(graph, vectors, seed=3)
+points = embed_nodes(graph, vectors, seed=3)
 labels = np.stack([layer.labels for layer in density_layers(points)])
 places = map_points(graph, vectors, points, seed=3)
 digest = hashlib.sha256(labels.tobytes() + places.tobytes()).hexdigest()

@@ -6,14 +6,15 @@ import pytest
 from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
 from corpuscope.tools.clustering.noise import (
     NOISE_KINDS,
+    classify_noise,
     count_reasons,
     noise_kind,
-    noise_reasons,
     noise_sentence,
+    reason_texts,
     rename_reasons,
-    word_reasons,
 )
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_rows
 
 DIM = 24
 EACH = 40
@@ -25,8 +26,7 @@ def around(place: list[float], count: int, spread: float, seed: int) -> Floats:
     centre[: len(place)] = place
     centre /= np.linalg.norm(centre)
     points = centre + spread * np.random.default_rng(seed).normal(size=(count, DIM))
-    unit: Floats = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit_rows(points)
 
 
 def labelled(*parts: tuple[Floats, int]) -> tuple[NeighbourGraph, Ints]:
@@ -43,7 +43,7 @@ def two_themes() -> list[tuple[Floats, int]]:
 def reasons(*noise: Floats) -> list[str]:
     """What is said of the noise beside two themes, 3 and 7.1."""
     graph, labels = labelled(*two_themes(), *((points, -1) for points in noise))
-    words = word_reasons(noise_reasons(graph, labels), ["3", "7.1"], len(labels))
+    words = reason_texts(classify_noise(graph, labels), ["3", "7.1"], len(labels))
     assert not any(words[: 2 * EACH]), "what is in a cluster has no reason"
     return [str(word) for word in words[2 * EACH :]]
 
@@ -78,17 +78,17 @@ def test_many_texts_that_are_near_without_being_a_cluster_are_diffuse() -> None:
 
 def test_each_noise_text_gets_one_reason_where_all_are_noise() -> None:
     graph, labels = labelled((around([1], 60, 0.1, 0), -1))
-    found = noise_reasons(graph, labels)
+    found = classify_noise(graph, labels)
     assert list(found.points) == list(range(60))
     assert (found.first == -1).all()
-    assert sum(count_reasons(word_reasons(found, [], 60)).values()) == 60
+    assert sum(count_reasons(reason_texts(found, [], 60)).values()) == 60
 
 
 def test_no_noise_and_a_single_text_are_no_trouble() -> None:
     graph, labels = labelled((around([1], 40, 0.1, 0), 0))
-    assert len(noise_reasons(graph, labels).points) == 0
+    assert len(classify_noise(graph, labels).points) == 0
     alone, label = labelled((around([1], 1, 0.1, 0), -1))
-    assert [NOISE_KINDS[kind] for kind in noise_reasons(alone, label).kinds] == ["isolated"]
+    assert [NOISE_KINDS[kind] for kind in classify_noise(alone, label).kinds] == ["isolated"]
 
 
 def test_the_noise_is_counted_by_kind_and_told_with_the_most_frequent_first() -> None:

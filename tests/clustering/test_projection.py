@@ -6,14 +6,14 @@ import pytest
 from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
 from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.core.vectors import unit_rows
 
 
 def blobs(count: int, each: int) -> Floats:
     random = np.random.default_rng(0)
     rows = np.repeat(np.eye(count, 16), each, axis=0)
     rows = rows + 0.1 * random.normal(size=rows.shape)
-    unit: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit_rows(rows)
 
 
 def check(places: Floats, count: int) -> None:

@@ -9,80 +9,74 @@ import pytest
 
 from corpuscope.tools.clustering.corpus import collapse
 from corpuscope.tools.clustering.graph import neighbour_graph
-from corpuscope.tools.clustering.pipeline import Material, Parameters
+from corpuscope.tools.clustering.pipeline import ClusteringInput, Parameters
 from corpuscope.tools.clustering.stability import (
-    Clustered,
-    best_overlap,
+    best_jaccard,
+    cluster_points,
     format_stability,
-    known_word,
-    membership,
-    points_of,
-    stability,
+    known_stability_word,
+    measure_stability,
+    membership_matrix,
     stability_meanings,
     stability_word,
     unchanged_scores,
 )
 from corpuscope.tools.core.schema import Ints, Layer, Members, Node, Run, Stability
+from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.store.runs import Runs, original_run
 
 DIM = 16
 
 
-def clustered(size: int | None = None) -> tuple[Clustered, dict[str, Ints]]:
+def made(size: int | None = None) -> tuple[ClusteringInput, Parameters, dict[str, Ints]]:
     """Two tight groups and a smear, of which an arbitrary half is called a cluster."""
     random = np.random.default_rng(0)
     groups = np.repeat(np.eye(2, DIM), 60, axis=0) + 0.06 * random.normal(size=(120, DIM))
     smear = np.eye(1, DIM, 5) + 0.3 * random.normal(size=(120, DIM))
-    points = np.concatenate((groups, smear))
-    vectors = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    vectors = unit_rows(np.concatenate((groups, smear)))
     members = {
         "1": np.arange(60, dtype=np.int32),
         "2": np.arange(60, 120, dtype=np.int32),
         "3": np.arange(120, 180, dtype=np.int32),
     }
-    weights = np.ones(len(points), np.int32)
-    graph = neighbour_graph(vectors)
-    return Clustered(Material(graph, vectors, weights), Parameters(size, "graph", 0)), members
+    weights = np.ones(len(vectors), np.int32)
+    given = ClusteringInput(neighbour_graph(vectors), vectors, weights)
+    return given, Parameters(size, "graph", 0), members
 
 
-def node(id: str, size: int, layers: tuple[int, int] | None = (0, 0)) -> Node:
-    return Node(id=id, layers=layers, size=size, share=0.5, keywords=[], exemplars=[])
+def node(node_id: str, size: int, layers: tuple[int, int] | None = (0, 0)) -> Node:
+    return Node(id=node_id, layers=layers, size=size, share=0.5, keywords=[], exemplars=[])
 
 
 @pytest.mark.parametrize("size", [None, 20])
 def test_clear_groups_come_back_and_an_arbitrary_half_of_a_smear_does_not(size: int | None) -> None:
-    scores = stability(*clustered(size))
+    scores = measure_stability(*made(size))
     assert stability_word(scores["1"]) == stability_word(scores["2"]) == "stable"
     assert scores["3"] < min(scores["1"], scores["2"]) - 0.3
     assert stability_word(scores["3"]) != "stable"
 
 
-def test_the_same_input_gives_the_same_scores_and_each_round_is_told() -> None:
-    told: list[str] = []
-    first = stability(
-        *clustered(),
-        2,
-        lambda done, format_stability: told.append(f"{done:.1f} {format_stability}"),
-    )
-    assert first == stability(*clustered(), 2)
-    assert [line.split(" ", 1)[0] for line in told] == ["0.0", "0.5"]
-    assert told[1].endswith("round 2 of 2")
+def test_the_same_input_gives_the_same_scores_and_each_round_is_reported() -> None:
+    reports: list[tuple[float, str]] = []
+    first = measure_stability(*made(), 2, lambda done, message: reports.append((done, message)))
+    assert first == measure_stability(*made(), 2)
+    assert [done for done, _ in reports] == [0.0, 0.5]
+    assert reports[1][1].endswith("round 2 of 2")
 
 
 def test_too_few_texts_have_no_scores() -> None:
-    whole, _ = clustered()
-    vectors = whole.material.vectors[:30]
-    part = Material(neighbour_graph(vectors), vectors, whole.material.weights[:30])
-    few = Clustered(part, whole.parameters)
-    assert stability(few, {"1": np.arange(30, dtype=np.int32)}) == {}
+    whole, parameters, _ = made()
+    vectors = whole.vectors[:30]
+    few = ClusteringInput(neighbour_graph(vectors), vectors, whole.weights[:30])
+    assert measure_stability(few, parameters, {"1": np.arange(30, dtype=np.int32)}) == {}
 
 
 def test_overlap_is_the_jaccard_similarity_to_the_most_similar_group() -> None:
-    asked = membership([np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([], int)], 8)
-    found = membership([np.array([0, 1, 2]), np.array([3, 4, 5, 6])], 8)
-    assert best_overlap(asked, found)[:2].tolist() == [0.75, 0.5]
-    assert np.isnan(best_overlap(asked, found)[2]), "of an empty group nothing can be said"
-    assert best_overlap(asked, membership([], 8))[0] == 0
+    asked = membership_matrix([np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([], int)], 8)
+    found = membership_matrix([np.array([0, 1, 2]), np.array([3, 4, 5, 6])], 8)
+    assert best_jaccard(asked, found)[:2].tolist() == [0.75, 0.5]
+    assert np.isnan(best_jaccard(asked, found)[2]), "of an empty group nothing can be said"
+    assert best_jaccard(asked, membership_matrix([], 8))[0] == 0
 
 
 def test_words_go_with_the_numbers() -> None:
@@ -90,8 +84,11 @@ def test_words_go_with_the_numbers() -> None:
         *("stable 0.93", "stable 0.75", "shaky 0.74", "shaky 0.50", "unstable 0.20", "not checked")
     ]
     known = Stability(rounds=5, scores={"1": 0.6})
-    assert [known_word(known, "1"), known_word(known, "1.1")] == ["shaky", "not checked"]
-    assert known_word(None, "1") is None
+    assert [known_stability_word(known, "1"), known_stability_word(known, "1.1")] == [
+        "shaky",
+        "not checked",
+    ]
+    assert known_stability_word(None, "1") is None
 
 
 def test_only_words_that_warn_are_explained() -> None:
@@ -137,8 +134,8 @@ MEMBERS = Members(
 
 def test_the_texts_of_a_cluster_are_those_still_there_each_once() -> None:
     corpus = collapse(["e", "b", "a", "c"], ["E", "A", "A", "C"], np.eye(4, dtype=np.float32))
-    found = points_of(run(), MEMBERS, corpus)
-    assert {id: points.tolist() for id, points in found.items()} == {"1": [1, 2]}
+    found = cluster_points(run(), MEMBERS, corpus)
+    assert {cluster: points.tolist() for cluster, points in found.items()} == {"1": [1, 2]}
 
 
 def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_path: Path) -> None:

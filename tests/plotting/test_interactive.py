@@ -1,28 +1,16 @@
-"""The map as a page, read back as a browser would, and as a picture drawn by a real Chrome."""
+"""The map as a page, read back as a browser would."""
 
 import dataclasses
 import html
-import io
 import json
-import os
-import select
-import time
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
+from support.made_maps import made_map
 
-from corpuscope.tools.plotting.interactive import (
-    BROWSER_MAX,
-    WEBGL_FROM,
-    find_browser,
-    interactive_html,
-    interactive_png,
-)
-from corpuscope.tools.plotting.view import NOISE_COLOUR, MapGroup, MapView, colours
+from corpuscope.tools.plotting.colours import NOISE_COLOUR, group_colours
+from corpuscope.tools.plotting.interactive import WEBGL_FROM, interactive_html
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -32,21 +20,6 @@ HOSTILE = (
     "<b>bold</b> &lt;i&gt; %{customdata} %{meta[0]}",
     "mail\u202eexe.txt\u200b\x00\ud800 \U000e0041",
 )
-
-
-def blobs(labels: tuple[str, ...], each: int = 30, noise: int = 20) -> MapView:
-    random = np.random.default_rng(3)
-    points = [random.normal(random.uniform(-9, 9, 2), 0.5, (each, 2)) for _ in labels]
-    points.append(random.uniform(-10, 10, (noise, 2)))
-    return MapView(
-        title="tickets",
-        subtitle=f"{len(labels)} themes",
-        points=np.concatenate(points).astype(np.float32),
-        group=np.repeat([*range(len(labels)), -1], [*[each] * len(labels), noise]).astype(np.int32),
-        groups=tuple(MapGroup(str(i + 1), name, 9000 - i) for i, name in enumerate(labels)),
-        noise=noise,
-        hover=tuple(f"text {i}" for i in range(each * len(labels) + noise)),
-    )
 
 
 class Page(HTMLParser):
@@ -94,7 +67,7 @@ def strings(value: object) -> list[str]:
 
 @pytest.fixture(scope="module")
 def hostile() -> str:
-    view = blobs(HOSTILE)
+    view = made_map(list(HOSTILE))
     texts = tuple(HOSTILE[i % len(HOSTILE)] for i in range(len(view.hover)))
     return interactive_html(
         dataclasses.replace(view, title=HOSTILE[1], subtitle=HOSTILE[3], hover=texts)
@@ -102,7 +75,7 @@ def hostile() -> str:
 
 
 def test_hostile_texts_add_no_tag_to_the_page(hostile: str) -> None:
-    assert Page(hostile).tags == Page(interactive_html(blobs(("pin",)))).tags
+    assert Page(hostile).tags == Page(interactive_html(made_map(["pin"]))).tags
 
 
 def test_the_title_of_the_page_is_the_escaped_title_of_the_view(hostile: str) -> None:
@@ -141,21 +114,21 @@ def test_the_page_loads_and_shares_nothing(hostile: str) -> None:
 
 
 def test_the_legend_is_in_the_order_of_size_with_noise_last_and_noise_is_drawn_first() -> None:
-    traces, _, _ = plot_of(interactive_html(blobs(("pin", "card", "refund"))))
+    traces, _, _ = plot_of(interactive_html(made_map(["pin", "card", "refund"])))
     in_legend = sorted(traces, key=lambda trace: trace["legendrank"])
     assert [trace["name"] for trace in in_legend] == [
         "pin (9,000)",
         "card (8,999)",
         "refund (8,998)",
-        "noise (20)",
+        "noise (40)",
     ]
-    assert traces[0]["name"] == "noise (20)"
+    assert traces[0]["name"] == "noise (40)"
     assert traces[0]["marker"]["color"] == NOISE_COLOUR
-    assert [trace["marker"]["color"] for trace in traces[1:]] == colours(3)
+    assert [trace["marker"]["color"] for trace in traces[1:]] == group_colours(3)
 
 
 def test_hover_texts_are_shortened_and_broken_into_lines() -> None:
-    view = blobs(("pin",), each=2, noise=0)
+    view = made_map(["pin"], each=2, noise=0)
     long = ("a text of many words " * 40, "x" * 100_000)
     [trace], _, _ = plot_of(interactive_html(dataclasses.replace(view, hover=long)))
     for text in trace["hovertext"]:
@@ -167,7 +140,7 @@ def test_hover_texts_are_shortened_and_broken_into_lines() -> None:
 
 
 def test_labels_lie_on_the_map_in_at_most_two_lines() -> None:
-    view = blobs(("pin", "customers asking where their card is and when it will arrive at last"))
+    view = made_map(["pin", "customers asking where their card is and when it will arrive at last"])
     _, layout, _ = plot_of(interactive_html(view))
     assert [note["text"] for note in layout["annotations"]] == [
         "<b>pin</b>",
@@ -176,7 +149,7 @@ def test_labels_lie_on_the_map_in_at_most_two_lines() -> None:
 
 
 def test_axes_are_alike_and_without_ticks() -> None:
-    _, layout, _ = plot_of(interactive_html(blobs(("pin",))))
+    _, layout, _ = plot_of(interactive_html(made_map(["pin"])))
     assert layout["yaxis"]["scaleanchor"] == "x"
     assert not layout["xaxis"]["visible"]
     assert not layout["yaxis"]["visible"]
@@ -184,69 +157,12 @@ def test_axes_are_alike_and_without_ticks() -> None:
 
 @pytest.mark.parametrize("points, kind", [(WEBGL_FROM - 1, "scatter"), (WEBGL_FROM, "scattergl")])
 def test_many_points_are_drawn_with_webgl(points: int, kind: str) -> None:
-    traces, _, _ = plot_of(interactive_html(blobs((), noise=points)))
+    traces, _, _ = plot_of(interactive_html(made_map([], noise=points)))
     assert [trace["type"] for trace in traces] == [kind]
 
 
 @pytest.mark.parametrize("groups, each, noise", [(0, 0, 0), (0, 0, 5), (1, 1, 0), (60, 3, 5)])
 def test_extreme_views_make_a_page(groups: int, each: int, noise: int) -> None:
-    view = blobs(tuple(f"topic {i}" for i in range(groups)), each, noise)
+    view = made_map([f"topic {i}" for i in range(groups)], each, noise)
     traces, _, _ = plot_of(interactive_html(view))
     assert len(traces) == groups + bool(noise)
-
-
-def test_a_real_chrome_draws_the_figure() -> None:
-    if find_browser() is None:
-        pytest.skip("no Chrome on this machine")
-    png = interactive_png(blobs(("pin", "card")), width=800, height=600, timeout=60)
-    assert png is not None
-    with Image.open(io.BytesIO(png)) as picture:
-        assert picture.format == "PNG"
-        assert picture.size == (800, 600)
-        shown = {colour for _, colour in picture.convert("RGB").getcolors(600 * 800) or []}
-    for colour in (*colours(2), NOISE_COLOUR):
-        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-        # Points are translucent, but overlap.
-        assert min(np.abs(np.array(one) - wanted).max() for one in shown) < 60
-
-
-def test_without_a_browser_there_is_no_picture(tmp_path: Path) -> None:
-    assert interactive_png(blobs(("pin",)), browser=str(tmp_path / "chrome")) is None
-
-
-def test_more_points_than_a_browser_draws_in_time_are_left_to_the_static_map() -> None:
-    many = blobs((), noise=BROWSER_MAX + 1)
-    start = time.monotonic()
-    assert interactive_png(many) is None
-    assert time.monotonic() - start < 1
-
-
-def browser_that(does: str, folder: Path) -> str:
-    """A program in the place of Chrome."""
-    path = folder / "chrome"
-    path.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_a_browser_that_ends_at_once_gives_no_picture(tmp_path: Path) -> None:
-    browser = browser_that("exit 3", tmp_path)
-    assert interactive_png(blobs(("pin",)), timeout=20, browser=browser) is None
-
-
-def test_a_browser_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
-    # Whoever lives of the browser's processes holds the pipe open.
-    pipe = tmp_path / "alive"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    browser = browser_that(f"exec 9>{pipe}; echo started >&9; sleep 300 & sleep 300", tmp_path)
-    start = time.monotonic()
-    try:
-        assert interactive_png(blobs(("pin",)), timeout=5, browser=browser) is None
-        assert time.monotonic() - start < 6
-        assert os.read(reader, 100) == b"started\n"
-        closed = select.poll()
-        closed.register(reader, 0)
-        assert closed.poll(5_000), "a process of the browser lives on"
-    finally:
-        os.close(reader)

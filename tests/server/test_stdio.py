@@ -124,7 +124,7 @@ async def test_an_ingest_killed_half_way_and_run_again_ends_as_if_run_once(
 
 
 def test_importing_the_server_loads_no_heavy_library() -> None:
-    heavy = "umap hdbscan fast_hdbscan evoc numba plotly kaleido pandas sklearn scipy onnxruntime"
+    heavy = "umap hdbscan fast_hdbscan evoc numba plotly pandas sklearn scipy onnxruntime"
     heavy += " faiss matplotlib openai pymilvus milvus_lite pyarrow torch tokenizers"
     code = (
         "import sys, corpuscope.server.app, corpuscope.server.cli; "

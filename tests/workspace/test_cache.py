@@ -12,10 +12,10 @@ from support.calls import Answer, finish
 from support.texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.clustering.corpus import Corpus, collapse, sub_corpus
-from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
-from corpuscope.tools.clustering.memory import PartIntermediates
+from corpuscope.tools.clustering.corpus import Corpus, collapse
+from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.cache import FORMAT, Cache
@@ -27,10 +27,8 @@ def unknown() -> Any:
     raise AssertionError("this had to be known")
 
 
-def vectors(count: int, seed: int = 0) -> Floats:
-    rows = np.random.default_rng(seed).normal(size=(count, 12))
-    unit: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+def vectors(count: int) -> Floats:
+    return unit_rows(np.random.default_rng(0).normal(size=(count, 12)))
 
 
 @pytest.fixture
@@ -80,22 +78,6 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path, corpus: Corpus) -> It
 def test_a_cache_that_cannot_be_used_costs_only_time(broken: Cache, corpus: Corpus) -> None:
     assert broken.corpus(lambda: corpus) is corpus
     assert broken.points("map", lambda: vectors(3)).shape == (3, 12)
-
-
-def test_a_part_takes_its_neighbours_from_the_whole(corpus: Corpus) -> None:
-    chosen = set(corpus.ids[::2])
-    part, rows = sub_corpus(corpus, chosen)
-    assert part.ids == corpus.ids[::2]
-    assert [part.texts[at] for at in part.copies_of] == [
-        corpus.texts[at] for at in corpus.copies_of[::2]
-    ]
-    assert part.weights.sum() == 30
-    assert [part.copies_of[at] for at in part.first] == list(range(len(part.texts)))
-    memory = PartIntermediates(neighbour_graph(corpus.vectors, k=10), rows, part.vectors)
-    here = neighbour_graph(part.vectors, k=5)
-    np.testing.assert_array_equal(memory.graph(5, unknown).indices, here.indices)
-    wider: NeighbourGraph = memory.graph(12, lambda: here)
-    assert wider is here
 
 
 def folders(settings: Settings) -> dict[str, int]:

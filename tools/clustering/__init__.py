@@ -1,1 +1,18 @@
-"""clustering."""
+"""From texts and their vectors in memory to a tree of clusters, and what can be said of it.
+
+May import `core` from below; reads no store and writes no file. `knn` and `node_embedding` are
+imported inside functions only: they import numba, which takes a second.
+
+- `pipeline`: vectors to tree, step by step
+- `corpus`: the distinct texts of a dataset and their vectors
+- `knn`: the nearest neighbours of many vectors, by random cells and neighbours of neighbours
+- `graph`: the neighbour graph, and the weighted graphs made of it
+- `node_embedding`: the forces that bring linked texts together in few dimensions
+- `layers`: density clusters at several resolutions, and which of them to keep
+- `tree`: the layers as one tree of clusters whose ids are paths
+- `projection`: the map, by UMAP
+- `noise`: why a text is in no cluster
+- `stability`: does a cluster come back when the texts are others of the same kind?
+- `memory`: what is known of a corpus already
+- `warm_up`: compile every step before it is needed
+"""

@@ -1,4 +1,8 @@
-"""The texts and vectors of a dataset in memory, equal ones collapsed into one point."""
+"""The texts and vectors of a dataset in memory, equal ones collapsed into one point.
+
+In: records with a text and a unit vector each. Out: the distinct texts with a vector and the
+number of their records. Texts are equal by comparison, vectors by a hash of their bytes.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -38,8 +42,13 @@ def collapse(ids: list[str], texts: Sequence[str], vectors: Floats) -> Corpus:
 
 
 def sub_corpus(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
-    """The chosen ones of the records, and the (p,) distinct texts of the whole that they have."""
-    inside = np.fromiter((record in chosen for record in whole.ids), np.bool_, len(whole.ids))
+    """The corpus of some of the records, by their ids.
+
+    Returns:
+        The records of the whole that are `chosen`, in its order, and (p,) which of its distinct
+        texts they have, rising.
+    """
+    inside = np.fromiter((record_id in chosen for record_id in whole.ids), np.bool_, len(whole.ids))
     rows, first, copies_of = np.unique(
         whole.copies_of[inside], return_index=True, return_inverse=True
     )
@@ -55,13 +64,14 @@ def sub_corpus(whole: Corpus, chosen: Collection[str]) -> tuple[Corpus, Ints]:
 
 
 class DistinctTexts:
-    """Distinct texts while they are gathered, in one array."""
+    """Distinct texts while the records of a dataset come by, at most `most` of them."""
 
     def __init__(self, most: int, dim: int) -> None:
-        self.vectors = np.empty((most, dim), dtype=np.float32)
-        self.copies: list[int] = []
-        self.first: list[int] = []
-        self.texts: list[str] = []
+        # One array from the start: a list of rows would need the memory twice when it is stacked.
+        self._vectors = np.empty((most, dim), dtype=np.float32)
+        self._copies_of: list[int] = []
+        self._first: list[int] = []
+        self._texts: list[str] = []
         self._of_text: dict[str, int] = {}
         self._of_vector: dict[bytes, int] = {}
 
@@ -70,21 +80,21 @@ class DistinctTexts:
         point = self._of_text.get(text)
         if point is None:
             key = blake2b(vector.tobytes(), digest_size=16).digest()
-            point = self._of_text[text] = self._of_vector.setdefault(key, len(self.first))
-            if point == len(self.first):
-                self.first.append(len(self.copies))
-                self.texts.append(text)
-                self.vectors[point] = vector
-        self.copies.append(point)
+            point = self._of_text[text] = self._of_vector.setdefault(key, len(self._first))
+            if point == len(self._first):
+                self._first.append(len(self._copies_of))
+                self._texts.append(text)
+                self._vectors[point] = vector
+        self._copies_of.append(point)
 
     def corpus(self, ids: list[str]) -> Corpus:
-        """What was gathered, for the ids of the records in the order they were added."""
-        copies_of = np.array(self.copies, dtype=np.int32)
+        """The records that were added as a corpus; `ids` (n) in the order they were added in."""
+        copies_of = np.array(self._copies_of, dtype=np.int32)
         return Corpus(
             ids=ids,
             copies_of=copies_of,
-            texts=self.texts,
-            vectors=self.vectors[: len(self.first)],
-            first=np.array(self.first, dtype=np.int64),
-            weights=np.bincount(copies_of, minlength=len(self.first)).astype(np.int32),
+            texts=self._texts,
+            vectors=self._vectors[: len(self._first)],
+            first=np.array(self._first, dtype=np.int64),
+            weights=np.bincount(copies_of, minlength=len(self._first)).astype(np.int32),
         )

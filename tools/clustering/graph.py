@@ -1,8 +1,11 @@
 """The neighbour graph of unit vectors, and the node embedding that clusters are found in.
 
+In: (n, dim) unit vectors. Out: for each its k most similar ones with their cosines, and what is
+made of that: sparse matrices, the graph of a part, places in few dimensions.
+
 Everything after this module stands on one graph: the clusters, the map, near-duplicates and the
 later assignment of new records. The steps from the graph to the node embedding are those of EVoC
-(McInnes et al., package `evoc`): fuzzy graph, start by label propagation, and `attraction`.
+(McInnes et al., package `evoc`): fuzzy graph, start by label propagation, and `optimise_embedding`.
 """
 
 import math
@@ -18,7 +21,7 @@ from corpuscope.tools.core.schema import Floats, Ints
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-NEIGHBOURS = (8, 30)
+NEIGHBOUR_RANGE = (8, 30)
 """Neighbours of each text, itself included, for few and for many: √n between. In 60 texts 30
 neighbours are half of all, and the AMI is 0.1 lower than with 8; beyond 30 nothing is gained."""
 
@@ -54,7 +57,7 @@ class NeighbourGraph:
 
 def usual_neighbours(count: int) -> int:
     """How many neighbours of each text serve best in that many distinct texts."""
-    fewest, most = NEIGHBOURS
+    fewest, most = NEIGHBOUR_RANGE
     return min(max(round(math.sqrt(count)), fewest), most)
 
 
@@ -63,11 +66,13 @@ def neighbour_graph(
 ) -> NeighbourGraph:
     """The neighbour graph of (n, dim) float32 vectors of unit length, n at least 1.
 
-    Exact by faiss up to `exact_up_to` vectors, by `nearest` above, with the recall that was
-    measured in `provider`. `k` counts the vector itself
-    and shrinks to n; None takes `usual_neighbours`. Only positive
-    cosines make neighbours, so a zero vector (a text with no known word) has none, and is none.
-    Raises BadInput for an empty or a non-finite array.
+    Exact by faiss up to `exact_up_to` vectors, above by `nearest_neighbours`, with the recall that
+    was measured in `provider`. `k` counts the vector itself and shrinks to n; None takes
+    `usual_neighbours`. Only positive cosines make neighbours, so a zero vector (a text with no
+    known word) has none, and is none.
+
+    Raises:
+        BadInput: The array is empty, or holds NaN or infinity.
     """
     if vectors.ndim != 2 or not vectors.size:
         raise BadInput(f"No vectors to cluster: the array has shape {vectors.shape}.")
@@ -75,29 +80,18 @@ def neighbour_graph(
     if bad.size:
         raise BadInput(f"{bad.size} vectors hold NaN or infinity; the first is in row {bad[0]}.")
     count = len(vectors)
-    known = np.flatnonzero(vectors.any(axis=1))
-    used = vectors if len(known) == count else vectors[known]
-    used = np.ascontiguousarray(used, dtype=np.float32)
-    exact = len(used) <= exact_up_to
     k = min(k or usual_neighbours(count), count)
-    recall = 1.0
-    if len(used) <= 1:
-        found = np.zeros((len(used), 1), np.int32), np.ones((len(used), 1), np.float32)
-    elif exact:
-        found = _exact(used, used, min(k, len(used)))
-    else:
-        from corpuscope.tools.clustering.knn import nearest_neighbours
-
-        ids, similarities, recall = nearest_neighbours(used, min(k, len(used)) - 1, seed=seed)
-        itself = np.arange(len(used), dtype=np.int32)[:, None]
-        found = np.hstack((itself, ids)), np.pad(similarities, ((0, 0), (1, 0)), constant_values=1)
-    ids, similarities = _self_first(*found, np.arange(len(used)))
+    nonzero = np.flatnonzero(vectors.any(axis=1))
+    searched = vectors if len(nonzero) == count else vectors[nonzero]
+    searched = np.ascontiguousarray(searched, dtype=np.float32)
+    exact = len(searched) <= exact_up_to
+    ids, similarities, recall = _search(searched, min(k, len(searched)), exact, seed)
     indices = np.full((count, k), NO_NEIGHBOUR, np.int32)
     cosines = np.zeros((count, k), np.float32)
     indices[:, 0], cosines[:, 0] = np.arange(count), 1.0
     width = ids.shape[1]
-    indices[known, :width] = np.where(ids >= 0, known.astype(np.int32)[ids], NO_NEIGHBOUR)
-    cosines[known, :width] = similarities
+    indices[nonzero, :width] = np.where(ids >= 0, nonzero.astype(np.int32)[ids], NO_NEIGHBOUR)
+    cosines[nonzero, :width] = similarities
     provider = "exact (faiss)" if exact else f"random cells, recall@15 {recall:.3f}"
     return NeighbourGraph(indices, cosines, provider)
 
@@ -105,19 +99,19 @@ def neighbour_graph(
 def subgraph(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> NeighbourGraph:
     """The graph of a part: k neighbours, itself included, of each of its p points within it.
 
-    `rows` (p,) are the points of the part in `graph`, rising; `vectors` (p, dim) theirs. What is
-    left of a list after those outside are crossed out are the nearest of the part, so it is kept
-    where it is long enough; the other points are searched anew, exactly.
+    `rows` (p,) are the points of the part in `graph`, rising; `vectors` (p, dim) theirs. A list
+    without the neighbours outside the part holds the nearest within it, and is long enough for
+    most; the points whose list is not are searched anew, exactly.
     """
     k = min(k, len(rows))
     place = np.full(len(graph.indices) + 1, NO_NEIGHBOUR, np.int32)  # NO_NEIGHBOUR finds the last
     place[rows] = np.arange(len(rows), dtype=np.int32)
     ids = place[graph.indices[rows]]
     inside = ids != NO_NEIGHBOUR
-    kept = np.argsort(~inside, axis=1, kind="stable")[:, :k]
-    ids = np.take_along_axis(ids, kept, axis=1)
+    nearest = np.argsort(~inside, axis=1, kind="stable")[:, :k]
+    ids = np.take_along_axis(ids, nearest, axis=1)
     cosines = np.where(
-        ids != NO_NEIGHBOUR, np.take_along_axis(graph.similarities[rows], kept, axis=1), 0.0
+        ids != NO_NEIGHBOUR, np.take_along_axis(graph.similarities[rows], nearest, axis=1), 0.0
     )
     # A list that ended for want of positive cosines is whole: there is nothing more to find.
     ended = (graph.indices[rows] == NO_NEIGHBOUR).any(axis=1)
@@ -127,22 +121,23 @@ def subgraph(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> Neig
         ids = np.pad(ids, missing, constant_values=NO_NEIGHBOUR)
         cosines = np.pad(cosines, missing)
     if short.size:
-        found, near = _exact(vectors, vectors[short], k)
-        ids[short], cosines[short] = _self_first(found, near, short)
+        ids[short], cosines[short] = _self_first(*_exact(vectors, vectors[short], k), short)
     return NeighbourGraph(ids, cosines.astype(np.float32), graph.provider)
 
 
 def graph_from_lists(
     ids: Ints, cosines: Floats, asked: NDArray[np.int64], provider: str
 ) -> NeighbourGraph:
-    """Lists (q, k) as a search brings them, `asked` (q,) being the row of each, as a graph.
+    """The graph of neighbour lists that another search brought.
+
+    `ids` and `cosines` (q, k) are the lists, `asked` (q,) the row that each is of.
 
     Each row comes first in its own list, even where equal vectors pushed it down or out.
     """
     return NeighbourGraph(*_self_first(ids, cosines, asked), provider)
 
 
-def distances(similarities: Floats) -> Floats:
+def log_distances(similarities: Floats) -> Floats:
     """Cosines to distances as EVoC takes them for its graph: max(0, -log2(cosine)).
 
     No neighbour (0) comes out as the largest finite distance, 20.
@@ -160,17 +155,21 @@ def distance_matrix(graph: NeighbourGraph) -> "csr_array":
 
     count = len(graph.indices)
     ids, cosines = graph.indices[:, 1:], graph.similarities[:, 1:]
-    real = ids != NO_NEIGHBOUR
-    ends = np.concatenate(([0], np.cumsum(real.sum(axis=1)))).astype(np.int32)
-    lengths = np.sqrt(np.maximum(2.0 - 2.0 * cosines[real].astype(np.float64), 0.0))
-    return csr_array((lengths, ids[real], ends), shape=(count, count))
+    present = ids != NO_NEIGHBOUR
+    ends = np.concatenate(([0], np.cumsum(present.sum(axis=1)))).astype(np.int32)
+    lengths = np.sqrt(np.maximum(2.0 - 2.0 * cosines[present].astype(np.float64), 0.0))
+    return csr_array((lengths, ids[present], ends), shape=(count, count))
 
 
 def fuzzy_graph(graph: NeighbourGraph) -> Any:
-    """The graph as UMAP and EVoC weigh it: (n, n) sparse, symmetric, weights 0 to 1, in rows."""
+    """The graph as UMAP and EVoC weigh it: (n, n) sparse, symmetric, weights 0 to 1, in rows.
+
+    Each point's distances are scaled by those of its own neighbours, and the two directions of a
+    link joined as fuzzy sets are (McInnes, Healy, Melville 2018, section 3).
+    """
     from evoc.graph_construction import neighbor_graph_matrix
 
-    lengths = distances(graph.similarities)
+    lengths = log_distances(graph.similarities)
     return neighbor_graph_matrix(graph.indices.shape[1], graph.indices, lengths, True).tocsr()
 
 
@@ -181,9 +180,10 @@ def embed_nodes(
     noise_level: float = 0.3,
     seed: int = 0,
 ) -> Floats:
-    """The nodes of the graph as (n, dimensions) points: what is linked lies together.
+    """The nodes of the graph as (n, `DIMENSIONS`) points: what is linked lies together.
 
-    `vectors` (n, dim) are those of the graph and shape only the start. Works from n = 1; a node
+    `vectors` (n, dim) are those of the graph and shape only the start; a higher `noise_level`
+    (0 to 1) pulls distant neighbours harder. Works from n = 1; a node
     without neighbours gets a row of NaN, because no place would mean anything. The same input and
     seed give the same points.
     """
@@ -202,8 +202,24 @@ def embed_nodes(
     return points
 
 
+def _search(vectors: Floats, k: int, exact: bool, seed: int) -> tuple[Ints, Floats, float]:
+    """The k nearest of each vector, itself in column 0: ids, cosines, and the recall."""
+    count, recall = len(vectors), 1.0
+    if count <= 1:
+        ids, cosines = np.zeros((count, 1), np.int32), np.ones((count, 1), np.float32)
+    elif exact:
+        ids, cosines = _exact(vectors, vectors, k)
+    else:
+        from corpuscope.tools.clustering.knn import nearest_neighbours
+
+        others, similarities, recall = nearest_neighbours(vectors, k - 1, seed=seed)
+        ids = np.hstack((np.arange(count, dtype=np.int32)[:, None], others))
+        cosines = np.pad(similarities, ((0, 0), (1, 0)), constant_values=1)
+    return *_self_first(ids, cosines, np.arange(count)), recall
+
+
 def _exact(vectors: Floats, asked: Floats, k: int) -> tuple[Ints, Floats]:
-    """The k nearest of the vectors for each one asked."""
+    """The k nearest of the vectors for each one asked, by faiss: (q, k) ids and cosines."""
     import faiss
 
     similarities, ids = faiss.knn(asked, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
@@ -212,11 +228,11 @@ def _exact(vectors: Floats, asked: Floats, k: int) -> tuple[Ints, Floats]:
 
 def _self_first(ids: Ints, similarities: Floats, asked: NDArray[np.int64]) -> tuple[Ints, Floats]:
     """Each vector `asked` (n,) in its own column 0, even where equal ones pushed it down or out."""
-    own = ids == asked[:, None]
-    pushed_out = ~own.any(axis=1)
-    own[pushed_out, -1] = True
+    itself = ids == asked[:, None]
+    pushed_out = ~itself.any(axis=1)
+    itself[pushed_out, -1] = True
     ids[pushed_out, -1] = asked[pushed_out]
-    order = np.argsort(np.where(own, -np.inf, -similarities), axis=1, kind="stable")
+    order = np.argsort(np.where(itself, -np.inf, -similarities), axis=1, kind="stable")
     ids = np.take_along_axis(ids, order, axis=1)
     similarities = np.minimum(np.take_along_axis(similarities, order, axis=1), 1.0)
     similarities[:, 0] = 1.0
@@ -228,7 +244,11 @@ def _self_first(ids: Ints, similarities: Floats, asked: NDArray[np.int64]) -> tu
 def _start(
     fuzzy: Any, vectors: Floats, dimensions: int, noise_level: float, random: np.random.RandomState
 ) -> Floats:
-    """Where the node embedding begins: (n, dimensions) float32, contiguous."""
+    """Where the node embedding begins: (n, dimensions) float32, contiguous.
+
+    Main axes for few nodes; else EVoC's label propagation, which lays out a coarse graph of
+    communities first and puts each node near its own.
+    """
     if len(vectors) < FEWEST_FOR_PROPAGATION:
         return principal_axes(vectors, dimensions)
     from evoc.label_propagation import label_propagation_init
@@ -251,7 +271,7 @@ def _start(
 
 
 def principal_axes(points: Floats, dimensions: int) -> Floats:
-    """(n, d) points on their main axes, (n, dimensions) float32, the longest 2 units long.
+    """(n, d) points on their main axes (PCA), (n, dimensions) float32, the longest 2 units long.
 
     Axes beyond what the points span are zero. The sign of an axis is fixed by its largest weight.
     """

@@ -1,5 +1,8 @@
 """Layers: density clusters of points at several resolutions, and which of them to show first.
 
+In: places of points, or their neighbour graph. Out: the clusters of each resolution, coarse to
+fine; then, with the records behind each point, those worth keeping and the recommended one.
+
 PLSCAN (Bot, McInnes, Aerts 2025, arXiv:2512.16558; package `fast_hdbscan`) finds every stable
 resolution by itself. HDBSCAN serves where the caller gives the smallest size of a cluster.
 """
@@ -38,7 +41,8 @@ class ClusterLayer:
     """The clusters of n points at one resolution.
 
     `labels` (n,) int32, -1 is noise; `strengths` (n,) float32, 0 (edge, noise) to 1 (core);
-    `persistence`: PLSCAN's score, larger survives more choices of the smallest size, 0 if unknown.
+    `persistence`: PLSCAN's score, 0 if unknown; the larger, the more choices of the smallest size
+    of a cluster give these same clusters.
     """
 
     labels: Ints
@@ -87,9 +91,9 @@ def density_layers(
 
     tree = _condensed_tree(points[finite], min_samples, base_min_cluster_size)
     splits = mask_condensed_tree(tree, tree.child >= count)
-    whole = [_layer(finite, 0, 1.0, 0.0)]
+    all_in_one = [_layer(finite, 0, 1.0, 0.0)]
     if not len(splits.child):
-        return whole
+        return all_in_one
     births, deaths, _parents, densities = layer_clusters.min_cluster_size_barcode(
         splits, count, base_min_cluster_size
     )
@@ -102,7 +106,7 @@ def density_layers(
         alive = np.flatnonzero((births <= sizes[at]) & (deaths > sizes[at])) + count
         labels, strengths = layer_clusters.extract_clusters_by_id(tree, alive)
         layers.append(_layer(finite, labels, strengths, float(persistence[at])))
-    return layers or whole
+    return layers or all_in_one
 
 
 def flat_layer(points: Floats, min_cluster_size: int, min_samples: int) -> ClusterLayer:
@@ -126,8 +130,9 @@ def flat_layer(points: Floats, min_cluster_size: int, min_samples: int) -> Clust
 def embedding_layer(graph: NeighbourGraph, min_cluster_size: int, min_samples: int) -> ClusterLayer:
     """HDBSCAN in the space of the vectors themselves, over their neighbour graph.
 
-    The way of the tutorial made sound: sparse, symmetric, components bridged. `min_samples` must
-    be below the graph's k. Expect few or very many clusters: density says little in 384-d.
+    As the usual tutorials cluster, made sound: sparse, symmetric, components bridged. `min_samples`
+    is at most the graph's k less one. Expect few or very many clusters: in hundreds of dimensions
+    density says little.
     """
     matrix = distance_matrix(graph)
     count = matrix.shape[0]
@@ -148,26 +153,25 @@ def choose_layers(
 ) -> LayerChoice:
     """Which of the layers (at least one, coarse to fine) to keep and which to show first.
 
-    First the one with the best `readable_persistence`; beside it coarser ones of at most half the
-    clusters of the next, and finer ones of at least twice, the nearest first, while they cover
-    half of what the first covers: what is finer is crumbs, and found by clustering one cluster
-    again. `weights` (n,) int32 are the records behind each point; coverage counts records.
-    `before` (n,) are the labels that were shown of these points earlier, -1 noise, `UNKNOWN` new:
-    a layer counts up to twice for agreeing with them, so that a refit shows what is known.
+    Shown first is the one with the best `readable_persistence`. Beside it are kept coarser ones of
+    at most half the clusters of the next, and finer ones of at least twice, the nearest first,
+    while they cover half of what the first covers: what is finer is crumbs, and found by clustering
+    one cluster again. `weights` (n,) int32 are the records behind each point; coverage counts
+    records. `before` (n,) are the labels under which these points were shown earlier, -1 noise,
+    `UNKNOWN` new: a layer counts up to twice for agreeing with them, so that a refit shows what is
+    known.
     """
-    plain = [readable_persistence(layer, weights) for layer in layers]
-    scores = (
-        plain
-        if before is None
-        else [
-            score * (1.0 + _agreement(layer.labels, before)) if 2 * score > max(plain) else score
-            for score, layer in zip(plain, layers, strict=True)
+    alone = [readable_persistence(layer, weights) for layer in layers]
+    scores = alone
+    if before is not None:
+        scores = [
+            score * (1.0 + _agreement(layer.labels, before)) if 2 * score > max(alone) else score
+            for score, layer in zip(alone, layers, strict=True)
         ]
-    )
-    at = int(np.argmax(scores))
-    best = layers[at]
+    first = int(np.argmax(scores))
+    best = layers[first]
     kept = [best]
-    coarser, finer = list(layers[:at]), list(layers[:at:-1])
+    coarser, finer = list(layers[:first]), list(layers[:first:-1])
     while len(kept) < MOST_LAYERS and (coarser or finer):
         if coarser and 2 <= (layer := coarser.pop()).clusters <= kept[0].clusters / 2:
             kept.insert(0, layer)
@@ -177,7 +181,7 @@ def choose_layers(
             if covers_enough and layer.clusters >= 2 * kept[-1].clusters:
                 kept.append(layer)
     reason = _reason(best, layers, weights)
-    if at != int(np.argmax(plain)):
+    if first != int(np.argmax(alone)):
         reason = f"{reason[:-1]}, as in the run before."
     return LayerChoice(tuple(kept), kept.index(best), reason)
 
@@ -185,8 +189,8 @@ def choose_layers(
 def readable_persistence(layer: ClusterLayer, weights: Ints) -> float:
     """The score by which a layer is recommended: √persistence · coverage², less beyond readable.
 
-    Persistence differs by factors between scales and says little when it does so by less than two;
-    what a layer leaves out is lost to the reader. Over eleven labelled sets in four seeds the AMI
+    Persistence differs by factors between resolutions, so that less than twice says little; what a
+    layer leaves out is lost to the reader. Over eleven labelled sets in four seeds the AMI
     of the choice is 0.698, the best choice there is has 0.699, persistence · coverage 0.694. For
     few records `READABLE` is narrower: from √n / 3 to 1.5 √n.
     """
@@ -211,9 +215,10 @@ def _condensed_tree(points: Floats, min_samples: int, smallest: int) -> Any:
     from fast_hdbscan import cluster_trees
     from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
 
-    edges, _neighbors, cores = compute_minimum_spanning_tree(
+    edges, _neighbours, cores = compute_minimum_spanning_tree(
         np.ascontiguousarray(points, dtype=np.float32), min_samples=min_samples, reproducible=True
     )
+    # Distances in units of the points' own density, so that persistence does not depend on scale.
     lowest, mean = float(cores.min()), float(cores.mean())
     if mean > lowest:
         edges[:, 2] = (edges[:, 2] - lowest) / (mean - lowest)
@@ -228,6 +233,7 @@ def _peaks(curve: Floats) -> Any:
 
 
 def _reason(best: ClusterLayer, layers: Sequence[ClusterLayer], weights: Ints) -> str:
+    """Why this layer is shown first, in a sentence for people."""
     if not best.clusters:
         return "No clusters: no group of texts is denser than what lies around it."
     name = "1 cluster" if best.clusters == 1 else f"{best.clusters} clusters"
@@ -245,10 +251,10 @@ def _reason(best: ClusterLayer, layers: Sequence[ClusterLayer], weights: Ints) -
 
 def _layer(finite: Any, labels: Any, strengths: Any, persistence: float) -> ClusterLayer:
     """A layer of all points from the labels of the finite ones."""
-    every = _all_noise(len(finite))
-    every.labels[finite] = labels
-    every.strengths[finite] = np.clip(strengths, 0.0, 1.0)
-    return replace(every, persistence=persistence)
+    layer = _all_noise(len(finite))
+    layer.labels[finite] = labels
+    layer.strengths[finite] = np.clip(strengths, 0.0, 1.0)
+    return replace(layer, persistence=persistence)
 
 
 def _all_noise(count: int) -> ClusterLayer:

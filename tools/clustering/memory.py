@@ -1,6 +1,7 @@
 """What is known of a corpus already: its graph, its node embedding, its map.
 
-Clustering asks here before it works anything out; the cache on disk answers for whole datasets.
+Clustering asks here before it works anything out. The cache on disk answers for whole datasets,
+`PartIntermediates` for parts of one, `NoIntermediates` for all else.
 """
 
 from collections.abc import Callable
@@ -14,14 +15,14 @@ class Intermediates(Protocol):
     """What is known of a corpus already: each answer is looked up, or worked out by `make`."""
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """The graph of the corpus with k neighbours each, itself included."""
+        """The graph of the corpus with k neighbours of each distinct text, itself included."""
 
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
-        """Places of its distinct texts: the node embedding or the map, under a name of its own."""
+        """(m, d) places of its distinct texts: the node embedding or the map, under a name."""
 
 
 class NoIntermediates:
-    """Works everything out."""
+    """Nothing is known: everything is worked out."""
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
         """A new graph."""
@@ -33,7 +34,7 @@ class NoIntermediates:
 
 
 class PartIntermediates:
-    """Of a part of a dataset: its graph is what is left of the whole's, as far as that is exact.
+    """For a part of a dataset: its graph is what is left of that of the whole.
 
     `rows` (p,) are the points of the part among those of the whole, rising; `vectors` theirs.
     """
@@ -42,9 +43,10 @@ class PartIntermediates:
         self._whole, self._rows, self._vectors = whole, rows, vectors
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """The graph of the whole, restricted; what is missing is searched anew.
+        """The graph of the whole, restricted; lists that became too short are searched anew.
 
-        In a large part nearly every list has lost somebody, and searching all is quicker.
+        A large part is made from nothing: nearly every list has lost a neighbour there, and
+        searching for all is quicker.
         """
         if k > self._whole.indices.shape[1] or len(self._rows) > EXACT_UP_TO:
             return make()

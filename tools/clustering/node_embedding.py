@@ -1,5 +1,8 @@
 """The optimisation of the node embedding: linked nodes attract, all others repel each other.
 
+In: a weighted graph and a start in `DIMENSIONS` dimensions. Out: places in which linked nodes lie
+together, by stochastic gradient descent with negative samples, as in UMAP.
+
 The forces, their schedule and the momentum are those of EVoC (McInnes et al., package `evoc`,
 `node_embedding`), in a form that takes half the time: an edge's turn is worked out instead of kept
 in three arrays, and the dimensions are known to the compiler. Import this module where it is used:
@@ -27,7 +30,8 @@ REPULSION = (0.5, 1.5)
 """What repels grows from the first epoch to the last: find the place first, then make room."""
 
 BLOCKS = 8
-"""Parts of an epoch: nodes of one part move at once and see the others where they are by now."""
+"""Parts of an epoch: nodes of one part move at once and see the others where they are by now.
+Within a part places are only read, so that the result does not depend on the threads."""
 
 Edges: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 """Where each node's edges end, the nodes at the other ends, how often an edge has its turn."""
@@ -47,7 +51,8 @@ def optimise_embedding(graph: Any, start: Floats, *, noise_level: float, seed: i
     """
     points = np.array(start, np.float32, order="C")
     pull = np.zeros_like(points)
-    # How often in an epoch an edge has its turn: at least once in all.
+    # An edge has its turn as often as it is heavy: the heaviest in every epoch, the lightest once
+    # in all of them.
     often = np.clip(graph.data / graph.data.max(), 1.0 / EPOCHS, 1.0).astype(np.float32)
     salts = np.random.default_rng(seed).integers(0, 2**32, EPOCHS, dtype=np.uint32)
     repulsions = np.linspace(*REPULSION, EPOCHS, dtype=np.float32)
@@ -65,7 +70,13 @@ def optimise_embedding(graph: Any, start: Floats, *, noise_level: float, seed: i
 def _epoch(
     points: NDArray[np.float32], pull: NDArray[np.float32], edges: Edges, forces: Forces, turn: Turn
 ) -> None:
-    """Move all nodes once; `pull` is what moves them, and carries over to the next epoch."""
+    """Move all nodes once; `pull` (n, DIMENSIONS) moves them and carries over, as momentum does.
+
+    For each edge of node i whose turn it is, i is drawn towards the other end, and in two of three
+    turns pushed away from a node drawn at random. Numbers are kept in 32 bits: the compiler makes
+    faster code of them.
+    """
+    # Node i's edges are those from ends[i] to ends[i + 1] (rows of a sparse matrix).
     ends, others, often = edges
     step, repulsion, noise_level = forces
     epoch, salt = turn
@@ -73,13 +84,18 @@ def _epoch(
     rows = (count + BLOCKS - 1) // BLOCKS
     now, before = np.float32(epoch + 1), np.float32(epoch)
     for block in range(BLOCKS):
+        # Node i is in part i % BLOCKS; each epoch begins with another part.
         first = (block + epoch) % BLOCKS
         for row in numba.prange(rows):
             i = row * BLOCKS + first
             if i >= count:
                 continue
+            # A generator for each node and epoch, so that no thread waits for another's numbers:
+            # the node's number is spread over 32 bits (2^32 / golden ratio) and salted.
             random = np.uint32(np.uint32(np.uint64(i + 1) * np.uint64(2654435769)) ^ salt)
             for edge in range(ends[i], ends[i + 1]):
+                # An edge with share 0.25 has its turn in each fourth epoch: when the whole part of
+                # epoch * share grows.
                 share = often[edge]
                 if np.int32(now * share) == np.int32(before * share):
                     continue
@@ -87,22 +103,27 @@ def _epoch(
                 square = np.float32(0.0)
                 for d in range(DIMENSIONS):
                     square += (points[i, d] - points[other, d]) ** 2
+                # EVoC's attraction per unit of distance d = length:
+                # (2 noise_level d + 2) / (2 d² - d / 2 + 1).
                 length = np.sqrt(square)
                 pulled = (np.float32(2.0) * noise_level * length + np.float32(2.0)) / (
                     np.float32(2.0) * square - np.float32(0.5) * length + np.float32(1.0)
                 )
                 for d in range(DIMENSIONS):
                     pull[i, d] -= step * pulled * (points[i, d] - points[other, d])
-                # Two of three turns repel a random node as well (a linear congruential generator).
+                # Two of three turns repel a random node as well. The generator is linear
+                # congruential (Numerical Recipes), whose high bits are the good ones.
                 random = np.uint32(random * np.uint32(1664525) + np.uint32(1013904223))
                 if (random >> np.uint32(8)) % np.uint32(3) == 0:
                     continue
+                # The random number as a fraction of 2^32, times n: a node from 0 to n - 1.
                 other = np.int64((np.uint64(random) * np.uint64(count)) >> np.uint64(32))
                 square = np.float32(0.0)
                 for d in range(DIMENSIONS):
                     square += (points[i, d] - points[other, d]) ** 2
-                if square <= np.float32(0.01):
+                if square <= np.float32(0.01):  # itself, or so near that the force would explode
                     continue
+                # EVoC's repulsion, 4 r / ((1 + d² / 4) d²), at most 4 in each dimension.
                 pushed = repulsion * np.float32(4.0) / ((1 + np.float32(0.25) * square) * square)
                 for d in range(DIMENSIONS):
                     away = pushed * (points[i, d] - points[other, d])

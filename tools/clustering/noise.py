@@ -1,5 +1,8 @@
 """Why a text is noise: what lies around it in the neighbour graph, seen from the clusters shown.
 
+In: the graph and the label of each point. Out: for each point without a cluster one of five kinds,
+as arrays (`ClassifiedNoise`) and in words (`ReasonTexts`), which are kept with the run.
+
 Five kinds, told apart by what is *near*: at least as similar as neighbours usually are inside the
 clusters of the same data, so that no fixed distance has to fit every model and language.
 
@@ -25,24 +28,25 @@ from corpuscope.tools.core.schema import Ints
 NoiseKind: TypeAlias = Literal["between", "edge", "small", "isolated", "diffuse"]
 NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
 
-Reasons: TypeAlias = NDArray[np.object_]
+ReasonTexts: TypeAlias = NDArray[np.object_]
 """(n,) str, a reason each: `isolated`, `between 3 and 7.1`, `edge of 3`; empty in a cluster."""
 
-LOOKED_AT = 15
+NEIGHBOURS_READ = 15
 """Nearest neighbours that count: the rest of a long list is far for most texts."""
 
-MUTUAL = 10
+MUTUAL_NEIGHBOURS = 10
 """Two texts are in one group when each is among this many nearest of the other. With 5, groups of
 80 like questions (BANKING77) fall into crumbs."""
 
-USUAL = 0.1
+NEAR_QUANTILE = 0.1
 """Neighbours are near down to this quantile of what clustered texts have. Read on BANKING77 and
 StackOverflow: at 0.25 paraphrases are called isolated, at 0.05 texts that share a word are near."""
 
-COUNTS = 1 / 3
-"""A second cluster counts from this share of the neighbours in the first: 4 of 15 beside 11."""
+SECOND_SHARE = 1 / 3
+"""A second cluster counts when it has this share of the neighbours that the first has: 4 beside 11
+of 15."""
 
-NOBODY = -1
+NO_CLUSTER = -1
 
 PHRASES: dict[NoiseKind, str] = {
     "between": "between two themes",
@@ -51,15 +55,15 @@ PHRASES: dict[NoiseKind, str] = {
     "isolated": "isolated (little else is like them)",
     "diffuse": "diffuse (near others, but in no dense group)",
 }
-"""Each kind after its number, in the words of the overview."""
+"""What is said of each kind after its number, in an overview."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NoiseReasons:
-    """The noise points, rising, and why each is noise.
+class ClassifiedNoise:
+    """The noise points and why each is noise.
 
-    `points` (p,) int32; `kinds` (p,) int8, positions in `KINDS`; `first` and `second` (p,) int32,
-    the labels of the clusters that it lies at or between, else -1.
+    `points` (p,) int32, rising; `kinds` (p,) int8, positions in `NOISE_KINDS`; `first` and `second`
+    (p,) int32, the labels of the clusters that each lies at or between, else -1.
     """
 
     points: Ints
@@ -68,20 +72,20 @@ class NoiseReasons:
     second: Ints
 
 
-def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
+def classify_noise(graph: NeighbourGraph, labels: Ints) -> ClassifiedNoise:
     """Why each point without a cluster has none; `labels` (n,) int32, -1 is noise.
 
-    About 0.2 s for 75,000 points with 45 neighbours.
+    With `graph` over the same n points. About 0.2 s for 75,000 points with 45 neighbours.
     """
     points = np.flatnonzero(labels < 0).astype(np.int32)
     ids, near = _near(graph, labels)
     ids, near = ids[points], near[points]
-    found = np.where(near, labels[ids], NOBODY)
-    clustered = (found >= 0).sum(axis=1)
+    near_labels = np.where(near, labels[ids], NO_CLUSTER)
+    clustered = (near_labels >= 0).sum(axis=1)
     among_noise = near.sum(axis=1) - clustered
-    first, firsts, second, seconds = _two_most(found)
+    first, firsts, second, seconds = _two_most(near_labels)
     in_clusters = (clustered > among_noise) & (clustered > 1)
-    between = in_clusters & (seconds >= COUNTS * firsts) & (second >= 0)
+    between = in_clusters & (seconds >= SECOND_SHARE * firsts) & (second >= 0)
     sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
     smallest = int(sizes.min(initial=len(labels))) if len(sizes) else SMALLEST_CLUSTER
     group = _group_sizes(points, ids, near & (labels[ids] < 0), len(labels))
@@ -90,29 +94,29 @@ def noise_reasons(graph: NeighbourGraph, labels: Ints) -> NoiseReasons:
         [NOISE_KINDS.index(kind) for kind in ("between", "edge", "small", "isolated")],
         NOISE_KINDS.index("diffuse"),
     )
-    return NoiseReasons(
+    return ClassifiedNoise(
         points,
         kinds.astype(np.int8),
-        np.where(in_clusters, first, NOBODY).astype(np.int32),
-        np.where(between, second, NOBODY).astype(np.int32),
+        np.where(in_clusters, first, NO_CLUSTER).astype(np.int32),
+        np.where(between, second, NO_CLUSTER).astype(np.int32),
     )
 
 
-def word_reasons(reasons: NoiseReasons, ids: Sequence[str], count: int) -> Reasons:
-    """The reasons of all `count` points; `ids` are the clusters' ids, by label."""
-    words: Reasons = np.full(count, "", dtype=object)
+def reason_texts(noise: ClassifiedNoise, ids: Sequence[str], count: int) -> ReasonTexts:
+    """The reasons of all `count` points in words; `ids` are the clusters' ids, by label."""
+    texts: ReasonTexts = np.full(count, "", dtype=object)
     names = (*ids, "")  # reached by the label -1
     for point, kind, first, second in zip(
-        reasons.points, reasons.kinds, reasons.first, reasons.second, strict=True
+        noise.points, noise.kinds, noise.first, noise.second, strict=True
     ):
         match NOISE_KINDS[kind]:
             case "between":
-                words[point] = f"between {names[first]} and {names[second]}"
+                texts[point] = f"between {names[first]} and {names[second]}"
             case "edge":
-                words[point] = f"edge of {names[first]}"
-            case plain:
-                words[point] = plain
-    return words
+                texts[point] = f"edge of {names[first]}"
+            case kind_alone:
+                texts[point] = kind_alone
+    return texts
 
 
 def noise_kind(reason: str) -> str:
@@ -120,8 +124,8 @@ def noise_kind(reason: str) -> str:
     return reason.partition(" ")[0]
 
 
-def count_reasons(reasons: Reasons) -> dict[str, int]:
-    """How many there are of each kind, in the order of `KINDS`, without those that have none."""
+def count_reasons(reasons: ReasonTexts) -> dict[str, int]:
+    """How many there are of each kind, in the order of `NOISE_KINDS`, without empty kinds."""
     counts = Counter(noise_kind(reason) for reason in reasons if reason)
     return {kind: counts[kind] for kind in NOISE_KINDS if counts[kind]}
 
@@ -131,49 +135,55 @@ def noise_sentence(counts: Mapping[str, int]) -> str:
 
     For example: `noise: 1,210 between two themes, 640 isolated (little else is like them)`.
     """
-    known = sorted(
+    present = sorted(
         (kind for kind in NOISE_KINDS if counts.get(kind)), key=lambda kind: -counts[kind]
     )
-    return f"noise: {', '.join(f'{counts[k]:,} {PHRASES[k]}' for k in known)}" if known else ""
+    parts = ", ".join(f"{counts[kind]:,} {PHRASES[kind]}" for kind in present)
+    return f"noise: {parts}" if parts else ""
 
 
-def rename_reasons(reasons: Reasons, rename: Callable[[str], str]) -> Reasons:
-    """The reasons after clusters got other ids, or gave way to the one that holds them."""
+def rename_reasons(reasons: ReasonTexts, rename: Callable[[str], str]) -> ReasonTexts:
+    """The reasons after clusters got other ids, or gave way to the one that holds them.
 
-    def settled(reason: str) -> str:
+    `rename` gives the new id of a cluster for the old one. What lay between two clusters that are
+    one now lies at the edge of that.
+    """
+
+    def renamed(reason: str) -> str:
         kind, *words = reason.split(" ")
-        named = list(dict.fromkeys(rename(one) for one in words if one not in ("and", "of")))
-        if not named:
+        ids = list(dict.fromkeys(rename(word) for word in words if word not in ("and", "of")))
+        if not ids:
             return kind
-        return f"between {named[0]} and {named[1]}" if len(named) > 1 else f"edge of {named[0]}"
+        return f"between {ids[0]} and {ids[1]}" if len(ids) > 1 else f"edge of {ids[0]}"
 
-    after = {reason: settled(str(reason)) for reason in set(reasons)}
+    after = {reason: renamed(str(reason)) for reason in set(reasons)}
     return np.array([after[reason] for reason in reasons], dtype=object)
 
 
 def _near(graph: NeighbourGraph, labels: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """The nearest of each point, (n, w), and which of them are near; others stand as point 0."""
-    ids = graph.indices[:, 1 : LOOKED_AT + 1]
-    cosines = graph.similarities[:, 1 : LOOKED_AT + 1]
+    ids = graph.indices[:, 1 : NEIGHBOURS_READ + 1]
+    cosines = graph.similarities[:, 1 : NEIGHBOURS_READ + 1]
     if not ids.shape[1]:  # one text by itself: a column of nobody
         return np.zeros((len(ids), 1), np.int32), np.zeros((len(ids), 1), np.bool_)
     usual = cosines[:, :MIN_SAMPLES].mean(axis=1)
     clustered = labels >= 0
-    least = np.quantile(usual[clustered] if clustered.any() else usual, USUAL)
+    least = np.quantile(usual[clustered] if clustered.any() else usual, NEAR_QUANTILE)
     near = (ids >= 0) & (cosines >= least)
     return np.where(near, ids, 0), near
 
 
-def _two_most(found: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+def _two_most(labels: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     """The two most frequent labels in each row of (p, w), -1 left out: label, count, label, count.
 
     Of equally frequent ones the smaller label, which is the larger cluster, comes first.
     """
-    count = len(found)
-    result = [np.full(count, fill, np.int32) for fill in (NOBODY, 0, NOBODY, 0)]
-    rows, columns = np.nonzero(found >= 0)
-    most = int(found.max(initial=0)) + 1
-    keys, counts = np.unique(rows * most + found[rows, columns], return_counts=True)
+    count = len(labels)
+    result = [np.full(count, fill, np.int32) for fill in (NO_CLUSTER, 0, NO_CLUSTER, 0)]
+    # Each row and label as one number, so that one sort counts the labels of all rows.
+    rows, columns = np.nonzero(labels >= 0)
+    most = int(labels.max(initial=0)) + 1
+    keys, counts = np.unique(rows * most + labels[rows, columns], return_counts=True)
     row, label = keys // most, (keys % most).astype(np.int32)
     order = np.lexsort((label, -counts, row))
     row, label, counts = row[order], label[order], counts[order]
@@ -195,10 +205,11 @@ def _group_sizes(points: Ints, ids: Ints, linked: NDArray[np.bool_], count: int)
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    place = np.full(count, NOBODY, np.int64)
+    place = np.full(count, NO_CLUSTER, np.int64)
     place[points] = np.arange(len(points))
-    rows, columns = np.nonzero(linked[:, :MUTUAL])
+    rows, columns = np.nonzero(linked[:, :MUTUAL_NEIGHBOURS])
     ends = place[ids[rows, columns]]
+    # Each link as one number, there and back: mutual are those that stand in both lists.
     forth, back = rows * len(points) + ends, ends * len(points) + rows
     mutual = np.isin(forth, back)
     shape = (len(points), len(points))

@@ -1,4 +1,10 @@
-"""From a corpus in memory to a tree of clusters: the way of the engine, step by step."""
+"""From a corpus in memory to a tree of clusters, step by step.
+
+In: the distinct texts of a dataset with unit vectors. Out: the layers of clusters, the recommended
+one, and the tree of them all. The steps: neighbour graph, node embedding (EVoC), density clusters
+at every stable resolution (PLSCAN), the choice of layers, the tree; and the map (UMAP), where it is
+what is clustered.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,12 +38,14 @@ Space: TypeAlias = Literal["graph", "map", "embedding"]
 NeighbourSearch: TypeAlias = Callable[[int, Report], NeighbourGraph]
 """The graph with k neighbours of each distinct text, itself included; tells its progress."""
 
-# Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour.
 FEWEST_TEXTS = 30
-# What the search for neighbours takes of the time.
-GRAPH_SHARE = 0.4
-# In the space of the vectors there are no layers to choose from; this is HDBSCAN's usual size.
+"""Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour."""
+
+SEARCH_SHARE = 0.4
+"""What the search for neighbours takes of the time."""
+
 EMBEDDING_MIN_SIZE = 10
+"""In the space of the vectors there are no layers to choose from; this is HDBSCAN's usual size."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ class Parameters:
     """What a client may choose about a clustering."""
 
     min_cluster_size: int | None
+    """In distinct texts; None: every resolution is tried."""
     space: Space
+    """Where density is measured: in the node embedding, on the map, or among the vectors."""
     seed: int
     only_recommended: bool = False
     """Keep one layer: the parts of one cluster are its children, and each can be split again."""
@@ -58,7 +68,7 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Material:
+class ClusteringInput:
     """What is clustered: m distinct texts as `vectors` (m, dim) unit float32, the records behind
     each in `weights` (m,) int32, and their neighbour graph."""
 
@@ -68,8 +78,8 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The layers of some material; `points` (m, d) is where they were found, `start` (m, d) the
+class Layering:
+    """The layers that were found; `points` (m, d) is where they were found, `start` (m, d) the
     node embedding, which a map begins with. In the space of the vectors there is neither."""
 
     choice: LayerChoice
@@ -79,7 +89,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Clustering:
-    """What was found in a corpus of m distinct texts.
+    """What was found in a corpus of m distinct texts; `hint` says what to try where it is little.
 
     `graph` is None where there were too few texts to search one; `start` and `map` are (m, d) and
     (m, 2), where they were needed already.
@@ -110,9 +120,9 @@ def find_clusters(
     Args:
         corpus: At least one text.
         parameters: What the client chose.
-        report: Told at each step, 0 to 1.
-        memory: What is known of the corpus already.
-        search: Who searches the neighbours where they are not known; None: this process.
+        report: Called at each step, from 0 to 1.
+        memory: What is known of the corpus already; None: nothing.
+        search: How neighbours are searched where they are not known; None: in this process.
     """
     memory, search = memory or NoIntermediates(), search or search_in_memory(corpus)
     count = len(corpus.texts)
@@ -121,20 +131,20 @@ def find_clusters(
     report(0.0, f"searching the neighbours of {count:,} distinct texts")
     k = parameters.neighbours or usual_neighbours(count)
 
-    def searched() -> NeighbourGraph:
-        return search(k, lambda done, said: report(GRAPH_SHARE * done, said))
+    def search_now() -> NeighbourGraph:
+        return search(k, lambda done, message: report(SEARCH_SHARE * done, message))
 
     # What Milvus' index found is for the space of the vectors alone, and not remembered. The graph
     # does not depend on the run's seed: it is the same for all runs of the data.
-    graph = searched() if parameters.space == "embedding" else memory.graph(k, searched)
-    report(GRAPH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
-    found = found_layers(
-        Material(graph, corpus.vectors, corpus.weights), parameters, report, memory
+    graph = search_now() if parameters.space == "embedding" else memory.graph(k, search_now)
+    report(SEARCH_SHARE, f"neighbours: {graph.provider}; embedding the graph")
+    layering = find_layers(
+        ClusteringInput(graph, corpus.vectors, corpus.weights), parameters, report, memory
     )
-    choice = found.choice
+    choice = layering.choice
     tree = build_tree(choice.layers, corpus.weights, choice.recommended)
-    flat = found.points if parameters.space == "map" else None
-    return Clustering(tree, choice, _hint(choice, corpus), graph, found.start, flat)
+    map_places = layering.points if parameters.space == "map" else None
+    return Clustering(tree, choice, _hint(choice), graph, layering.start, map_places)
 
 
 def corpus_graph(vectors: Floats, parameters: Parameters, memory: Intermediates) -> NeighbourGraph:
@@ -143,44 +153,49 @@ def corpus_graph(vectors: Floats, parameters: Parameters, memory: Intermediates)
     return memory.graph(k, lambda: neighbour_graph(vectors, k=k))
 
 
-def drop_coarser_layers(found: Clustering, weights: Ints, count: int) -> Clustering:
-    """The clustering without its `count` coarsest layers: what stood below them stands higher."""
-    choice = found.choice
+def drop_coarser_layers(clustering: Clustering, weights: Ints, count: int) -> Clustering:
+    """The clustering without its `count` coarsest layers: what stood below them stands higher.
+
+    `weights` (m,) are the records behind each distinct text.
+    """
+    choice = clustering.choice
     kept = replace(choice, layers=choice.layers[count:], recommended=choice.recommended - count)
     tree = build_tree(kept.layers, weights, kept.recommended)
-    return replace(found, tree=tree, choice=kept)
+    return replace(clustering, tree=tree, choice=kept)
 
 
-def found_layers(
-    material: Material,
+def find_layers(
+    given: ClusteringInput,
     parameters: Parameters,
     report: Report = no_report,
     memory: Intermediates | None = None,
-) -> Found:
+) -> Layering:
     """The layers of a graph, and the one to show first: what clustering is, once it has a graph."""
     memory = memory or NoIntermediates()
     size, seed = parameters.min_cluster_size, parameters.seed
     start, points = None, None
     if parameters.space == "embedding":
         smallest = size or EMBEDDING_MIN_SIZE
-        layers = [embedding_layer(material.graph, smallest, parameters.min_samples)]
+        layers = [embedding_layer(given.graph, smallest, parameters.min_samples)]
     else:
-        start = points = embedded(material.graph, material.vectors, seed, memory)
+        start = points = ensure_embedding(given.graph, given.vectors, seed, memory)
         if parameters.space == "map":
             report(0.5, "laying out the map to cluster in")
-            points = lay_out_map(material.graph, material.vectors, start, seed, memory)
+            points = lay_out_map(given.graph, given.vectors, start, seed, memory)
         report(0.7, "looking for clusters" + ("" if size else " at every resolution"))
         if size is not None:
             layers = [flat_layer(points, size, parameters.min_samples)]
         else:
             layers = density_layers(points, min_samples=parameters.min_samples)
-    choice = choose_layers(layers, material.weights, parameters.before)
+    choice = choose_layers(layers, given.weights, parameters.before)
     if parameters.only_recommended:
         choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
-    return Found(choice, start, points)
+    return Layering(choice, start, points)
 
 
-def embedded(graph: NeighbourGraph, vectors: Floats, seed: int, memory: Intermediates) -> Floats:
+def ensure_embedding(
+    graph: NeighbourGraph, vectors: Floats, seed: int, memory: Intermediates
+) -> Floats:
     """The node embedding, (m, d), looked up or worked out."""
     name = f"embedding-{graph.indices.shape[1]}-{seed}"
     return memory.points(name, lambda: embed_nodes(graph, vectors, seed=seed))
@@ -192,8 +207,8 @@ def lay_out_map(
     """The map, (m, 2), looked up or laid out from `start` (m, d), the node embedding."""
 
     def lay_out() -> Floats:
-        begin = embedded(graph, vectors, seed, memory) if start is None else start
-        return map_points(graph, vectors, begin, seed=seed)
+        init = ensure_embedding(graph, vectors, seed, memory) if start is None else start
+        return map_points(graph, vectors, init, seed=seed)
 
     return memory.points(f"map-{graph.indices.shape[1]}-{seed}", lay_out)
 
@@ -202,7 +217,7 @@ def _all_in_one(corpus: Corpus) -> Clustering:
     """Too few texts to speak of density: one cluster holds them all, and the hint says why."""
     count = len(corpus.texts)
     zeros = np.zeros(count, dtype=np.int32)
-    whole = ClusterLayer(labels=zeros, strengths=np.ones(count, np.float32), persistence=0.0)
+    layer = ClusterLayer(labels=zeros, strengths=np.ones(count, np.float32), persistence=0.0)
     if count == 1:
         hint = f"All {len(corpus.ids):,} texts are equal, so there is one cluster: that text."
     else:
@@ -210,11 +225,12 @@ def _all_in_one(corpus: Corpus) -> Clustering:
             f"Only {count} distinct texts, fewer than {FEWEST_TEXTS}: too few to find themes by "
             "density, so all are in one cluster. Read them with `get-members`."
         )
-    choice = LayerChoice((whole,), 0, hint)
-    return Clustering(build_tree((whole,), corpus.weights), choice, hint, None, None, None)
+    choice = LayerChoice((layer,), 0, hint)
+    return Clustering(build_tree((layer,), corpus.weights), choice, hint, None, None, None)
 
 
-def _hint(choice: LayerChoice, corpus: Corpus) -> str | None:
+def _hint(choice: LayerChoice) -> str | None:
+    """What to try where there is no cluster, or only one."""
     layer = choice.layers[choice.recommended]
     if layer.clusters == 0:
         return (

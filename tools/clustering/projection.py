@@ -1,6 +1,7 @@
 """The map: every point of a neighbour graph on a plane, for people to look at.
 
-UMAP (McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is already there.
+In: a neighbour graph and where to begin. Out: (n, 2) places, near ones similar. The method is UMAP
+(McInnes, Healy, Melville 2018; package `umap-learn`) on the graph that is there already.
 """
 
 import warnings
@@ -11,12 +12,12 @@ import numpy as np
 from corpuscope.tools.clustering.graph import NeighbourGraph, fuzzy_graph, principal_axes
 from corpuscope.tools.core.schema import Floats
 
-NEIGHBOURS = 15
+MAP_NEIGHBOURS = 15
 """UMAP's own default; more draws the themes together without changing which lie side by side."""
 
-EPOCHS = (200, 70)
-"""For few and for many points: on many, 200 keep 21 % of the 15 nearest and not 17 %, and 96 % in
-the same cluster and not 95 %, in three times the time."""
+MAP_EPOCHS = (200, 70)
+"""For few and for many points (`MANY_POINTS`): on many, 200 keep 21 % of the 15 nearest and not
+17 %, and 96 % in the same cluster and not 95 %, in three times the time."""
 
 MANY_POINTS = 10_000
 
@@ -37,9 +38,9 @@ def map_points(
     Points without neighbours stand on a ring around the rest. The same input and seed give the
     same map.
     """
-    near = np.ascontiguousarray(graph.indices[:, :NEIGHBOURS])
+    near = np.ascontiguousarray(graph.indices[:, :MAP_NEIGHBOURS])
     fuzzy = fuzzy_graph(
-        NeighbourGraph(near, graph.similarities[:, :NEIGHBOURS], provider=graph.provider)
+        NeighbourGraph(near, graph.similarities[:, :MAP_NEIGHBOURS], provider=graph.provider)
     )
     linked = np.flatnonzero(np.diff(fuzzy.indptr))
     start = vectors if init is None else init
@@ -64,7 +65,7 @@ def map_points(
 def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
     """UMAP's optimisation of n points for their fuzzy graph: (n, 2)."""
     with warnings.catch_warnings():
-        # Said by umap-learn on import, of a part of it that is not used here.
+        # umap-learn warns so on import, about a part of it that is not used here.
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
@@ -72,7 +73,7 @@ def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
     # UMAP stretches the start to a square; jitter keeps points apart that start in one place.
     start = start + random.normal(scale=1e-3, size=start.shape).astype(np.float32)
     a, b = find_ab_params(spread=1.0, min_dist=0.0)
-    places, _more = simplicial_set_embedding(
+    places, _details = simplicial_set_embedding(
         data=start,
         graph=fuzzy,
         n_components=2,
@@ -81,7 +82,7 @@ def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
         b=b,
         gamma=1.0,
         negative_sample_rate=5,
-        n_epochs=EPOCHS[len(start) > MANY_POINTS],
+        n_epochs=MAP_EPOCHS[len(start) > MANY_POINTS],
         init=start,
         random_state=random,
         metric="cosine",

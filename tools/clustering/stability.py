@@ -1,20 +1,27 @@
 """Cluster-wise stability: does a cluster come back when the texts are others of the same kind?
 
+In: what was clustered, and the clusters. Out: a score for each, and words for it.
+
 Several times a part of the texts is drawn and clustered anew. A cluster's score is the Jaccard
-similarity of its texts among those drawn to the cluster most like it, averaged over the rounds:
-1 came back whole every time, 0 never (Hennig 2007, "Cluster-wise assessment of cluster
+similarity of those of its texts that were drawn to the new cluster most like it, averaged over the
+rounds: 1 came back whole every time, 0 never (Hennig 2007, "Cluster-wise assessment of cluster
 stability", Computational Statistics & Data Analysis 52).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.graph import subgraph
-from corpuscope.tools.clustering.pipeline import FEWEST_TEXTS, Material, Parameters, found_layers
+from corpuscope.tools.clustering.pipeline import (
+    FEWEST_TEXTS,
+    ClusteringInput,
+    Parameters,
+    find_layers,
+)
 from corpuscope.tools.clustering.tree import layer_groups
 from corpuscope.tools.core.ids import lineage
 from corpuscope.tools.core.schema import (
@@ -31,16 +38,16 @@ from corpuscope.tools.core.schema import (
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-ROUNDS = 5
+STABILITY_ROUNDS = 5
 """Re-clusterings. The mean of 5 differs from that of 10 by 0.02 for clusters of the recommended
 layer, by 0.04 for all (BANKING77; StackOverflow less)."""
 
-SAMPLE = 0.8
+DRAWN_SHARE = 0.8
 """Share of the distinct texts drawn, without replacement: copies would be neighbours at once."""
 
 KEPT_NEIGHBOURS = 0.6
-"""Of the neighbours asked for: 0.8 of a list is left on average, and so few lists fall short that
-hardly a text has to be searched anew."""
+"""Share of the neighbours asked for in a part: 0.8 of a list is left on average, and so few lists
+fall short that hardly a text has to be searched anew."""
 
 StabilityWord: TypeAlias = Literal["stable", "shaky", "unstable"]
 
@@ -48,10 +55,10 @@ NOT_CHECKED = "not checked"
 STABLE = 0.75
 SHAKY = 0.5
 
-WHAT_WORDS_MEAN = {
+WORD_MEANINGS = {
     "shaky": (
-        f"shaky (below {STABLE}): clustered again on {SAMPLE:.0%} of the texts, the theme came "
-        "back with other borders"
+        f"shaky (below {STABLE}): clustered again on {DRAWN_SHARE:.0%} of the texts, the theme "
+        "came back with other borders"
     ),
     "unstable": (
         f"unstable (below {SHAKY}): clustered again, it fell apart or melted into others; do not "
@@ -61,57 +68,59 @@ WHAT_WORDS_MEAN = {
 """What the words say about a theme, for the foot of a list."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clustered:
-    """What was clustered, and how."""
-
-    material: Material
-    parameters: Parameters
-
-
-def stability(
-    clustered: Clustered,
+def measure_stability(
+    given: ClusteringInput,
+    parameters: Parameters,
     members: Mapping[str, Ints],
-    rounds: int = ROUNDS,
+    rounds: int = STABILITY_ROUNDS,
     report: Report = no_report,
 ) -> dict[str, float]:
     """The score of each cluster, 0 to 1, of `members` (cluster id to the points in it, rising).
 
-    Empty where there are too few texts to cluster a part of them. Takes as long as clustering
-    `rounds` times without the search for neighbours. The same input gives the same scores.
+    `given` and `parameters` are what was clustered, and how. Empty where there are too few texts to
+    cluster a part of them. Takes as long as clustering `rounds` times without the search for
+    neighbours. The same input gives the same scores.
     """
-    count = len(clustered.material.vectors)
-    drawn = round(SAMPLE * count)
+    count = len(given.vectors)
+    drawn = round(DRAWN_SHARE * count)
     if drawn < FEWEST_TEXTS or not members:
         return {}
-    ids = list(members)
-    asked = membership([members[id] for id in ids], count)
-    found = np.full((rounds, len(ids)), np.nan)
-    for at in range(rounds):
-        report(at / rounds, f"clustering a part again, round {at + 1} of {rounds}")
-        random = np.random.default_rng((clustered.parameters.seed, at))
+    clusters = membership_matrix(list(members.values()), count)
+    scores = np.full((rounds, len(members)), np.nan)
+    for number in range(rounds):
+        report(number / rounds, f"clustering a part again, round {number + 1} of {rounds}")
+        random = np.random.default_rng((parameters.seed, number))
         rows = np.sort(random.choice(count, drawn, replace=False)).astype(np.int32)
-        found[at] = best_overlap(asked[:, rows], _clusters_of_part(clustered, rows, at))
-    present = ~np.isnan(found)
-    sums, times = np.where(present, found, 0.0).sum(axis=0), present.sum(axis=0)
+        again = _clusters_of_part(given, parameters, rows, number)
+        scores[number] = best_jaccard(clusters[:, rows], again)
+    present = ~np.isnan(scores)
+    sums, times = np.where(present, scores, 0.0).sum(axis=0), present.sum(axis=0)
     return {
-        id: round(float(total / many), 2)  # as it is shown, so that the word fits the number
-        for id, total, many in zip(ids, sums, times, strict=True)
+        cluster_id: round(float(total / many), 2)  # as it is shown, so that the word fits it
+        for cluster_id, total, many in zip(members, sums, times, strict=True)
         if many
     }
 
 
-def points_of(run: Run, members: Members, corpus: Corpus) -> dict[str, Ints]:
-    """The distinct texts, rising, of each cluster that stands in a layer and still has any."""
+def cluster_points(run: Run, members: Members, corpus: Corpus) -> dict[str, Ints]:
+    """The distinct texts, rising, of each cluster of a run that stands in a layer and has any left.
+
+    Clusters found by drilling down are left out: they were found among their own texts alone.
+    """
     place = dict(zip(corpus.ids, corpus.copies_of.tolist(), strict=True))
-    asked = [node.id for node in run.nodes if node.layers and not node.drilled]
-    points: dict[str, set[int]] = {id: set() for id in asked}
-    for record, path in zip(members.ids, members.paths, strict=True):
-        if record in place:
-            for id in lineage(str(path)):
-                if id in points:
-                    points[id].add(place[record])
-    return {id: np.array(sorted(found), np.int32) for id, found in points.items() if found}
+    points: dict[str, set[int]] = {
+        node.id: set() for node in run.nodes if node.layers and not node.drilled
+    }
+    for record_id, path in zip(members.ids, members.paths, strict=True):
+        if record_id in place:
+            for cluster_id in lineage(str(path)):
+                if cluster_id in points:
+                    points[cluster_id].add(place[record_id])
+    return {
+        cluster_id: np.array(sorted(texts), np.int32)
+        for cluster_id, texts in points.items()
+        if texts
+    }
 
 
 def stability_word(score: float) -> StabilityWord:
@@ -131,8 +140,11 @@ def format_stability(score: float | None) -> str:
     return NOT_CHECKED if score is None else f"{stability_word(score)} {score:.2f}"
 
 
-def known_word(known: Stability | None, cluster: str) -> str | None:
-    """The word for a cluster, `not checked` if only others were, None if none was."""
+def known_stability_word(known: Stability | None, cluster: str) -> str | None:
+    """The word for a cluster of a run whose scores are `known`.
+
+    `not checked` if only other clusters were, None if none was.
+    """
     if known is None:
         return None
     score = known.scores.get(cluster)
@@ -140,22 +152,25 @@ def known_word(known: Stability | None, cluster: str) -> str | None:
 
 
 def stability_meanings(scores: Sequence[float | None]) -> str | None:
-    """What the words among these scores mean, where one of them is not `stable`."""
+    """What the words for these scores mean, in sentences; None where all are `stable` or None."""
     words = {stability_word(score) for score in scores if score is not None}
-    lines = [meaning for word, meaning in WHAT_WORDS_MEAN.items() if word in words]
+    lines = [meaning for word, meaning in WORD_MEANINGS.items() if word in words]
     return ". ".join(line[0].upper() + line[1:] for line in lines) + "." if lines else None
 
 
 def unchanged_scores(
     scores: Mapping[str, float], before: Sequence[Node], after: Sequence[Node]
 ) -> dict[str, float]:
-    """Of the scores of a run those that hold in one grown from it: clusters that are the same."""
+    """Those of the scores that hold in a run grown from another: of clusters that did not change.
+
+    `before` and `after` are the nodes of the two runs; the same layers and size is no change.
+    """
     old = {node.id: (node.layers, node.size) for node in before}
     same = {node.id for node in after if old.get(node.id) == (node.layers, node.size)}
-    return {id: score for id, score in scores.items() if id in same}
+    return {cluster_id: score for cluster_id, score in scores.items() if cluster_id in same}
 
 
-def membership(groups: Sequence[Ints], count: int) -> "csr_array":
+def membership_matrix(groups: Sequence[Ints], count: int) -> "csr_array":
     """(groups, count) sparse of ones: which of `count` points are in which group."""
     from scipy.sparse import csr_array
 
@@ -164,31 +179,36 @@ def membership(groups: Sequence[Ints], count: int) -> "csr_array":
     return csr_array((np.ones(len(points), np.int32), points, ends), shape=(len(groups), count))
 
 
-def best_overlap(asked: "csr_array", found: "csr_array") -> Floats:
-    """The Jaccard similarity of each group asked to the found one most like it, NaN if empty.
+def best_jaccard(groups: "csr_array", candidates: "csr_array") -> Floats:
+    """The Jaccard similarity of each group to the candidate most like it, 0 to 1, NaN if empty.
 
-    Both are (groups, points) as `membership` gives them; memory goes with the overlapping pairs.
+    Both are (groups, points) as `membership_matrix` gives them; memory goes with the pairs that
+    overlap.
     """
-    common = (asked @ found.T).tocoo()
-    sizes, others = asked.sum(axis=1), found.sum(axis=1)
-    likeness = common.data / (sizes[common.row] + others[common.col] - common.data)
+    common = (groups @ candidates.T).tocoo()
+    sizes, candidate_sizes = groups.sum(axis=1), candidates.sum(axis=1)
+    union = sizes[common.row] + candidate_sizes[common.col] - common.data
     best = np.where(sizes > 0, 0.0, np.nan).astype(np.float32)
-    np.maximum.at(best, common.row, likeness.astype(np.float32))
+    np.maximum.at(best, common.row, (common.data / union).astype(np.float32))
     return best
 
 
-def _clusters_of_part(clustered: Clustered, rows: Ints, at: int) -> "csr_array":
-    """The clusters of all layers of a part, `rows` (p,), as `membership` of its p points."""
-    whole, parameters = clustered.material, clustered.parameters
+def _clusters_of_part(
+    whole: ClusteringInput, parameters: Parameters, rows: Ints, number: int
+) -> "csr_array":
+    """The clusters of all layers of a part, `rows` (p,), as the `membership_matrix` of its points.
+
+    The smallest size of a cluster shrinks with the part; each round has a seed of its own.
+    """
     size = parameters.min_cluster_size
     smaller = replace(
         parameters,
-        seed=(parameters.seed + at + 1) % 2**31,
-        min_cluster_size=None if size is None else max(2, round(SAMPLE * size)),
+        seed=(parameters.seed + number + 1) % 2**31,
+        min_cluster_size=None if size is None else max(2, round(DRAWN_SHARE * size)),
     )
     vectors = whole.vectors[rows]
     k = max(2, round(KEPT_NEIGHBOURS * whole.graph.indices.shape[1]))
     graph = subgraph(whole.graph, rows, vectors, k)
-    again = found_layers(Material(graph, vectors, whole.weights[rows]), smaller)
-    groups = [group for layer in again.choice.layers for group in layer_groups(layer)]
-    return membership(groups, len(rows))
+    layering = find_layers(ClusteringInput(graph, vectors, whole.weights[rows]), smaller)
+    groups = [group for layer in layering.choice.layers for group in layer_groups(layer)]
+    return membership_matrix(groups, len(rows))

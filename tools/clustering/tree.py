@@ -1,4 +1,8 @@
-"""The cluster tree: layers of one run as nodes whose ids are paths, and what to read off a path.
+"""The cluster tree: the layers of one run as nodes whose ids are paths.
+
+In: the labels of n points in each layer, coarse to fine. Out: nodes with members, and for each
+point the path of the finest node that holds it. Nodes are nested by majority: a cluster hangs
+under the one of a coarser layer that holds more than half of its points.
 
 A cluster's id is its path, `3`, `3.1`, `3.1.2`: numbered by size within its parent, so that `1` is
 always the largest. What belongs to no cluster is `noise`.
@@ -21,8 +25,8 @@ Paths = NDArray[np.object_]
 """(n,) str: for each point the id of the finest node that holds it, or `noise`."""
 
 
-class Standing(Protocol):
-    """What has an id and the first and last layer in which it stands: a node of any kind."""
+class LayeredNode(Protocol):
+    """A node of any kind: it has an id, and the first and last layer in which it stands."""
 
     @property
     def id(self) -> str: ...
@@ -55,13 +59,13 @@ class ClusterTree:
     def labels_at(self, layer: int) -> Ints:
         """(n,) int32: position in `nodes` of the node that holds the point in that layer, or -1."""
         place = {node.id: index for index, node in enumerate(self.nodes)} | {NOISE: -1}
-        found = layer_paths(self.paths, self.nodes, layer)
-        return np.fromiter((place[path] for path in found), np.int32, len(found))
+        paths = layer_paths(self.paths, self.nodes, layer)
+        return np.fromiter((place[path] for path in paths), np.int32, len(paths))
 
 
 @dataclass(slots=True)
-class _Growing:
-    """A node while the tree is built."""
+class _OpenNode:
+    """A node while the tree is built: its parent (-1: none), first and last layer, children."""
 
     parent: int
     first: int
@@ -72,10 +76,11 @@ class _Growing:
 def build_tree(
     layers: Sequence[ClusterLayer], weights: Ints, recommended: int | None = None
 ) -> ClusterTree:
-    """The tree of layers over the same n points, coarse to fine; `weights` (n,) records per point.
+    """The tree of layers over the same n points, coarse to fine.
 
-    What first stands out in a layer finer than the `recommended` one, below no cluster of a
-    coarser one, was noise there: it becomes `noise.1`, `noise.2`, ….
+    `weights` (n,) are the records of each point; `recommended` is the layer shown first, None the
+    finest. What first stands out in a finer layer than that, below no cluster of a coarser one,
+    was noise there: it becomes `noise.1`, `noise.2`, ….
 
     A cluster hangs under the node that so far holds most of its points, and stands on top where
     none holds more than half. An only child is its parent again, standing in one layer more with
@@ -83,39 +88,40 @@ def build_tree(
     only child has exactly its parent's members, so that nothing is changed there.
     """
     count = len(weights)
-    holder = np.full(count, -1, np.int32)
+    holder = np.full(count, -1, np.int32)  # the finest node so far that holds each point
     strengths = np.zeros(count, np.float32)
-    growing: list[_Growing] = []
+    growing: list[_OpenNode] = []
     for depth, layer in enumerate(layers):
         groups = layer_groups(layer)
         parents = [_majority(holder[members]) for members in groups]
         candidates = Counter(parents)
         for members, parent in zip(groups, parents, strict=True):
-            only = parent >= 0 and candidates[parent] == 1 and not growing[parent].children
-            if only:
+            only_child = parent >= 0 and candidates[parent] == 1 and not growing[parent].children
+            if only_child:
                 growing[parent].last = depth
                 node, joining = parent, members[holder[members] != parent]
             else:
                 node, joining = len(growing), members
-                growing.append(_Growing(parent, depth, depth))
+                growing.append(_OpenNode(parent, depth, depth))
                 if parent >= 0:
                     growing[parent].children.append(node)
             holder[joining] = node
             strengths[joining] = layer.strengths[joining]
     finest = len(layers) - 1 if recommended is None else recommended
-    return _named(growing, holder, strengths, weights, finest)
+    return _numbered(growing, holder, strengths, weights, finest)
 
 
-def layer_paths(paths: Paths, nodes: Iterable[Standing], layer: int) -> list[str]:
+def layer_paths(paths: Paths, nodes: Iterable[LayeredNode], layer: int) -> list[str]:
     """For each point the id of the node that holds it in that layer, else `noise`."""
     standing = {node.id for node in nodes if stands_in(node, layer)}
-    answer = {
-        path: next((id for id in lineage(path) if id in standing), NOISE) for path in set(paths)
+    holder = {
+        path: next((node_id for node_id in lineage(path) if node_id in standing), NOISE)
+        for path in set(paths)
     }
-    return [answer[path] for path in paths]
+    return [holder[path] for path in paths]
 
 
-def stands_in(node: Standing, layer: int) -> bool:
+def stands_in(node: LayeredNode, layer: int) -> bool:
     """Whether the cluster is one of that layer."""
     return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
@@ -134,8 +140,8 @@ def _majority(holders: Ints) -> int:
     return int(values[most]) if len(counts) and 2 * counts[most] > len(holders) else -1
 
 
-def _named(
-    growing: list[_Growing], holder: Ints, strengths: Floats, weights: Ints, recommended: int
+def _numbered(
+    growing: list[_OpenNode], holder: Ints, strengths: Floats, weights: Ints, recommended: int
 ) -> ClusterTree:
     """Members, sizes and ids by size, once every point has its finest node."""
     by_holder = np.argsort(holder, kind="stable").astype(np.int32)
@@ -146,20 +152,28 @@ def _named(
             members[parent] = np.concatenate((members[parent], members[index]))
     sizes = [int(weights[points].sum()) for points in members]
 
-    def named(siblings: Iterable[int], prefix: str) -> Iterable[tuple[int, str]]:
+    def numbered(siblings: Iterable[int], prefix: str) -> Iterable[tuple[int, str]]:
         alive = (index for index in siblings if len(members[index]))
         ranked = sorted(alive, key=lambda index: (-sizes[index], members[index].min()))
         for number, index in enumerate(ranked, 1):
             yield index, f"{prefix}{number}"
-            yield from named(growing[index].children, f"{prefix}{number}.")
+            yield from numbered(growing[index].children, f"{prefix}{number}.")
 
-    top = [i for i, node in enumerate(growing) if node.parent < 0]
-    ids = dict(named((i for i in top if growing[i].first <= recommended), ""))
-    ids |= dict(named((i for i in top if growing[i].first > recommended), f"{NOISE}."))
+    top = [index for index, node in enumerate(growing) if node.parent < 0]
+    ids = dict(numbered((index for index in top if growing[index].first <= recommended), ""))
+    late = (index for index in top if growing[index].first > recommended)
+    ids |= dict(numbered(late, f"{NOISE}."))
     # The last name is reached by the holder -1.
-    names = np.array([*(ids.get(i, NOISE) for i in range(len(growing))), NOISE], dtype=object)
+    names = np.array(
+        [*(ids.get(index, NOISE) for index in range(len(growing))), NOISE], dtype=object
+    )
     nodes = tuple(
-        TreeNode(id, (growing[i].first, growing[i].last), np.sort(members[i]), sizes[i])
-        for i, id in ids.items()
+        TreeNode(
+            node_id,
+            (growing[index].first, growing[index].last),
+            np.sort(members[index]),
+            sizes[index],
+        )
+        for index, node_id in ids.items()
     )
     return ClusterTree(names[holder], strengths, nodes)

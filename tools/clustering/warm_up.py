@@ -1,10 +1,14 @@
-"""Compile, or load from numba's cache, every compiled step of clustering before it is needed."""
+"""Compile, or load from numba's cache, every compiled step of clustering before it is needed.
+
+Called when a worker starts, and once after the installation.
+"""
 
 import numpy as np
 
 from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
 from corpuscope.tools.clustering.layers import density_layers, embedding_layer, flat_layer
 from corpuscope.tools.clustering.projection import map_points
+from corpuscope.tools.core.vectors import unit_rows
 
 POINTS = 400
 """Enough for every branch that larger data takes; the work itself takes a fraction of a second."""
@@ -15,7 +19,7 @@ def warm_up() -> None:
     from corpuscope.tools.clustering.knn import LARGEST_CELL, nearest_neighbours
 
     vectors = np.random.default_rng(0).normal(size=(POINTS, 32)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = unit_rows(vectors)
     graph = neighbour_graph(vectors)
     nearest_neighbours(np.tile(vectors, (LARGEST_CELL // POINTS + 1, 1)), 10)
     points = embed_nodes(graph, vectors)

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from corpuscope.tools.clustering.stability import format_stability, known_word, stability_meanings
+from corpuscope.tools.clustering.stability import (
+    format_stability,
+    known_stability_word,
+    stability_meanings,
+)
 from corpuscope.tools.core.schema import (
     Author,
     Description,
@@ -218,7 +222,7 @@ def described_cluster(
         proof=description.proof,
         proof_word=proof_word(description.proof),
         stability=stability.scores.get(node.id) if stability else None,
-        stability_word=known_word(stability, node.id),
+        stability_word=known_stability_word(stability, node.id),
     )
 
 

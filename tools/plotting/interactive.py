@@ -1,39 +1,36 @@
-"""The map as an interactive page, and as a picture of that page: the only importer of plotly."""
+"""The map as an interactive page: the only importer of plotly.
 
-import asyncio
-import contextlib
+In: a `MapView`. Out: HTML that carries all it needs. Every text of the data is escaped, for the
+page and for the markup and templates that plotly reads in texts.
+"""
+
 import html
-import os
 import re
-import signal
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from corpuscope.tools.plotting.static import within_limit
-from corpuscope.tools.plotting.view import (
+from corpuscope.tools.plotting.colours import (
     FAINT_INK,
     INK,
     NOISE_COLOUR,
     PAPER,
+    group_colours,
+    text_colour,
+)
+from corpuscope.tools.plotting.labels import fit_width, group_name, place_labels
+from corpuscope.tools.plotting.view import (
+    HEADER,
+    LEGEND_WIDTH,
+    MARGIN,
     Canvas,
     MapView,
     canvas_for,
-    colours,
-    density_labels,
-    ink,
     marker,
-    name_of,
-    plain,
 )
 
 if TYPE_CHECKING:
-    from kaleido import Kaleido
     from plotly.graph_objects import Figure
 
 WEBGL_FROM = 5_000
@@ -41,9 +38,7 @@ WEBGL_FROM = 5_000
 
 HOVER_LENGTH, HOVER_LINE = 200, 60
 LEGEND_NAME = 40
-LEGEND_WIDTH, LEGEND_PITCH = 330, 20
-MARGIN, HEADER = 24, 84
-PAGE = (1200, 900)
+PAGE_SIZE = (1200, 900)
 """The size in pixels for which the labels of the page are placed; a larger one has more room."""
 
 FONT = "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Noto Sans', sans-serif"
@@ -76,13 +71,6 @@ map.on('plotly_restyle', () => {
 """
 """A group that is hidden by a click on the legend takes its label with it."""
 
-BROWSER_MAX = 20_000
-"""Points beyond which the static map is the better picture: a Chrome without a graphics card (2
-cores) takes 3 s to start, then 2 s for 20,000 points and 7 s for 75,000, where it takes 0.5 s."""
-
-UNWINDING = 1.0
-"""Seconds of a time limit that are kept for kaleido to notice that its browser was killed."""
-
 WRAP = re.compile(rf".{{1,{HOVER_LINE}}}(?:\s|$)|.{{{HOVER_LINE}}}")
 """A line of a hover text: `textwrap` takes 3 s for 75,000 texts, this 0.1 s."""
 
@@ -90,13 +78,12 @@ WRAP = re.compile(rf".{{1,{HOVER_LINE}}}(?:\s|$)|.{{{HOVER_LINE}}}")
 def interactive_html(view: MapView) -> str:
     """The map as one self-contained HTML page of about 5 MB and 100 to 300 bytes a point.
 
-    A trace a group, noise below and in grey; texts on hover, shortened; every text escaped. The
-    points must be finite.
+    A trace a group, noise below and in grey; texts on hover, shortened.
     """
     from plotly.io import to_html
 
     body = to_html(
-        _figure(view, PAGE, moving=True),
+        _figure(view),
         full_html=False,
         include_plotlyjs=True,
         default_height="100vh",
@@ -108,139 +95,37 @@ def interactive_html(view: MapView) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(plain(view.title, 120))}</title>\n"
+        f"<title>{html.escape(fit_width(view.title, 120))}</title>\n"
         "<style>html, body { margin: 0; background: #fff }</style>\n"
         f"</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
-def find_browser() -> str | None:
-    """Path of the Chrome, Chromium, Edge or Brave that would draw pictures, None without one."""
-    from choreographer.browsers.chromium import Chromium
-
-    path: str | None = Chromium.find_browser(skip_local=False)
-    return path
-
-
-def interactive_png(
-    view: MapView,
-    *,
-    width: int = 1200,
-    height: int = 900,
-    timeout: float = 12.0,
-    browser: str | None = None,
-) -> bytes | None:
-    """The figure of the page as a PNG, drawn by a headless Chrome through kaleido.
-
-    None where there is no Chrome, where it fails, where it needs more than `timeout` seconds, and
-    for more than `BROWSER_MAX` points: `static_map.static_png` is for these. No browser is left
-    behind. `browser` is the path of a Chrome; by default it is looked for.
-    """
-    end = time.monotonic() + timeout
-    browser = browser or find_browser()
-    if len(view.points) > BROWSER_MAX or browser is None or not Path(browser).is_file():
-        return None
-    from choreographer.errors import ChannelClosedError, DevtoolsProtocolError
-    from kaleido.errors import (
-        BrowserClosedError,
-        BrowserFailedError,
-        ChromeNotFoundError,
-        JavascriptError,
-        KaleidoError,
-    )
-
-    figure = _figure(view, (width, height), moving=False).to_dict()
-    # A thread of its own, because the caller may have an event loop that must not stand still.
-    thread = ThreadPoolExecutor(1)
-    limit = max(end - time.monotonic() - UNWINDING, 0)
-    try:
-        drawing = thread.submit(asyncio.run, _draw(figure, (width, height), browser, limit))
-        return within_limit(drawing.result(limit + UNWINDING))
-    except (
-        ChromeNotFoundError,
-        BrowserFailedError,
-        BrowserClosedError,
-        ChannelClosedError,
-        DevtoolsProtocolError,
-        JavascriptError,
-        KaleidoError,
-        TimeoutError,
-        # What kaleido's own waits end with when the browser goes away beneath them.
-        asyncio.CancelledError,
-    ):
-        return None
-    finally:
-        thread.shutdown(wait=False)
-
-
-async def _draw(figure: dict[str, Any], size: tuple[int, int], browser: str, limit: float) -> bytes:
-    from kaleido import Kaleido
-
-    # Without `mathjax=False` the browser would fetch MathJax from a public server.
-    kaleido = Kaleido(timeout=limit, path=browser, mathjax=False)
-    # kaleido's own time limit neither covers the start nor ends a browser that hangs; when the
-    # browser is killed, every wait for it ends.
-    ending = asyncio.create_task(_end_after(limit, kaleido))
-    options = {"format": "png", "width": size[0], "height": size[1]}
-    try:
-        async with kaleido:
-            png: bytes = await kaleido.calc_fig(figure, options)
-            return png
-    finally:
-        ending.cancel()
-        _kill(kaleido)
-
-
-async def _end_after(seconds: float, kaleido: "Kaleido") -> None:
-    await asyncio.sleep(seconds)
-    while True:  # the browser may be about to start
-        _kill(kaleido)
-        await asyncio.sleep(0.1)
-
-
-def _kill(kaleido: "Kaleido") -> None:
-    """Ends the browser's process group, if it runs."""
-    process: subprocess.Popen[bytes] | None = getattr(kaleido, "subprocess", None)
-    if process is None or process.poll() is not None:
-        return
-    if os.name == "nt":
-        process.kill()
-    else:
-        # The browser leads a session of its own: its renderers are in the same group. It may have
-        # ended since it was asked.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _figure(view: MapView, size: tuple[int, int], *, moving: bool) -> "Figure":
-    """`moving`: for the page, with texts on hover; else what a picture shows."""
+def _figure(view: MapView) -> "Figure":
     from plotly.graph_objects import Figure
 
-    width, height = size
+    width, height = PAGE_SIZE
     canvas = canvas_for(view.points, width - LEGEND_WIDTH - 3 * MARGIN, height - HEADER - MARGIN)
-    palette = colours(len(view.groups))
-    traces = list(_traces(view, palette, moving=moving))
-    if not moving:
-        traces += _cut_legend(traces, view, int((height - HEADER - MARGIN) // LEGEND_PITCH))
+    palette = group_colours(len(view.groups))
     return Figure(
-        data=traces,
+        data=list(_traces(view, palette)),
         layout=_layout(view, canvas) | {"annotations": list(_annotations(view, palette, canvas))},
     )
 
 
-def _traces(view: MapView, palette: Sequence[str], *, moving: bool) -> Iterator[dict[str, Any]]:
+def _traces(view: MapView, palette: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Noise first, so that it lies below; then the groups, the largest first."""
     size, opacity = marker(len(view.points))
-    named = [
-        (index, name_of(group, LEGEND_NAME), group.size, colour)
+    layers = [
+        (index, group_name(group, LEGEND_NAME), group.size, colour)
         for index, (group, colour) in enumerate(zip(view.groups, palette, strict=True))
     ]
     if view.noise:
-        named.insert(0, (-1, plain(view.noise_label, LEGEND_NAME), view.noise, NOISE_COLOUR))
-    for index, name, count, colour in named:
+        layers.insert(0, (-1, fit_width(view.noise_label, LEGEND_NAME), view.noise, NOISE_COLOUR))
+    for index, name, count, colour in layers:
         members = np.flatnonzero(view.group == index)
-        trace = {
-            "type": "scattergl" if moving and len(view.points) >= WEBGL_FROM else "scatter",
+        yield {
+            "type": "scattergl" if len(view.points) >= WEBGL_FROM else "scatter",
             "mode": "markers",
             "x": view.points[members, 0],
             "y": view.points[members, 1],
@@ -249,38 +134,15 @@ def _traces(view: MapView, palette: Sequence[str], *, moving: bool) -> Iterator[
             # The legend has noise last, whatever is drawn first. (The default rank is 1000.)
             "legendrank": 1002 if index < 0 else 1000,
             "marker": {"color": colour, "size": size, "opacity": opacity, "line": {"width": 0}},
+            "hovertext": [_hover(view.hover[point]) for point in members],
+            "hovertemplate": f"<b>{_escaped(name)}</b><br>%{{hovertext}}<extra></extra>",
         }
-        if moving:
-            trace["hovertext"] = [_hover(view.hover[i]) for i in members]
-            trace["hovertemplate"] = f"<b>{_escaped(name)}</b><br>%{{hovertext}}<extra></extra>"
-        yield trace
-
-
-def _cut_legend(traces: list[dict[str, Any]], view: MapView, rows: int) -> list[dict[str, Any]]:
-    """Keeps the largest groups in the legend; gives a row that says how many more there are."""
-    shown = rows - 2  # one for the rest, one for noise
-    if len(view.groups) <= shown:
-        return []
-    for trace in traces:
-        trace["showlegend"] = int(trace["uid"]) < shown
-    rest = view.groups[shown:]
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [None],
-            "y": [None],
-            "name": f"… {len(rest)} more ({sum(group.size for group in rest):,})",
-            "legendrank": 1001,
-            "marker": {"color": PAPER},
-        }
-    ]
 
 
 def _annotations(view: MapView, palette: Sequence[str], canvas: Canvas) -> Iterator[dict[str, Any]]:
     """The labels. Text in a trace would lie below the points that WebGL draws."""
-    for label in density_labels(view, canvas):
-        shade = ink(palette[label.group])
+    for label in place_labels(view, canvas):
+        shade = text_colour(palette[label.group])
         note = {
             "name": str(label.group),
             "text": "<b>" + _escaped(label.text).replace("\n", "<br>") + "</b>",
@@ -307,13 +169,14 @@ def _annotations(view: MapView, palette: Sequence[str], canvas: Canvas) -> Itera
 
 
 def _layout(view: MapView, canvas: Canvas) -> dict[str, Any]:
+    """Titles, axes without ticks, legend and hover texts, in plotly's words."""
     axis = {"visible": False, "showgrid": False, "zeroline": False}
     return {
         "title": {
-            "text": f"<b>{_escaped(plain(view.title, 100))}</b>",
+            "text": f"<b>{_escaped(fit_width(view.title, 100))}</b>",
             "font": {"size": 20, "color": INK},
             "subtitle": {
-                "text": _escaped(plain(view.subtitle, 150)),
+                "text": _escaped(fit_width(view.subtitle, 150)),
                 "font": {"size": 13.5, "color": FAINT_INK},
             },
             "x": 0,
@@ -348,7 +211,8 @@ def _layout(view: MapView, canvas: Canvas) -> dict[str, Any]:
 
 
 def _hover(text: str) -> str:
-    lines = WRAP.findall(plain(text, HOVER_LENGTH, len))
+    """A text of the data as plotly shows it beside its point: shortened, in lines, escaped."""
+    lines = WRAP.findall(fit_width(text, HOVER_LENGTH, len))
     return "<br>".join(_escaped(line.strip()) for line in lines)
 
 

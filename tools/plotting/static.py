@@ -1,4 +1,7 @@
-"""The map as a PNG without a browser: drawn by matplotlib, in the colours of `figure`."""
+"""The map as a PNG, drawn by matplotlib, with the colours and label places of the page.
+
+In: a `MapView`. Out: a picture small enough for the answer of a tool.
+"""
 
 import io
 from collections.abc import Sequence
@@ -6,20 +9,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corpuscope.tools.core.schema import NOISE
-from corpuscope.tools.plotting.view import (
+from corpuscope.tools.core.text import one_line
+from corpuscope.tools.plotting.colours import (
     FAINT_INK,
     INK,
     NOISE_COLOUR,
     PAPER,
+    group_colours,
+    text_colour,
+)
+from corpuscope.tools.plotting.labels import fit_width, group_name, place_labels, text_width
+from corpuscope.tools.plotting.view import (
+    HEADER,
+    LEGEND_WIDTH,
+    MARGIN,
     Canvas,
     MapView,
     canvas_for,
-    colours,
-    density_labels,
-    ink,
     marker,
-    name_of,
-    plain,
 )
 
 if TYPE_CHECKING:
@@ -29,16 +36,14 @@ if TYPE_CHECKING:
 DPI = 100
 """Pixels per inch, so that sizes in pixels and in matplotlib's points convert by 72 / 100."""
 
-LEGEND_ENTRIES = 20
-LEGEND_WIDTH = 330
 LEGEND_FONT = 13.0
-LEGEND_PITCH = 34.0
-"""Pixels from one entry to the next where there is room."""
-LEGEND_DOT, LEGEND_NUMBER = 24, 64
-"""Pixels of the legend's width that are for the dots and for the numbers."""
+LEGEND_PITCH = (22.0, 34.0)
+"""Pixels from one entry to the next: where there are many, and where there is room."""
+LEGEND_DOT, LEGEND_GAP = 24, 8
+"""Pixels of the legend's width that are for the dots, and between names and numbers."""
 
-MARGIN, HEADER = 24, 84
-"""Pixels around the map, and above it for title and subtitle."""
+COLUMN_WIDTH = 0.61
+"""Width of a column of text in font sizes, in the first of `FONTS`."""
 
 LONGEST_TEXT = 200
 """Characters of a label that are looked at: more than any place here has room for."""
@@ -76,8 +81,8 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
     """The map as a PNG of `width` x `height` pixels, below `MAX_BYTES`.
 
     Noise is below and grey, the largest group next and the smallest on top; the legend names the
-    `LEGEND_ENTRIES` largest groups. A label that the machine's fonts cannot write is replaced by
-    the id of its group. The points must be finite.
+    largest groups, 34 at this height. A label that the machine's fonts cannot write is replaced by
+    the id of its group.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -86,7 +91,7 @@ def static_png(view: MapView, *, width: int = 1200, height: int = 900) -> bytes:
     FigureCanvasAgg(figure)
     families, known = _fonts()
     view = _legible(view, known)
-    palette = colours(len(view.groups))
+    palette = group_colours(len(view.groups))
     map_width = max(width - LEGEND_WIDTH - 3 * MARGIN, width // 2)
     map_height = height - HEADER - MARGIN
     axes = figure.add_axes(
@@ -142,17 +147,17 @@ def _fonts() -> tuple[tuple[str, ...], frozenset[int]]:
 def _legible(view: MapView, known: frozenset[int]) -> MapView:
     """The view with texts that can be written; a label that loses most of itself becomes the id."""
 
-    def written(text: str, instead: str) -> str:
-        line = plain(text, LONGEST_TEXT, len)
-        kept = " ".join("".join(c for c in line if ord(c) in known).split())
-        return kept if 2 * len(kept) > len(line) else instead
+    def writable(text: str, instead: str) -> str:
+        line = fit_width(text, LONGEST_TEXT, len)
+        rest = one_line("".join(c for c in line if ord(c) in known))
+        return rest if 2 * len(rest) > len(line) else instead
 
-    groups = (replace(group, label=written(group.label, group.id)) for group in view.groups)
+    groups = (replace(group, label=writable(group.label, group.id)) for group in view.groups)
     return replace(
         view,
-        title=written(view.title, ""),
-        subtitle=written(view.subtitle, ""),
-        noise_label=written(view.noise_label, NOISE),
+        title=writable(view.title, ""),
+        subtitle=writable(view.subtitle, ""),
+        noise_label=writable(view.noise_label, NOISE),
         groups=tuple(groups),
     )
 
@@ -180,11 +185,11 @@ def _draw_labels(
 
     axes.set_xlim(*canvas.x)
     axes.set_ylim(*canvas.y)
-    labels = density_labels(view, canvas)
+    labels = place_labels(view, canvas)
     for label in labels:
         if label.leader:
             x, y = zip(*label.leader, strict=True)
-            axes.plot(x, y, color=ink(palette[label.group]), linewidth=0.7)
+            axes.plot(x, y, color=text_colour(palette[label.group]), linewidth=0.7)
     for label in labels:
         text = axes.text(
             label.x,
@@ -193,7 +198,7 @@ def _draw_labels(
             fontfamily=families,
             fontsize=label.font * 72 / DPI,
             fontweight="bold",
-            color=ink(palette[label.group]),
+            color=text_colour(palette[label.group]),
             ha="center",
             va="center",
             linespacing=1.05,
@@ -213,7 +218,7 @@ def _draw_header(figure: "Figure", view: MapView, families: Sequence[str]) -> No
         figure.text(
             MARGIN / width,
             1 - top / height,
-            plain(text, room),
+            fit_width(text, room),
             fontfamily=families,
             fontsize=size * 72 / DPI,
             fontweight=weight,
@@ -228,23 +233,16 @@ def _draw_legend(
 ) -> None:
     """Dot, name and number of the largest groups, how many more there are, and noise."""
     right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
-    room = max(int((right - LEGEND_DOT - LEGEND_NUMBER) / (0.61 * LEGEND_FONT)), 6)
-    shown = view.groups[:LEGEND_ENTRIES]
-    rows: list[tuple[str | None, str, str]] = [
-        (colour, name_of(group, room), f"{group.size:,}")
-        for group, colour in zip(shown, palette, strict=False)
-    ]
-    if more := view.groups[LEGEND_ENTRIES:]:
-        rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
-    if view.noise:
-        rows.append((NOISE_COLOUR, plain(view.noise_label, room), f"{view.noise:,}"))
-    pitch = min(LEGEND_PITCH, (bottom - MARGIN) / max(len(rows), 1))
+    rows = _legend_rows(view, palette, int((bottom - MARGIN) / LEGEND_PITCH[0]))
+    room = (right - LEGEND_DOT - LEGEND_GAP) / (COLUMN_WIDTH * LEGEND_FONT)
+    pitch = min(LEGEND_PITCH[1], (bottom - MARGIN) / max(len(rows), 1))
     for row, (colour, name, number) in enumerate(rows):
         y = (row + 0.5) * pitch
         if colour is not None:
             axes.plot([8], [y], marker="o", markersize=9, markeredgewidth=0, color=colour)
+        line = fit_width(name, max(int(room - text_width(number)), 6))
         for x, text, align, shade in (
-            (LEGEND_DOT, name, "left", INK if colour else FAINT_INK),
+            (LEGEND_DOT, line, "left", INK if colour else FAINT_INK),
             (right, number, "right", FAINT_INK),
         ):
             axes.text(
@@ -258,3 +256,21 @@ def _draw_legend(
                 va="center",
                 parse_math=False,
             )
+
+
+def _legend_rows(
+    view: MapView, palette: Sequence[str], most: int
+) -> list[tuple[str | None, str, str]]:
+    """Colour, name and number of each of at most `most` rows; no colour: the groups left out."""
+    entries = most - 2  # one row for those left out, one for noise
+    if len(view.groups) == entries + 1:  # a row that says "1 more" may as well name it
+        entries += 1
+    rows: list[tuple[str | None, str, str]] = [
+        (colour, group_name(group, LONGEST_TEXT), f"{group.size:,}")
+        for group, colour in zip(view.groups[:entries], palette, strict=False)
+    ]
+    if more := view.groups[entries:]:
+        rows.append((None, f"… {len(more)} more", f"{sum(group.size for group in more):,}"))
+    if view.noise:
+        rows.append((NOISE_COLOUR, view.noise_label, f"{view.noise:,}"))
+    return rows

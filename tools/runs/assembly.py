@@ -14,7 +14,12 @@ import numpy as np
 from corpuscope.tools.analysis.exemplars import exemplars
 from corpuscope.tools.analysis.keywords import keywords
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.noise import Reasons, count_reasons, noise_reasons, word_reasons
+from corpuscope.tools.clustering.noise import (
+    ReasonTexts,
+    classify_noise,
+    count_reasons,
+    reason_texts,
+)
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, Space
 from corpuscope.tools.clustering.tree import ClusterTree, Paths, stands_in
 from corpuscope.tools.core.ids import lineage
@@ -138,13 +143,13 @@ def assemble_run(
     )
 
 
-def record_noise_reasons(corpus: Corpus, clustering: Clustering) -> Reasons:
+def record_noise_reasons(corpus: Corpus, clustering: Clustering) -> ReasonTexts:
     """(n,) why each record is in no cluster of the recommended layer; empty where it is in one."""
     if clustering.graph is None:  # too few texts: they are all in one cluster
         return np.full(len(corpus.ids), "", dtype=object)
     labels = clustering.tree.labels_at(clustering.choice.recommended)
     ids = [node.id for node in clustering.tree.nodes]
-    reasons = word_reasons(noise_reasons(clustering.graph, labels), ids, len(labels))
+    reasons = reason_texts(classify_noise(clustering.graph, labels), ids, len(labels))
     return reasons[corpus.copies_of]
 
 

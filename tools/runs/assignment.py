@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.noise import COUNTS, count_reasons
+from corpuscope.tools.clustering.noise import SECOND_SHARE, count_reasons
 from corpuscope.tools.clustering.tree import Paths, layer_paths
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
@@ -246,7 +246,7 @@ def _reasons(votes: Votes, known_paths: Paths, run: Run) -> NDArray[np.object_]:
             reasons[row] = "isolated"
         elif around.total() <= among_noise:
             reasons[row] = "diffuse"
-        elif len(ranked) > 1 and around[ranked[1]] >= COUNTS * around[ranked[0]]:
+        elif len(ranked) > 1 and around[ranked[1]] >= SECOND_SHARE * around[ranked[0]]:
             reasons[row] = f"between {ranked[0]} and {ranked[1]}"
         else:
             reasons[row] = f"edge of {ranked[0]}"

@@ -1,8 +1,10 @@
-"""What clustering worked out about a dataset, kept until the dataset changes.
+"""What clustering worked out about a dataset, on disk until the dataset changes.
 
-Below `datasets/<collection>/cache/<version>/` lie the distinct texts and their vectors in order,
-the neighbour graph, the node embedding and the map. Everything here may be deleted at any time: it
-costs the next run its time, and nothing else.
+In: how to make a corpus, a graph or places. Out: the same, read where it was written before.
+
+Below `datasets/<collection>/cache/<format>-<version>/` is a folder each for the distinct texts and
+their vectors, the neighbour graph, the node embedding and the map, with an array in a file.
+Everything here may be deleted at any time: it costs the next run its time, and nothing else.
 """
 
 import logging
@@ -22,66 +24,65 @@ from corpuscope.tools.core.schema import Floats
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 FORMAT = 1
-"""Raised with every change of the steps whose results are kept here: older ones do not hold."""
+"""Goes up with every change of the steps whose results are kept here: older ones do not hold."""
 
 GRAPH = "graph"
 CORPUS = "corpus"
-CORPUS_PARTS = (
-    *("ids", "ids_ends", "texts", "texts_ends"),
-    *("copies_of", "vectors", "first", "weights"),
-)
+CORPUS_STRINGS = ("ids", "texts")
+CORPUS_ARRAYS = ("copies_of", "vectors", "first", "weights")
 
 
 class Cache:
-    """The memory of one version of a whole dataset, on disk."""
+    """What is known of one version of a whole dataset: `Intermediates` that outlive the process.
+
+    Whatever cannot be read is made anew, and what cannot be written is not kept: nothing is raised.
+    """
 
     def __init__(self, folder: Path, version: int) -> None:
         self._folder = folder / f"{FORMAT}-{version}"
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
-        """The neighbour graph as it was found, or found now and kept."""
-        found = self.known_graph(k)
-        if found is None:
-            found = make()
-            provider = np.array(found.provider)
-            kept = {"indices": found.indices, "similarities": found.similarities}
-            self._keep(f"{GRAPH}-{k}", kept | {"provider": provider})
-        return found
+        """The neighbour graph with k neighbours each, read, or made now and kept."""
+        graph = self.known_graph(k)
+        if graph is None:
+            graph = make()
+            arrays = {"indices": graph.indices, "similarities": graph.similarities}
+            self._write(f"{GRAPH}-{k}", arrays | {"provider": np.array(graph.provider)})
+        return graph
 
     def known_graph(self, k: int) -> NeighbourGraph | None:
-        """The neighbour graph, where it was searched already."""
-        kept = self._kept(f"{GRAPH}-{k}", ("indices", "similarities", "provider"))
-        if kept is None:
+        """The neighbour graph with k neighbours each, where it was searched already."""
+        arrays = self._read(f"{GRAPH}-{k}", ("indices", "similarities", "provider"))
+        if arrays is None:
             return None
-        return NeighbourGraph(kept["indices"], kept["similarities"], str(kept["provider"]))
+        return NeighbourGraph(arrays["indices"], arrays["similarities"], str(arrays["provider"]))
 
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
-        """Places as they were worked out, or worked out now and kept."""
-        kept = self._kept(name, ("points",))
-        if kept is not None:
-            return kept["points"]
-        made = make()
-        self._keep(name, {"points": made})
-        return made
+        """(m, d) places of this name, read, or made now and kept."""
+        arrays = self._read(name, ("points",))
+        if arrays is not None:
+            return arrays["points"]
+        points = make()
+        self._write(name, {"points": points})
+        return points
 
     def corpus(self, read: Callable[[], Corpus]) -> Corpus:
-        """The whole dataset as it was read, or read now and kept."""
-        kept = self._kept(CORPUS, CORPUS_PARTS)
-        if kept is not None:
-            ids, texts = (_strings(kept[name], kept[f"{name}_ends"]) for name in ("ids", "texts"))
-            return Corpus(
-                ids, kept["copies_of"], texts, kept["vectors"], kept["first"], kept["weights"]
-            )
+        """The whole dataset, from here, or by `read` from the store and kept."""
+        ends = [f"{name}_ends" for name in CORPUS_STRINGS]
+        arrays = self._read(CORPUS, (*CORPUS_STRINGS, *ends, *CORPUS_ARRAYS))
+        if arrays is not None:
+            ids, texts = (_strings(arrays[name], arrays[f"{name}_ends"]) for name in CORPUS_STRINGS)
+            fields = {name: arrays[name] for name in CORPUS_ARRAYS}
+            return Corpus(ids=ids, texts=texts, **fields)
         corpus = read()
-        arrays = {
-            name: getattr(corpus, name) for name in ("copies_of", "vectors", "first", "weights")
-        }
-        for name in ("ids", "texts"):
+        arrays = {name: getattr(corpus, name) for name in CORPUS_ARRAYS}
+        for name in CORPUS_STRINGS:
             arrays[name], arrays[f"{name}_ends"] = _bytes(getattr(corpus, name))
-        self._keep(CORPUS, arrays)
+        self._write(CORPUS, arrays)
         return corpus
 
-    def _kept(self, name: str, parts: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+    def _read(self, name: str, parts: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a folder; None where one of them cannot be read."""
         folder = self._folder / name
         try:
             return {part: np.load(folder / f"{part}.npy", allow_pickle=False) for part in parts}
@@ -89,7 +90,8 @@ class Cache:
         except (OSError, ValueError, EOFError):
             return None
 
-    def _keep(self, name: str, arrays: Arrays) -> None:
+    def _write(self, name: str, arrays: Arrays) -> None:
+        """Write a folder of arrays aside and rename it: a reader finds all of them or none."""
         draft = self._folder / f"draft-{uuid.uuid4().hex[:8]}"
         try:
             draft.mkdir(parents=True)
@@ -104,19 +106,24 @@ class Cache:
             shutil.rmtree(draft, ignore_errors=True)
 
     def _drop_older(self) -> None:
-        for other in self._folder.parent.iterdir():
-            if other.name != self._folder.name:
-                shutil.rmtree(other, ignore_errors=True)
+        """Delete what was kept of other versions of the dataset, or in another format."""
+        for folder in self._folder.parent.iterdir():
+            if folder.name != self._folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bytes(strings: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Strings as one run of UTF-8 bytes and where each ends."""
+    """Strings as one run of UTF-8 bytes and where each ends.
+
+    numpy's own strings would all take the room of the longest. Lone surrogates pass.
+    """
     encoded = [text.encode("utf-8", "surrogatepass") for text in strings]
-    ends = np.cumsum([len(one) for one in encoded], dtype=np.int64)
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
     return np.frombuffer(b"".join(encoded), np.uint8), ends
 
 
 def _strings(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
+    """The strings that `_bytes` was given."""
     raw, starts = data.tobytes(), np.concatenate(([0], ends[:-1]))
     return [
         raw[start:end].decode("utf-8", "surrogatepass")
