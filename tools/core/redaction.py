@@ -207,7 +207,8 @@ def _find_numbers(
     for run in re.finditer(forms.DIGIT_RUN, plain):
         if len(run.group()) < forms.PHONE_DIGITS.start:
             continue
-        spans = [digits.span() for digits in re.compile(r"\d+").finditer(plain, *run.span())]
+        digits = re.finditer(r"\d+", run.group())
+        spans = [(run.start() + group.start(), run.start() + group.end()) for group in digits]
         groups = [plain[start:end] for start, end in spans]
         gaps = [plain[end:start] for (_, end), (start, _) in pairwise(spans)] + [""]
         widths = [f"{min(len(group), 9)}{gap}" for group, gap in zip(groups, gaps, strict=True)]
