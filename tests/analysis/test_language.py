@@ -1,9 +1,9 @@
 import pytest
 
 from corpuscope.tools.analysis.language import (
-    CLOSE,
-    NAMES,
-    clash,
+    CLOSE_LANGUAGES,
+    LANGUAGE_NAMES,
+    clashing_language,
     language_code,
     language_name,
     language_of,
@@ -49,13 +49,13 @@ SHORT_ENGLISH = (
 @pytest.mark.parametrize("code", SENTENCES)
 def test_a_sentence_is_in_its_language_and_clashes_with_no_other_but_the_unlike(code: str) -> None:
     text = SENTENCES[code]
-    alike = {code}.union(*(languages for languages in CLOSE if code in languages))
+    alike = {code}.union(*(languages for languages in CLOSE_LANGUAGES if code in languages))
     assert language_of(text) in {None, *alike}
-    assert clash(text, code) is None
+    assert clashing_language(text, code) is None
     for expected in SENTENCES.keys() - alike:
-        assert clash(text, expected) in alike, expected
+        assert clashing_language(text, expected) in alike, expected
     for expected in alike:
-        assert clash(text, expected) is None, expected
+        assert clashing_language(text, expected) is None, expected
 
 
 @pytest.mark.parametrize("code", ["en", "de", "fr", "es", "ja", "ar", "pl", "ru", "ko", "tr"])
@@ -65,7 +65,7 @@ def test_the_large_languages_are_told_from_a_sentence(code: str) -> None:
 
 @pytest.mark.parametrize("text", SHORT_ENGLISH)
 def test_short_english_with_names_and_jargon_is_no_clash(text: str) -> None:
-    assert clash(text, "en") is None
+    assert clashing_language(text, "en") is None
     assert language_of(text) in (None, "en")
 
 
@@ -75,8 +75,8 @@ def test_short_english_with_names_and_jargon_is_no_clash(text: str) -> None:
 )
 def test_of_what_is_too_short_or_no_language_none_is_told(text: str) -> None:
     assert language_of(text) is None
-    assert clash(text, "en") is None
-    assert clash(text, "ja") is None
+    assert clashing_language(text, "en") is None
+    assert clashing_language(text, "ja") is None
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_an_unknown_language_is_refused_with_examples(name: str) -> None:
 
 def test_every_name_leads_back_to_its_code() -> None:
     assert language_name("de") == "German"
-    assert {language_code(language_name(code)) for code in NAMES} == set(NAMES)
+    assert {language_code(language_name(code)) for code in LANGUAGE_NAMES} == set(LANGUAGE_NAMES)

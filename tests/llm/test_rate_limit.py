@@ -23,7 +23,7 @@ from corpuscope.tools.core.schema import Frozen
 from corpuscope.tools.llm.budget import Budget, Limits
 from corpuscope.tools.llm.completion import Session, open_session
 from corpuscope.tools.llm.endpoint import EndpointDown
-from corpuscope.tools.llm.rate_limit import seconds_asked
+from corpuscope.tools.llm.rate_limit import pause_asked
 
 
 class Word(Frozen):
@@ -133,11 +133,11 @@ def test_a_failure_that_names_no_pause_holds_nobody() -> None:
 def test_the_pause_is_read_from_what_endpoints_write(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    assert seconds_asked(headers) == seconds
+    assert pause_asked(headers) == seconds
 
 
 def test_a_pause_until_a_date_is_counted_from_now() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    seconds = seconds_asked({"retry-after": date})
+    seconds = pause_asked({"retry-after": date})
     assert seconds is not None
     assert 60 < seconds <= 90

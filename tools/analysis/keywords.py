@@ -18,7 +18,7 @@ from corpuscope.tools.core.ids import parent_of
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Ints
 
-KEYWORDS = 8
+KEYWORDS_PER_CLUSTER = 8
 """As many as one takes in at a glance."""
 
 FEWEST_CHARACTERS, MOST_CHARACTERS = 100, 2_000
@@ -40,32 +40,32 @@ MARK = re.compile(r"\[(?:card|email|id|ip|link|phone|secret)\]")
 MOST_TERMS = 60_000
 """Terms counted, the most frequent first."""
 
-RARE = 0.001
+SMALLEST_SHARE = 0.001
 """The smallest share that siblings are taken to have, so that a name seen once does not win."""
 
-LIFT = 1.3
+LEAST_LIFT = 1.3
 """How many times as common as among the siblings a keyword must be."""
 
-EVERYWHERE = (0.05, 0.75)
+COMMON_SHARES = (0.05, 0.75)
 """A word in this share of the texts of this share of the clusters is a stop word of the corpus."""
 
-MOSTLY = 0.6
+PHRASE_SHARE = 0.6
 """A phrase with this share of a word's texts is what the word mostly means here."""
 
-CONTENT = frozenset(
+CONTENT_WORDS = frozenset(
     {"amount", "bill", "bottom", "call", "computer", "cry", "detail", "fire", "found", "full"}
     | {"hundred", "interest", "mill", "mine", "move", "name", "part", "serious", "side"}
     | {"sincere", "system", "thick", "thin", "top"}
 )
 """Words that scikit-learn's English stop list takes for empty, and news and tickets do not."""
 
-FORMS = frozenset({"did", "does", "doing", "having", "just"})
+MORE_STOP_WORDS = frozenset({"did", "does", "doing", "having", "just"})
 """Missing there, beside do, have and only."""
 
 PARTICLES = frozenset({"up", "out", "off", "down", "over", "back"})
 """May end a phrase where the first word hardly stands without it: top up, pay back."""
 
-TOKEN = re.compile(r"[^\W_]+(?:['.\-][^\W_]+)*[+#]*|[^\w\s]|\n")
+WORD_OR_SIGN = re.compile(r"[^\W_]+(?:['.\-][^\W_]+)*[+#]*|[^\w\s]|\n")
 """A word of any script, also don't, top-up, node.js, c++; or a mark, which ends a phrase."""
 
 
@@ -93,11 +93,11 @@ class _Term:
     stems: frozenset[str]
 
 
-def keywords(
+def cluster_keywords(
     texts: Sequence[str],
     clusters: Mapping[str, Ints],
     *,
-    count: int = KEYWORDS,
+    count: int = KEYWORDS_PER_CLUSTER,
     redact: Redact = as_it_is,
 ) -> dict[str, list[str]]:
     """Up to `count` keywords for each cluster, the most telling first, lower-cased.
@@ -136,7 +136,7 @@ def keywords(
             terms = (vocabulary[own.terms[at]] for at in ranked)
             holders = (round(own.share[at] * own.texts) for at in ranked)
             candidates = (
-                _Term(term, texts_with, stems(term))
+                _Term(term, texts_with, word_stems(term))
                 for term, texts_with in zip(terms, holders, strict=True)
                 if not common.intersection(term.split())
             )
@@ -198,7 +198,8 @@ def _held(texts: list[str]) -> tuple[list[str], Any]:
 def _terms(text: str, stop: frozenset[str]) -> Iterator[str]:
     """The words of a text, and the pairs of neighbours that may be a phrase."""
     tokens = [
-        token.removesuffix("'s") for token in TOKEN.findall(text.lower().replace("\u2019", "'"))
+        token.removesuffix("'s")
+        for token in WORD_OR_SIGN.findall(text.lower().replace("\u2019", "'"))
     ]
     content = [
         len(t) > 1 and not t[0].isdigit() and t.partition("'")[0] not in stop and t[-3:] != "n't"
@@ -222,7 +223,7 @@ def _common(clusters: list[_Shares], vocabulary: list[str]) -> frozenset[str]:
     """The corpus's own stop words: common in nearly every one of at least four clusters."""
     if len(clusters) < 4:
         return frozenset()
-    of_texts, of_clusters = EVERYWHERE
+    of_texts, of_clusters = COMMON_SHARES
     common_in = np.zeros(len(vocabulary))
     for one in clusters:
         common_in[one.terms[one.share >= of_texts]] += 1
@@ -234,8 +235,8 @@ def _common(clusters: list[_Shares], vocabulary: list[str]) -> frozenset[str]:
 def _ranked(own: _Shares, elsewhere: NDArray[np.float64]) -> NDArray[np.int64]:
     """Positions of the terms that tell, the most telling first."""
     fewest = 1 if own.texts < 5 else max(2.0, 0.01 * own.texts)
-    lift = own.share / np.maximum(elsewhere, RARE)
-    telling = np.flatnonzero((lift >= LIFT) & (own.share * own.texts > fewest - 0.5))
+    lift = own.share / np.maximum(elsewhere, SMALLEST_SHARE)
+    telling = np.flatnonzero((lift >= LEAST_LIFT) & (own.share * own.texts > fewest - 0.5))
     score = own.share[telling] * np.log(lift[telling])
     return telling[np.argsort(-score, kind="stable")]
 
@@ -244,10 +245,10 @@ def stop_words() -> frozenset[str]:
     """English words that say nothing by themselves."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset((ENGLISH_STOP_WORDS | FORMS) - CONTENT)
+    return frozenset((ENGLISH_STOP_WORDS | MORE_STOP_WORDS) - CONTENT_WORDS)
 
 
-def stems(term: str) -> frozenset[str]:
+def word_stems(term: str) -> frozenset[str]:
     """The words of a term without the endings of the plural, English, German or Romance."""
     return frozenset(re.sub(r"(?<=\w{3})(?:'s|ies|es|en|e|s|y)$", "", w) for w in term.split())
 
@@ -265,7 +266,7 @@ def _distinct(candidates: Iterator[_Term], count: int) -> list[str]:
             if term.text.split()[-1] not in PARTICLES:
                 chosen.append(term)
         elif phrase and all(" " not in one.text for one in alike):
-            if all(term.count >= MOSTLY * one.count for one in alike):
+            if all(term.count >= PHRASE_SHARE * one.count for one in alike):
                 chosen[chosen.index(alike[0])] = term
                 chosen = [one for one in chosen if one not in alike]
         elif phrase and len(alike) == 1 and _adds(term, alike[0]):

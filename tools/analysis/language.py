@@ -9,15 +9,15 @@ from corpuscope.tools.core.errors import BadInput
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-LEAST = 15
+FEWEST_LETTER_BYTES = 15
 """Bytes of letters below which no language is told: 15 Latin letters, 5 Japanese ones. The
 detector was measured from there on; below it, names and loan words decide."""
 
-SURE = 0.9
+SURE_PROBABILITY = 0.9
 """The probability from which a language counts as found. On messages of programs with 15 to 25
 letters, in 28 languages: 60 % found, none of these wrong; with 80 and more, 90 %, and 0.02 %."""
 
-NAMES = {
+LANGUAGE_NAMES = {
     "af": "Afrikaans",
     "am": "Amharic",
     "an": "Aragonese",
@@ -162,7 +162,7 @@ ALIASES = {
 }
 """Other names for them, and what those who speak the largest call them."""
 
-CLOSE = (
+CLOSE_LANGUAGES = (
     frozenset({"da", "no", "nn", "sv", "fo"}),
     frozenset({"id", "ms"}),
     frozenset({"bs", "hr", "sr"}),
@@ -189,10 +189,10 @@ def language_of(text: str) -> str | None:
     2011); some 0.1 ms for a sentence, and 0.6 s the first time.
     """
     code, probability = max(_probabilities(text).items(), key=lambda item: item[1])
-    return code if probability >= SURE and code in NAMES else None
+    return code if probability >= SURE_PROBABILITY and code in LANGUAGE_NAMES else None
 
 
-def clash(text: str, expected: str) -> str | None:
+def clashing_language(text: str, expected: str) -> str | None:
     """The code of the language that a text is in, where that is surely not the expected one.
 
     None where it is the expected one or close to it, and where it is not sure: a text in Danish or
@@ -205,8 +205,8 @@ def clash(text: str, expected: str) -> str | None:
     probabilities = _probabilities(text)
     code = max(probabilities, key=probabilities.__getitem__)
     found = _close_to(code)
-    sure = sum(probabilities[other] for other in found & probabilities.keys()) >= SURE
-    return code if sure and code in NAMES and expected not in found else None
+    sure = sum(probabilities[other] for other in found & probabilities.keys()) >= SURE_PROBABILITY
+    return code if sure and code in LANGUAGE_NAMES and expected not in found else None
 
 
 def language_code(name: str) -> str:
@@ -215,10 +215,10 @@ def language_code(name: str) -> str:
     Raises:
         BadInput: It is none of a language that the detector knows.
     """
-    known = {english.casefold(): code for code, english in NAMES.items()} | ALIASES
+    known = {english.casefold(): code for code, english in LANGUAGE_NAMES.items()} | ALIASES
     wanted = " ".join(name.split()).casefold()
     code = known.get(wanted) or known.get(re.split("[-_]", wanted)[0], re.split("[-_]", wanted)[0])
-    if code not in NAMES:
+    if code not in LANGUAGE_NAMES:
         raise BadInput(
             f"No language {name!r} is known. Give an ISO 639-1 code such as 'de', 'pt' or 'ja', "
             "or an English name such as 'German', 'Portuguese' or 'Japanese'."
@@ -228,17 +228,19 @@ def language_code(name: str) -> str:
 
 def language_name(code: str) -> str:
     """The English name of a code of `NAMES`, as a prompt says it: `de` gives `German`."""
-    return NAMES[code]
+    return LANGUAGE_NAMES[code]
 
 
 def _close_to(code: str) -> frozenset[str]:
-    return next((languages for languages in CLOSE if code in languages), frozenset({code}))
+    return next(
+        (languages for languages in CLOSE_LANGUAGES if code in languages), frozenset({code})
+    )
 
 
 def _probabilities(text: str) -> dict[str, float]:
     """Code to probability; of a text that is too short, all on `zxx`, which is no language."""
     letters = re.findall(r"[^\W\d_]+", text)
-    if len("".join(letters).encode(errors="replace")) < LEAST:
+    if len("".join(letters).encode(errors="replace")) < FEWEST_LETTER_BYTES:
         return {"zxx": 1.0}
     return dict(_detector().rank(text))
 
@@ -251,5 +253,5 @@ def _detector() -> "LanguageIdentifier":
     detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     # Its three-letter codes are varieties (Egyptian Arabic, Nigerian Pidgin) that took from the
     # probability of their language; `zxx` is what is no language.
-    detector.set_languages([*NAMES, "zxx"])
+    detector.set_languages([*LANGUAGE_NAMES, "zxx"])
     return detector

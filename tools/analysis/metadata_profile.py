@@ -22,14 +22,14 @@ from corpuscope.tools.describing.evidence import LABEL_CHARACTERS
 FEWEST_RECORDS = 10
 """Of fewer records, inside or elsewhere, shares and medians say nothing."""
 
-MOST_VALUES = 6
+MOST_VALUE_TRAITS = 6
 VALUES_PER_COLUMN = 2
-MOST_NUMBERS = 3
-MOST_DATES = 3
+MOST_NUMBER_TRAITS = 3
+MOST_DATE_TRAITS = 3
 
-MOST_LINES = MOST_VALUES + MOST_NUMBERS + MOST_DATES
+MOST_TRAITS = MOST_VALUE_TRAITS + MOST_NUMBER_TRAITS + MOST_DATE_TRAITS
 
-LINE_CHARACTERS = 180
+TRAIT_CHARACTERS = 180
 """What the longest line comes to: the name, a value or six numbers, and the counts."""
 
 COLUMN_CHARACTERS = 40
@@ -49,13 +49,13 @@ CLEAR_ODDS = 2.0
 CLEAR_DELTA = 0.33
 """Cliff's delta from which Romano et al. (2006) call a difference medium."""
 
-OWN_VALUES = 0.8
+DISTINCT_SHARE = 0.8
 """Share of distinct values from which a column is one of ids, addresses or free text."""
 
-CLEANED_CHARACTERS = 1_000
+CLEANED_VALUE_CHARACTERS = 1_000
 """Longer values are compared as they are: cleaning long texts by the thousand takes seconds."""
 
-MIDDLE = (0.05, 0.95)
+MIDDLE_DATES = (0.05, 0.95)
 """The part of the dates that chooses between days, months and years: one stray date does not."""
 
 DAYS_BY_DAY = 45
@@ -106,7 +106,7 @@ class _Sizes:
         return f"({share}; {elsewhere} elsewhere)"
 
 
-def profile(
+def profile_metadata(
     columns: Mapping[str, ColumnType],
     inside: Sequence[Mapping[str, Scalar]],
     outside: Sequence[Mapping[str, Scalar]],
@@ -157,9 +157,9 @@ def profile(
         else:
             values += _value_traits(name, _texts(here), _texts(there), sizes)
     return [
-        *_strongest(values, MOST_VALUES),
-        *_strongest(numbers, MOST_NUMBERS),
-        *dates[:MOST_DATES],
+        *_strongest(values, MOST_VALUE_TRAITS),
+        *_strongest(numbers, MOST_NUMBER_TRAITS),
+        *dates[:MOST_DATE_TRAITS],
     ]
 
 
@@ -177,7 +177,7 @@ def _value_traits(
     inside, outside = Counter(here), Counter(there)
     blanks = inside[None], outside[None]
     distinct = len((inside.keys() | outside.keys()) - {None})
-    if distinct >= OWN_VALUES * (len(here) + len(there) - sum(blanks)):
+    if distinct >= DISTINCT_SHARE * (len(here) + len(there) - sum(blanks)):
         return _blank_traits(name, *blanks, sizes)
     # Only now: cleaning every free text would take longer than all the rest.
     inside, outside = _cleaned(inside), _cleaned(outside)
@@ -279,7 +279,7 @@ def _peak(days: Sequence[str]) -> tuple[int, tuple[str, int]]:
     Args:
         days: ISO days, sorted.
     """
-    first, last = (date.fromisoformat(days[round(part * (len(days) - 1))]) for part in MIDDLE)
+    first, last = (date.fromisoformat(days[round(part * (len(days) - 1))]) for part in MIDDLE_DATES)
     width = (last - first).days
     fitting = 0 if width <= DAYS_BY_DAY else 1 if width <= DAYS_BY_MONTH else 2
     for characters in _PERIODS[fitting:]:
@@ -298,7 +298,7 @@ def _mostly_empty(here: Sequence[object], there: Sequence[object]) -> bool:
 def _cleaned(counts: Mapping[str | None, int]) -> Counter[str | None]:
     cleaned: Counter[str | None] = Counter()
     for value, count in counts.items():
-        if value is not None and len(value) <= CLEANED_CHARACTERS:
+        if value is not None and len(value) <= CLEANED_VALUE_CHARACTERS:
             value = clean_text(value) or None
         cleaned[value] += count
     return cleaned

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, field_validator
 
-from corpuscope.tools.analysis.language import clash, language_name, language_of
+from corpuscope.tools.analysis.language import clashing_language, language_name, language_of
 from corpuscope.tools.core.schema import Frozen, Sentence
 from corpuscope.tools.core.text import clean_text
 from corpuscope.tools.describing.evidence import Evidence
@@ -266,7 +266,7 @@ def _reference_faults(summary: Sequence[SentenceAnswer], rules: Rules) -> list[s
 def _language_fault(words: str, rules: Rules) -> str:
     texts = [one.text for one in rules.evidence.excerpts]
     expected = rules.language or language_of(" ".join(texts))
-    other = clash(words, expected) if expected else None
+    other = clashing_language(words, expected) if expected else None
     if expected is None or other is None:
         return ""
     if rules.language is None:

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.analysis.metadata_profile import profile
+from corpuscope.tools.analysis.metadata_profile import profile_metadata
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within, lineage
@@ -279,7 +279,7 @@ def _traits(material: _Material, drawn: Sequence[_Drawn], seed: int) -> list[lis
     lines = []
     for one, own in zip(drawn, inside, strict=True):
         outside = every[one.stage.labels[corpus.copies_of[every]] != one.place]
-        traits = profile(
+        traits = profile_metadata(
             columns,
             [metadata[row] for row in own.tolist() if row in metadata],
             [metadata[row] for row in outside.tolist() if row in metadata],

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.analysis.exemplars import ALIKE, exemplars
+from corpuscope.tools.analysis.exemplars import SAME_TEXT_COSINE, choose_exemplars
 from corpuscope.tools.core.schema import Floats, Ints
 from corpuscope.tools.core.vectors import unit_mean
 
@@ -170,7 +170,7 @@ def _inside(
     most = max(FEWEST_SHOWN, 2 * len(members) // 3)
     central, edge = min(CENTRAL, most // 2), min(EDGE, most // 6)
     spread = min(max(SPREAD, min(len(groups), MOST_SPREAD)), most - central - edge)
-    found = exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
+    found = choose_exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
@@ -178,7 +178,7 @@ def _inside(
     ]
     longest = max(map(len, groups))
     in_turn = [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
-    alike = stage.least(ALIKE)
+    alike = stage.least(SAME_TEXT_COSINE)
     picks += [(point, "spread") for point in _distinct(in_turn, picks, vectors, spread, alike)]
     # The weakest claim: hardly nearer to its own cluster than to the next one.
     claims = vectors[members] @ stage.centroids[[place, *stage.nearest(place)[:NEAR_CLUSTERS]]].T
@@ -201,7 +201,7 @@ def _outside(stage: Stage, place: int, vectors: Floats) -> tuple[list[int], Plac
     homes = stage.labels[nearest]
     tried = [np.flatnonzero(homes == home)[:TRIED] for home in near or [-1]]
     shown: list[int] = []
-    alike = stage.least(ALIKE)
+    alike = stage.least(SAME_TEXT_COSINE)
     most = OUTSIDE if len(near) < 2 else OUTSIDE // 2
     for point in nearest[np.sort(np.concatenate(tried))]:
         from_same = sum(stage.labels[one] == stage.labels[point] for one in shown)

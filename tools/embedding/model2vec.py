@@ -10,7 +10,12 @@ import numpy as np
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.model_files import absolute_spec, find_folder
-from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec, missing_model, require
+from corpuscope.tools.embedding.spec import (
+    EmbeddingOptions,
+    Spec,
+    missing_model_error,
+    require_packages,
+)
 
 if TYPE_CHECKING:
     from model2vec import StaticModel
@@ -37,19 +42,19 @@ class StaticEmbedder:
         return row
 
 
-def open_static(spec: Spec, options: EmbeddingOptions) -> StaticEmbedder:
+def open_model2vec(spec: Spec, options: EmbeddingOptions) -> StaticEmbedder:
     """A model from a folder, or by its hub id from the Hugging Face cache or the hub.
 
     Raises Unavailable where the package or the model is missing.
     """
-    require(spec.kind, "the package model2vec", ("model2vec",))
+    require_packages(spec.kind, "the package model2vec", ("model2vec",))
     folder = find_folder(spec, options.models_dir, _holds_model)
     from model2vec import StaticModel
 
     try:
         model = StaticModel.from_pretrained(str(folder or spec.name), force_download=False)
     except OSError as error:
-        raise missing_model(spec, options, error) from error
+        raise missing_model_error(spec, options, error) from error
     return StaticEmbedder(absolute_spec(spec, folder), model.dim, model)
 
 

@@ -19,7 +19,7 @@ from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.model_files import (
     FetchFailed,
-    Wanted,
+    WantedFiles,
     absolute_spec,
     fetch_model,
     find_folder,
@@ -46,7 +46,7 @@ MODEL_FILES = (
 )
 """Where a folder holds its model, best first: the full model before the quantised ones."""
 
-FETCHED = Wanted(
+ONNX_FILES = WantedFiles(
     # A quarter of the bytes of the full model, at a cosine to it of 0.99; the last one listed
     # above is what sentence-transformers' own models have, and runs on every processor.
     models=tuple(reversed(MODEL_FILES)),
@@ -87,7 +87,7 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 BATCH_TOKENS = 1_024
 """Tokens per batch, padding included: larger batches fall out of the processor's cache."""
 
-WINDOW = 4_096
+TOKENISED_TEXTS = 4_096
 """Texts that are tokenised and sorted by length at a time, so that memory does not grow."""
 
 MAX_TOKENS = 512
@@ -129,8 +129,8 @@ class OnnxEmbedder:
     def embed(self, texts: Sequence[str]) -> Floats:
         """(n, dim) float32, rows of unit length; of each text the first `max_tokens` tokens."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for start in range(0, len(texts), WINDOW):
-            window = [self.prompts.text + text for text in texts[start : start + WINDOW]]
+        for start in range(0, len(texts), TOKENISED_TEXTS):
+            window = [self.prompts.text + text for text in texts[start : start + TOKENISED_TEXTS]]
             for rows, made in _embed_by_length(self, window):
                 vectors[start + rows] = made
         return vectors
@@ -148,26 +148,26 @@ def open_onnx(spec: Spec, options: EmbeddingOptions) -> OnnxEmbedder:
     Raises Unavailable where it is not to be had or not usable, BadInput for a name that is
     neither a folder nor a hub id.
     """
-    folder = find_folder(spec, options.models_dir, holds_model)
+    folder = find_folder(spec, options.models_dir, holds_onnx_model)
     if folder is None:
         seconds = PATIENCE if options.fetch_seconds > 0 else 0
         try:
-            folder = fetch_model(spec.name, FETCHED, options, seconds)
+            folder = fetch_model(spec.name, ONNX_FILES, options, seconds)
         except FetchFailed as error:
             raise Unavailable(
                 f"{spec} is neither in {options.models_dir} nor in the Hugging Face cache, and "
                 f"was not fetched: {error}. Put {MODEL_FILES[0]} and {TOKENIZER} into "
                 f"{options.models_dir / spec.name}, or use embedding='lexical'."
             ) from error
-    return load_folder(folder, absolute_spec(spec, folder))
+    return open_onnx_folder(folder, absolute_spec(spec, folder))
 
 
-def holds_model(folder: Path) -> bool:
+def holds_onnx_model(folder: Path) -> bool:
     """Whether a folder has a model file and a tokenizer."""
     return (folder / TOKENIZER).is_file() and _model_file(folder) is not None
 
 
-def load_folder(folder: Path, spec: str) -> OnnxEmbedder:
+def open_onnx_folder(folder: Path, spec: str) -> OnnxEmbedder:
     """The model in a folder. Raises Unavailable where a file is missing or not usable."""
     from tokenizers import Tokenizer
 

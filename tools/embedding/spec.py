@@ -22,7 +22,7 @@ OPENAI = "openai"
 NAMED = (ONNX, SENTENCE_TRANSFORMERS, MODEL2VEC, OPENAI)
 """Kinds that say nothing without the name of a model."""
 
-FORMS = (
+SPEC_FORMS = (
     "auto, lexical, onnx:<hub id or folder>, sentence-transformers:<hub id or folder>, "
     "bge-m3 or bge-m3:<folder>, model2vec:<hub id or folder>, openai:<model>"
 )
@@ -96,10 +96,10 @@ def parse_spec(text: str) -> Spec:
         return Spec(kind, name)
     if kind in (AUTO, LEXICAL) and not colon:
         return Spec(kind, "")
-    raise BadInput(f"'{text[:80]}' names no embedder. Valid: {FORMS}.")
+    raise BadInput(f"'{text[:80]}' names no embedder. Valid: {SPEC_FORMS}.")
 
 
-def require(kind: str, needs: str, packages: Sequence[str]) -> None:
+def require_packages(kind: str, needs: str, packages: Sequence[str]) -> None:
     """Refuse to go on without the optional packages of a kind.
 
     `packages` are import names, `needs` says in words what to have. Raises Unavailable.
@@ -108,7 +108,7 @@ def require(kind: str, needs: str, packages: Sequence[str]) -> None:
         raise Unavailable(f'{kind} needs {needs}: pip install "corpuscope[{kind}]"')
 
 
-def missing_model(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
+def missing_model_error(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
     """The error for a model that its library found neither here nor on the hub."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
     return Unavailable(

@@ -15,7 +15,13 @@ import numpy as np
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.model_files import absolute_spec, find_folder
-from corpuscope.tools.embedding.spec import BGE_M3, EmbeddingOptions, Spec, missing_model, require
+from corpuscope.tools.embedding.spec import (
+    BGE_M3,
+    EmbeddingOptions,
+    Spec,
+    missing_model_error,
+    require_packages,
+)
 
 if TYPE_CHECKING:
     from pymilvus.model.hybrid import BGEM3EmbeddingFunction
@@ -71,14 +77,16 @@ def open_sentence_transformers(
 
     Raises Unavailable where the package or the model is missing.
     """
-    require(spec.kind, "sentence-transformers and torch", ("sentence_transformers", "torch"))
+    require_packages(
+        spec.kind, "sentence-transformers and torch", ("sentence_transformers", "torch")
+    )
     folder = find_folder(spec, options.models_dir, _holds_model)
     from sentence_transformers import SentenceTransformer
 
     try:
         model = SentenceTransformer(str(folder or spec.name))
     except OSError as error:
-        raise missing_model(spec, options, error) from error
+        raise missing_model_error(spec, options, error) from error
     dim = model.encode_query(["dimension"], show_progress_bar=False).shape[1]
     return SentenceTransformerEmbedder(absolute_spec(spec, folder), dim, model)
 
@@ -89,7 +97,7 @@ def open_bge_m3(spec: Spec, options: EmbeddingOptions) -> BgeM3Embedder:
     Raises Unavailable where the packages or the model are missing.
     """
     needed = ("FlagEmbedding", "torch", "peft", "datasets")
-    require(spec.kind, "FlagEmbedding and torch", needed)
+    require_packages(spec.kind, "FlagEmbedding and torch", needed)
     source = Spec(BGE_M3, spec.name or BGE_M3_ID)
     folder = find_folder(source, options.models_dir, _holds_model)
     from pymilvus.model.hybrid import BGEM3EmbeddingFunction
@@ -99,7 +107,7 @@ def open_bge_m3(spec: Spec, options: EmbeddingOptions) -> BgeM3Embedder:
             str(folder or source.name), device=_device(), return_sparse=False
         )
     except OSError as error:
-        raise missing_model(source, options, error) from error
+        raise missing_model_error(source, options, error) from error
     return BgeM3Embedder(absolute_spec(spec, folder), model.dim["dense"], model)
 
 
