@@ -2,7 +2,7 @@ import pytest
 
 from corpuscope.tools.analysis.language import (
     CLOSE_LANGUAGES,
-    LANGUAGE_NAMES,
+    LANGUAGE_CODES,
     clashing_language,
     language_code,
     language_name,
@@ -85,18 +85,19 @@ def test_of_what_is_too_short_or_no_language_none_is_told(text: str) -> None:
         *(("de", "de"), ("DE", "de"), ("de-AT", "de"), ("pt_BR", "pt"), ("zh-Hant", "zh")),
         *(("German", "de"), (" german ", "de"), ("Deutsch", "de"), ("français", "fr")),
         *(("Norwegian", "no"), ("nb-NO", "no"), ("Scottish  Gaelic", "gd"), ("日本語", "ja")),
+        *(("suomi", "fi"), ("deu", "de"), ("Mandarin", "zh"), ("de_DE.UTF-8", "de"), ("iw", "he")),
     ],
 )
 def test_a_language_goes_by_code_by_english_name_and_by_its_own(name: str, code: str) -> None:
     assert language_code(name) == code
 
 
-@pytest.mark.parametrize("name", ["", "Klingon", "xx", "zxx", "de en", "-"])
+@pytest.mark.parametrize("name", ["", "Klingon", "xx", "zxx", "de en", "-", "\ud800"])
 def test_an_unknown_language_is_refused_with_examples(name: str) -> None:
     with pytest.raises(BadInput, match="No language .* is known. Give an ISO 639-1 code such as"):
         language_code(name)
 
 
 def test_every_name_leads_back_to_its_code() -> None:
-    assert language_name("de") == "German"
-    assert {language_code(language_name(code)) for code in LANGUAGE_NAMES} == set(LANGUAGE_NAMES)
+    assert [language_name(code) for code in ("de", "bn", "tl")] == ["German", "Bengali", "Tagalog"]
+    assert [language_code(language_name(code)) for code in LANGUAGE_CODES] == list(LANGUAGE_CODES)
