@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from corpuscope.tools.core.schema import ColumnType, Frozen, Scalar
 from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.core.values import is_missing
-from corpuscope.tools.describing.evidence import LABEL_CHARACTERS
 
 FEWEST_RECORDS = 10
 """Of fewer records, inside or elsewhere, shares and medians say nothing."""
@@ -34,6 +33,9 @@ TRAIT_CHARACTERS = 180
 
 COLUMN_CHARACTERS = 40
 """The most of a column's name."""
+
+VALUE_CHARACTERS = 60
+"""The most of a value."""
 
 FEWEST_WITH_VALUE = 5
 NOTABLE_SHARE = 0.1
@@ -186,7 +188,7 @@ def _value_traits(
         strength = _over_represented(count, outside[value], sizes)
         if strength and value is not None:
             text = (
-                f"{name} = {shorten_middle(clean_text(value), LABEL_CHARACTERS)}: "
+                f"{name} = {shorten_middle(clean_text(value), VALUE_CHARACTERS)}: "
                 f"{sizes.of_all(count)} "
                 f"{sizes.both(count, outside[value])}"
             )
