@@ -1,14 +1,18 @@
 """What an embedder is, and the spec string that names one."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from corpuscope.tools.core.errors import BadInput, Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.llm.endpoint import EndpointOptions
 
 AUTO = "auto"
@@ -47,6 +51,31 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Floats:
         """The vector (dim,) of a query, to compare with those of `embed`."""
+
+
+@dataclass(frozen=True, eq=False)
+class ModelEmbedder:
+    """An embedder by a model in memory.
+
+    `encode` and `encode_query` give the model's own (n, dim) vectors of n texts and queries, n at
+    least 1, of any length: they differ where a model was trained with prompts.
+    """
+
+    spec: str
+    dim: int
+    encode: Callable[[list[str]], NDArray[np.floating]]
+    encode_query: Callable[[list[str]], NDArray[np.floating]]
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """(n, dim) float32, rows of unit length; a zero row stays zero."""
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
+        return unit_rows(self.encode(list(texts)))
+
+    def embed_query(self, text: str) -> Floats:
+        """(dim,) float32 of unit length, or zero."""
+        row: Floats = unit_rows(self.encode_query([text]))[0]
+        return row
 
 
 @dataclass(frozen=True)
