@@ -1,4 +1,7 @@
-"""Exemplars: the few texts that show what a cluster is."""
+"""Exemplars: the few members that show what a cluster is.
+
+In: unit vectors, members and their strengths. Out: indices of central members that are not alike.
+"""
 
 import numpy as np
 
@@ -29,15 +32,15 @@ def choose_exemplars(vectors: Floats, members: Ints, strengths: Floats, *, count
     weights = strengths[members]
     if not weights.any():
         weights = np.ones(len(members), np.float32)
-    own = vectors[members]
-    mean = weights @ own
+    member_vectors = vectors[members]
+    mean = weights @ member_vectors
     length = float(np.linalg.norm(mean))
-    central = weights * (own @ (mean / length if length > 0 else mean))
+    central = weights * (member_vectors @ (mean / length if length > 0 else mean))
     first = np.argsort(-central, kind="stable")[:CANDIDATES]
     core = central[first] >= CORE_SHARE * central[first[0]]
     first = first[: max(count, int(core.sum()))]
-    central, own = central[first], own[first]
-    similar = own @ own.T
+    central, member_vectors = central[first], member_vectors[first]
+    similar = member_vectors @ member_vectors.T
     chosen = [0]
     while len(chosen) < min(count, len(first)):
         nearest = similar[:, chosen].max(axis=1)
