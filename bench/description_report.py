@@ -14,7 +14,7 @@ import numpy as np
 from bench.description_methods import Account, Ground, by_keywords, by_model, prepare
 from bench.table import NOT_THERE, markdown, section
 from corpuscope.server.settings import open_workspace, read_settings
-from corpuscope.tools.analysis.keywords import CONTENT, stems
+from corpuscope.tools.analysis.keywords import CONTENT_WORDS, word_stems
 from corpuscope.tools.core.schema import Description, Proof
 from corpuscope.tools.describing.describe import prove_description
 from corpuscope.tools.describing.gathering import DescriptionTask
@@ -23,7 +23,7 @@ from corpuscope.tools.describing.proof import proof_word
 from corpuscope.tools.describing.result import usage_cost
 from corpuscope.tools.describing.titles import alike_pairs
 from corpuscope.tools.embedding.spec import LEXICAL
-from corpuscope.tools.llm.budget import estimated_tokens
+from corpuscope.tools.llm.budget import estimate_tokens
 
 FEWEST_LETTERS = 3
 """Shorter words of a label's name, as of, up, in, are in any title."""
@@ -98,7 +98,7 @@ def proof_table(ground: Ground, accounts: Sequence[Account]) -> str:
 
 def title_table(ground: Ground, accounts: Sequence[Account]) -> str:
     """How many pairs of titles are nearly equal, and what a description is made from."""
-    tokens = [estimated_tokens(pack.evidence.as_text()) for pack in ground.packs.values()]
+    tokens = [estimate_tokens(pack.evidence.as_text()) for pack in ground.packs.values()]
     evidence = f"{mean(tokens):,.0f} ({min(tokens):,} to {max(tokens):,})" if tokens else NOT_THERE
     rows = [
         [
@@ -186,9 +186,9 @@ def names_label(title: str, label: str) -> bool:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     words = _words(label)
-    stop = ENGLISH_STOP_WORDS - CONTENT
+    stop = ENGLISH_STOP_WORDS - CONTENT_WORDS
     telling = [word for word in words if len(word) >= FEWEST_LETTERS and word not in stop]
-    return bool(stems(" ".join(telling or words)) & stems(" ".join(_words(title))))
+    return bool(word_stems(" ".join(telling or words)) & word_stems(" ".join(_words(title))))
 
 
 def are_names(labels: Mapping[str, str]) -> bool:

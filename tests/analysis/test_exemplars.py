@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from corpuscope.tools.analysis.exemplars import exemplars
+from corpuscope.tools.analysis.exemplars import choose_exemplars
 from corpuscope.tools.core.schema import Floats
 
 
@@ -16,7 +16,7 @@ def around(count: int, spread: float) -> Floats:
 def test_the_first_exemplar_is_the_most_central_member() -> None:
     vectors = around(60, 0.2)
     members = np.arange(20, 60, dtype=np.int32)
-    found = exemplars(vectors, members, np.ones(60, np.float32))
+    found = choose_exemplars(vectors, members, np.ones(60, np.float32))
     mean = vectors[members].mean(axis=0)
     assert found[0] == members[(vectors[members] @ mean).argmax()]
     assert len(found) == len(set(found.tolist())) == 5
@@ -28,7 +28,7 @@ def test_near_duplicates_are_not_shown_together() -> None:
     vectors = around(40, 0.2)
     vectors[:20] = around(20, 1e-4)
     members = np.arange(40, dtype=np.int32)
-    found = exemplars(vectors, members, np.ones(40, np.float32), count=3)
+    found = choose_exemplars(vectors, members, np.ones(40, np.float32), count=3)
     assert (found < 20).sum() == 1
 
 
@@ -36,20 +36,20 @@ def test_what_is_weakly_in_the_cluster_does_not_show_it() -> None:
     vectors = around(40, 0.1)
     strengths = np.ones(40, np.float32)
     strengths[:30] = 0.01
-    found = exemplars(vectors, np.arange(40, dtype=np.int32), strengths)
+    found = choose_exemplars(vectors, np.arange(40, dtype=np.int32), strengths)
     assert (found >= 30).all()
 
 
 def test_few_members_no_strengths_and_zero_vectors_give_what_there_is() -> None:
     vectors = around(10, 0.1)
     none = np.zeros(10, np.float32)
-    assert len(exemplars(vectors, np.array([4, 7], np.int32), none)) == 2
-    assert len(exemplars(vectors, np.empty(0, np.int32), none)) == 0
-    assert len(exemplars(np.zeros_like(vectors), np.arange(10, dtype=np.int32), none)) == 5
+    assert len(choose_exemplars(vectors, np.array([4, 7], np.int32), none)) == 2
+    assert len(choose_exemplars(vectors, np.empty(0, np.int32), none)) == 0
+    assert len(choose_exemplars(np.zeros_like(vectors), np.arange(10, dtype=np.int32), none)) == 5
 
 
 def test_the_same_input_gives_the_same_exemplars() -> None:
     vectors, strengths = around(500, 0.3), np.linspace(0, 1, 500, dtype=np.float32)
     members = np.arange(500, dtype=np.int32)
-    first = exemplars(vectors, members, strengths)
-    assert first.tolist() == exemplars(vectors, members, strengths).tolist()
+    first = choose_exemplars(vectors, members, strengths)
+    assert first.tolist() == choose_exemplars(vectors, members, strengths).tolist()

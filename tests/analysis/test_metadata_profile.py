@@ -7,10 +7,10 @@ import pytest
 
 from corpuscope.tools.analysis.metadata_profile import (
     FEWEST_RECORDS,
-    LINE_CHARACTERS,
-    MOST_LINES,
-    MOST_VALUES,
-    profile,
+    MOST_TRAITS,
+    MOST_VALUE_TRAITS,
+    TRAIT_CHARACTERS,
+    profile_metadata,
 )
 from corpuscope.tools.core.schema import ColumnType, Scalar
 
@@ -20,7 +20,7 @@ def lines(
 ) -> list[str]:
     """The lines about one column, `venue`, with these values."""
     here, there = ([{"venue": value} for value in values] for values in (inside, outside))
-    return [trait.text for trait in profile({"venue": kind}, here, there, size=size)]
+    return [trait.text for trait in profile_metadata({"venue": kind}, here, there, size=size)]
 
 
 def test_an_over_represented_value_is_told_with_its_counts() -> None:
@@ -81,7 +81,7 @@ def test_random_clusters_of_one_dataset_are_said_to_be_nothing_special() -> None
             }
             for _ in range(330)
         ]
-        told += len(profile(columns, records[:30], records[30:]))
+        told += len(profile_metadata(columns, records[:30], records[30:]))
     assert told <= 2
 
 
@@ -90,10 +90,10 @@ def test_the_strongest_values_come_first_and_only_so_many_of_a_column_and_in_all
     values = ["x"] * 40 + ["y"] * 30 + ["z"] * 30
     inside: list[dict[str, Scalar]] = [dict.fromkeys(columns, value) for value in values]
     outside: list[dict[str, Scalar]] = [dict.fromkeys(columns, "w") for _ in range(900)]
-    told = [trait.text for trait in profile(columns, inside, outside)]
-    assert len(told) == MOST_VALUES
+    told = [trait.text for trait in profile_metadata(columns, inside, outside)]
+    assert len(told) == MOST_VALUE_TRAITS
     assert all(" = x: 40 of 100" in line for line in told)
-    one = [trait.text for trait in profile({"c3": "string"}, inside, outside)]
+    one = [trait.text for trait in profile_metadata({"c3": "string"}, inside, outside)]
     assert [line[:6] for line in one] == ["c3 = x", "c3 = y"]
 
 
@@ -118,12 +118,12 @@ def test_the_order_of_the_records_changes_nothing() -> None:
         {"venue": "RT", "stars": 4, "date": "2024-01-01", "text": f"other {number}"}
         for number in range(300)
     ]
-    told = profile(columns, inside, outside)
+    told = profile_metadata(columns, inside, outside)
     assert {trait.column for trait in told} == {"venue", "stars", "date"}
     for _ in range(5):
         chance.shuffle(inside)
         chance.shuffle(outside)
-        assert profile(columns, inside, outside) == told
+        assert profile_metadata(columns, inside, outside) == told
 
 
 def test_ids_addresses_and_free_text_are_left_out_but_not_that_they_are_missing() -> None:
@@ -196,7 +196,7 @@ def test_ids_that_are_numbers_are_not_measured() -> None:
     for name in ("id", "story_id", "userId", "ID"):
         inside: list[dict[str, Scalar]] = [{name: number} for number in range(100)]
         outside: list[dict[str, Scalar]] = [{name: number} for number in range(5_000, 6_000)]
-        assert profile({name: "number"}, inside, outside) == []
+        assert profile_metadata({name: "number"}, inside, outside) == []
     assert lines("number", range(100), range(5_000, 6_000)) != []
 
 
@@ -253,7 +253,7 @@ def test_dates_that_are_none_count_as_missing_and_are_counted_when_many() -> Non
 def test_without_records_elsewhere_only_dates_are_told() -> None:
     columns: dict[str, ColumnType] = {"venue": "string", "stars": "number", "date": "date"}
     inside: list[dict[str, Scalar]] = [{"venue": "BBC", "stars": 1, "date": "2024-04-25"}] * 20
-    told = [trait.text for trait in profile(columns, inside, [])]
+    told = [trait.text for trait in profile_metadata(columns, inside, [])]
     assert told == ["date: 2024-04-25: 20 of 20 (100%)"]
 
 
@@ -298,6 +298,6 @@ def test_lines_are_bounded_whatever_the_names_and_values() -> None:
         }
         inside.append({name: here[kind] for name, kind in columns.items()})
         outside.append({name: there[kind] for name, kind in columns.items()})
-    told = profile(columns, inside, outside, size=1_000_000)
-    assert len(told) == MOST_LINES
-    assert 150 < max(len(trait.text) for trait in told) <= LINE_CHARACTERS
+    told = profile_metadata(columns, inside, outside, size=1_000_000)
+    assert len(told) == MOST_TRAITS
+    assert 150 < max(len(trait.text) for trait in told) <= TRAIT_CHARACTERS

@@ -25,7 +25,7 @@ from support.endpoint_server import (
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Frozen
 from corpuscope.tools.llm.asker import Asker, Prompt, open_asker
-from corpuscope.tools.llm.budget import EXPECTED_ANSWER_TOKENS, Limits, Usage, estimated_tokens
+from corpuscope.tools.llm.budget import EXPECTED_ANSWER_TOKENS, Limits, Usage, estimate_tokens
 from corpuscope.tools.llm.endpoint import EndpointOptions, InvalidAnswer, LimitReached
 
 
@@ -222,8 +222,8 @@ def test_tokens_that_the_endpoint_does_not_count_are_estimated_and_marked(usage:
         asker.ask(PROMPT, Colour)
         used = asker.usage
     sent = server.requests[0].body["messages"]
-    tokens = sum(estimated_tokens(message["content"]) for message in sent)
-    assert used == Usage(1, tokens, estimated_tokens(BLUE), estimated=True)
+    tokens = sum(estimate_tokens(message["content"]) for message in sent)
+    assert used == Usage(1, tokens, estimate_tokens(BLUE), estimated=True)
 
 
 def test_what_will_be_used_is_known_beforehand_without_asking(tmp_path: Path) -> None:

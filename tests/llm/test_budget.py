@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.llm.budget import Budget, Limits, Usage, estimated_tokens
+from corpuscope.tools.llm.budget import Budget, Limits, Usage, estimate_tokens
 from corpuscope.tools.llm.endpoint import LimitReached
 
 EXPECTED = Usage(1, 60, 40, estimated=True)
@@ -126,4 +126,4 @@ def test_a_request_waits_while_others_hold_room_that_they_may_give_back() -> Non
     [("", 0), ("a", 1), ("four", 1), ("fours", 2), ("é" * 4, 2), ("票" * 4, 3), ("\ud800", 1)],
 )
 def test_tokens_are_estimated_by_bytes(text: str, tokens: int) -> None:
-    assert estimated_tokens(text) == tokens
+    assert estimate_tokens(text) == tokens

@@ -1,1 +1,9 @@
-"""analysis."""
+"""What sets a group of records apart, from their texts, vectors and metadata alone.
+
+May import core.
+
+    keywords          words that a cluster's texts say and its siblings' do not
+    exemplars         the few members that show what a cluster is
+    metadata_profile  values, numbers and dates over-represented in a cluster
+    language          the language of a text; codes and names of languages
+"""

@@ -1,4 +1,7 @@
-"""Exemplars: the few texts that show what a cluster is."""
+"""Exemplars: the few members that show what a cluster is.
+
+In: unit vectors, members and their strengths. Out: indices of central members that are not alike.
+"""
 
 import numpy as np
 
@@ -7,17 +10,17 @@ from corpuscope.tools.core.schema import Floats, Ints
 CANDIDATES = 500
 """The most central members among which the exemplars are chosen: enough to find distinct ones."""
 
-CORE = 0.5
+CORE_SHARE = 0.5
 """Members less than half as central as the first show the edge, not the cluster."""
 
-ALIKE = 0.9
+SAME_TEXT_COSINE = 0.9
 """Texts at this cosine say the same; a second one is shown only where there is nothing else."""
 
-CENTRAL = 0.7
+CENTRALITY_WEIGHT = 0.7
 """How much centrality counts against distinctness; at 1 only centrality counts."""
 
 
-def exemplars(vectors: Floats, members: Ints, strengths: Floats, *, count: int = 5) -> Ints:
+def choose_exemplars(vectors: Floats, members: Ints, strengths: Floats, *, count: int = 5) -> Ints:
     """Up to `count` members of a cluster that are central and distinct, the most central first.
 
     `vectors` (n, dim) unit float32 and `strengths` (n,) are of all points, `members` are indices
@@ -29,19 +32,23 @@ def exemplars(vectors: Floats, members: Ints, strengths: Floats, *, count: int =
     weights = strengths[members]
     if not weights.any():
         weights = np.ones(len(members), np.float32)
-    own = vectors[members]
-    mean = weights @ own
+    member_vectors = vectors[members]
+    mean = weights @ member_vectors
     length = float(np.linalg.norm(mean))
-    central = weights * (own @ (mean / length if length > 0 else mean))
+    central = weights * (member_vectors @ (mean / length if length > 0 else mean))
     first = np.argsort(-central, kind="stable")[:CANDIDATES]
-    core = central[first] >= CORE * central[first[0]]
+    core = central[first] >= CORE_SHARE * central[first[0]]
     first = first[: max(count, int(core.sum()))]
-    central, own = central[first], own[first]
-    similar = own @ own.T
+    central, member_vectors = central[first], member_vectors[first]
+    similar = member_vectors @ member_vectors.T
     chosen = [0]
     while len(chosen) < min(count, len(first)):
         nearest = similar[:, chosen].max(axis=1)
-        gain = CENTRAL * central - (1 - CENTRAL) * nearest - 2.0 * (nearest > ALIKE)
+        gain = (
+            CENTRALITY_WEIGHT * central
+            - (1 - CENTRALITY_WEIGHT) * nearest
+            - 2.0 * (nearest > SAME_TEXT_COSINE)
+        )
         gain[chosen] = -np.inf
         chosen.append(int(gain.argmax()))
     answer: Ints = members[first[sorted(chosen)]]

@@ -1,4 +1,8 @@
-"""Which language a text is in, by py3langid; and the names of the languages that it knows."""
+"""The language of a text by py3langid, and the names and codes of languages by langcodes.
+
+In: a text, or what a person calls a language. Out: ISO 639-1 codes and English names, of the
+languages that the detector knows.
+"""
 
 import re
 from functools import cache
@@ -9,160 +13,35 @@ from corpuscope.tools.core.errors import BadInput
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-LEAST = 15
-"""Bytes of letters below which no language is told: 15 Latin letters, 5 Japanese ones. The
+FEWEST_LETTER_BYTES = 15
+"""Bytes of letters below which no language is named: 15 Latin letters, 5 Japanese ones. The
 detector was measured from there on; below it, names and loan words decide."""
 
-SURE = 0.9
+SURE_PROBABILITY = 0.9
 """The probability from which a language counts as found. On messages of programs with 15 to 25
 letters, in 28 languages: 60 % found, none of these wrong; with 80 and more, 90 %, and 0.02 %."""
 
-NAMES = {
-    "af": "Afrikaans",
-    "am": "Amharic",
-    "an": "Aragonese",
-    "ar": "Arabic",
-    "as": "Assamese",
-    "az": "Azerbaijani",
-    "ba": "Bashkir",
-    "be": "Belarusian",
-    "bg": "Bulgarian",
-    "bn": "Bengali",
-    "br": "Breton",
-    "bs": "Bosnian",
-    "ca": "Catalan",
-    "cs": "Czech",
-    "cy": "Welsh",
-    "da": "Danish",
-    "de": "German",
-    "dz": "Dzongkha",
-    "el": "Greek",
-    "en": "English",
-    "eo": "Esperanto",
-    "es": "Spanish",
-    "et": "Estonian",
-    "eu": "Basque",
-    "fa": "Persian",
-    "fi": "Finnish",
-    "fo": "Faroese",
-    "fr": "French",
-    "fy": "Western Frisian",
-    "ga": "Irish",
-    "gd": "Scottish Gaelic",
-    "gl": "Galician",
-    "gu": "Gujarati",
-    "ha": "Hausa",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "hr": "Croatian",
-    "ht": "Haitian Creole",
-    "hu": "Hungarian",
-    "hy": "Armenian",
-    "id": "Indonesian",
-    "ig": "Igbo",
-    "is": "Icelandic",
-    "it": "Italian",
-    "ja": "Japanese",
-    "jv": "Javanese",
-    "ka": "Georgian",
-    "kk": "Kazakh",
-    "km": "Khmer",
-    "kn": "Kannada",
-    "ko": "Korean",
-    "ku": "Kurdish",
-    "ky": "Kyrgyz",
-    "la": "Latin",
-    "lb": "Luxembourgish",
-    "lg": "Ganda",
-    "ln": "Lingala",
-    "lo": "Lao",
-    "lt": "Lithuanian",
-    "lv": "Latvian",
-    "mg": "Malagasy",
-    "mk": "Macedonian",
-    "ml": "Malayalam",
-    "mn": "Mongolian",
-    "mr": "Marathi",
-    "ms": "Malay",
-    "mt": "Maltese",
-    "my": "Burmese",
-    "ne": "Nepali",
-    "nl": "Dutch",
-    "nn": "Norwegian Nynorsk",
-    "no": "Norwegian",
-    "oc": "Occitan",
-    "om": "Oromo",
-    "or": "Odia",
-    "pa": "Punjabi",
-    "pl": "Polish",
-    "ps": "Pashto",
-    "pt": "Portuguese",
-    "qu": "Quechua",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "rw": "Kinyarwanda",
-    "sa": "Sanskrit",
-    "se": "Northern Sami",
-    "si": "Sinhala",
-    "sk": "Slovak",
-    "sl": "Slovenian",
-    "sn": "Shona",
-    "so": "Somali",
-    "sq": "Albanian",
-    "sr": "Serbian",
-    "st": "Southern Sotho",
-    "sv": "Swedish",
-    "sw": "Swahili",
-    "ta": "Tamil",
-    "te": "Telugu",
-    "tg": "Tajik",
-    "th": "Thai",
-    "tk": "Turkmen",
-    "tl": "Tagalog",
-    "tr": "Turkish",
-    "tt": "Tatar",
-    "ug": "Uyghur",
-    "uk": "Ukrainian",
-    "ur": "Urdu",
-    "uz": "Uzbek",
-    "vi": "Vietnamese",
-    "vo": "Volapük",
-    "wa": "Walloon",
-    "xh": "Xhosa",
-    "yo": "Yoruba",
-    "zh": "Chinese",
-    "zu": "Zulu",
-}
-"""ISO 639-1 codes of the languages that the detector knows, and their English names."""
+NO_LANGUAGE = "zxx"
+"""The detector's code for what is no language: program code, numbers."""
 
-ALIASES = {
-    "nb": "no",
-    "bokmål": "no",
-    "norwegian bokmål": "no",
-    "nynorsk": "nn",
-    "mandarin": "zh",
-    "farsi": "fa",
-    "filipino": "tl",
-    "brazilian portuguese": "pt",
-    "deutsch": "de",
-    "français": "fr",
-    "español": "es",
-    "italiano": "it",
-    "português": "pt",
-    "nederlands": "nl",
-    "polski": "pl",
-    "türkçe": "tr",
-    "русский": "ru",
-    "українська": "uk",
-    "العربية": "ar",
-    "हिन्दी": "hi",
-    "日本語": "ja",
-    "中文": "zh",
-    "한국어": "ko",
-}
-"""Other names for them, and what those who speak the largest call them."""
+_CODES = (
+    "af am an ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy "
+    "ga gd gl gu ha he hi hr ht hu hy id ig is it ja jv ka kk km kn ko ku ky la lb lg ln lo "
+    "lt lv mg mk ml mn mr ms mt my ne nl nn no oc om or pa pl ps pt qu ro ru rw sa se si sk "
+    "sl sn so sq sr st sv sw ta te tg th tk tl tr tt ug uk ur uz vi vo wa xh yo zh zu"
+)
 
-CLOSE = (
+LANGUAGE_CODES = tuple(_CODES.split())
+"""ISO 639-1 codes of the languages that the detector knows."""
+
+OUR_NAMES = {"bn": "Bengali", "tl": "Tagalog"}
+"""Names by which prompts call a language where Unicode's are Bangla and Filipino."""
+
+SAME_LANGUAGE = 5
+"""Distance of two tags up to which langcodes takes them for one language: Bokmål and Norwegian,
+Mandarin and Chinese. Swiss German is farther from German."""
+
+CLOSE_LANGUAGES = (
     frozenset({"da", "no", "nn", "sv", "fo"}),
     frozenset({"id", "ms"}),
     frozenset({"bs", "hr", "sr"}),
@@ -184,15 +63,15 @@ CLOSE = (
 def language_of(text: str) -> str | None:
     """The ISO 639-1 code of the language that a text is in.
 
-    None where it is too short, where no language reaches the probability `SURE`, or where it is
-    none: code, numbers. By py3langid, a naive Bayes classifier over byte n-grams (Lui & Baldwin
+    None where the text is too short, where no language reaches `SURE_PROBABILITY`, or where it is
+    in none: code, numbers. By py3langid, a naive Bayes classifier over byte n-grams (Lui & Baldwin
     2011); some 0.1 ms for a sentence, and 0.6 s the first time.
     """
     code, probability = max(_probabilities(text).items(), key=lambda item: item[1])
-    return code if probability >= SURE and code in NAMES else None
+    return code if probability >= SURE_PROBABILITY and code != NO_LANGUAGE else None
 
 
-def clash(text: str, expected: str) -> str | None:
+def clashing_language(text: str, expected: str) -> str | None:
     """The code of the language that a text is in, where that is surely not the expected one.
 
     None where it is the expected one or close to it, and where it is not sure: a text in Danish or
@@ -200,25 +79,34 @@ def clash(text: str, expected: str) -> str | None:
 
     Args:
         text: A few sentences.
-        expected: A code of `NAMES`.
+        expected: One of `LANGUAGE_CODES`.
     """
     probabilities = _probabilities(text)
-    code = max(probabilities, key=probabilities.__getitem__)
-    found = _close_to(code)
-    sure = sum(probabilities[other] for other in found & probabilities.keys()) >= SURE
-    return code if sure and code in NAMES and expected not in found else None
+    likeliest = max(probabilities, key=probabilities.__getitem__)
+    candidates = _close_to(likeliest)
+    probability = sum(probabilities.get(code, 0.0) for code in candidates)
+    if probability < SURE_PROBABILITY or likeliest == NO_LANGUAGE or expected in candidates:
+        return None
+    return likeliest
 
 
 def language_code(name: str) -> str:
-    """The ISO 639-1 code for a code (`de`, `pt-BR`) or a name (`German`, `Deutsch`).
+    """The ISO 639-1 code for a tag (`de`, `deu`, `pt-BR`) or a name in any language (`German`,
+    `Deutsch`).
 
     Raises:
         BadInput: It is none of a language that the detector knows.
     """
-    known = {english.casefold(): code for code, english in NAMES.items()} | ALIASES
-    wanted = " ".join(name.split()).casefold()
-    code = known.get(wanted) or known.get(re.split("[-_]", wanted)[0], re.split("[-_]", wanted)[0])
-    if code not in NAMES:
+    code = _known_code(re.split("[-_]", name.strip())[0])
+    if code is None:
+        import langcodes
+
+        try:
+            code = _known_code(langcodes.find(" ".join(name.split())).language)
+        # The second: half of a surrogate pair, as an environment variable may bring it.
+        except (LookupError, UnicodeEncodeError):
+            code = None
+    if code is None:
         raise BadInput(
             f"No language {name!r} is known. Give an ISO 639-1 code such as 'de', 'pt' or 'ja', "
             "or an English name such as 'German', 'Portuguese' or 'Japanese'."
@@ -227,19 +115,36 @@ def language_code(name: str) -> str:
 
 
 def language_name(code: str) -> str:
-    """The English name of a code of `NAMES`, as a prompt says it: `de` gives `German`."""
-    return NAMES[code]
+    """The English name for one of `LANGUAGE_CODES`, as a prompt says it: `de` gives `German`."""
+    import langcodes
+
+    return OUR_NAMES.get(code) or langcodes.Language.get(code).display_name()
+
+
+def _known_code(tag: str | None) -> str | None:
+    """The code of a tag's language, where the detector knows it."""
+    import langcodes
+    from langcodes.tag_parser import LanguageTagError
+
+    try:
+        return langcodes.closest_supported_match(
+            tag or "und", list(LANGUAGE_CODES), max_distance=SAME_LANGUAGE
+        )
+    except LanguageTagError:
+        return None
 
 
 def _close_to(code: str) -> frozenset[str]:
-    return next((languages for languages in CLOSE if code in languages), frozenset({code}))
+    return next(
+        (languages for languages in CLOSE_LANGUAGES if code in languages), frozenset({code})
+    )
 
 
 def _probabilities(text: str) -> dict[str, float]:
-    """Code to probability; of a text that is too short, all on `zxx`, which is no language."""
+    """Code to probability; of a text that is too short, all on `NO_LANGUAGE`."""
     letters = re.findall(r"[^\W\d_]+", text)
-    if len("".join(letters).encode(errors="replace")) < LEAST:
-        return {"zxx": 1.0}
+    if len("".join(letters).encode(errors="replace")) < FEWEST_LETTER_BYTES:
+        return {NO_LANGUAGE: 1.0}
     return dict(_detector().rank(text))
 
 
@@ -250,6 +155,6 @@ def _detector() -> "LanguageIdentifier":
 
     detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     # Its three-letter codes are varieties (Egyptian Arabic, Nigerian Pidgin) that took from the
-    # probability of their language; `zxx` is what is no language.
-    detector.set_languages([*NAMES, "zxx"])
+    # probability of their language.
+    detector.set_languages([*LANGUAGE_CODES, NO_LANGUAGE])
     return detector

@@ -1,7 +1,8 @@
 """What the metadata say of a cluster: values, numbers and dates that set it apart, one line each.
 
-Pure functions: the same records in any order give the same lines, bounded in number and length.
-A blank counts as a value of its own, so that every share is one of all the records.
+In: the metadata of records inside and outside. Out: lines with counts and shares, the same for the
+records in any order, bounded in number and length. By log-likelihood ratio and odds, Cliff's delta,
+and the fullest period. A blank counts as a value of its own: every share is one of all the records.
 """
 
 import math
@@ -17,23 +18,25 @@ from numpy.typing import NDArray
 from corpuscope.tools.core.schema import ColumnType, Frozen, Scalar
 from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.core.values import is_missing
-from corpuscope.tools.describing.evidence import LABEL_CHARACTERS
 
 FEWEST_RECORDS = 10
 """Of fewer records, inside or elsewhere, shares and medians say nothing."""
 
-MOST_VALUES = 6
+MOST_VALUE_TRAITS = 6
 VALUES_PER_COLUMN = 2
-MOST_NUMBERS = 3
-MOST_DATES = 3
+MOST_NUMBER_TRAITS = 3
+MOST_DATE_TRAITS = 3
 
-MOST_LINES = MOST_VALUES + MOST_NUMBERS + MOST_DATES
+MOST_TRAITS = MOST_VALUE_TRAITS + MOST_NUMBER_TRAITS + MOST_DATE_TRAITS
 
-LINE_CHARACTERS = 180
+TRAIT_CHARACTERS = 180
 """What the longest line comes to: the name, a value or six numbers, and the counts."""
 
 COLUMN_CHARACTERS = 40
 """The most of a column's name."""
+
+VALUE_CHARACTERS = 60
+"""The most of a value."""
 
 FEWEST_WITH_VALUE = 5
 NOTABLE_SHARE = 0.1
@@ -49,13 +52,13 @@ CLEAR_ODDS = 2.0
 CLEAR_DELTA = 0.33
 """Cliff's delta from which Romano et al. (2006) call a difference medium."""
 
-OWN_VALUES = 0.8
+DISTINCT_SHARE = 0.8
 """Share of distinct values from which a column is one of ids, addresses or free text."""
 
-CLEANED_CHARACTERS = 1_000
+CLEANED_VALUE_CHARACTERS = 1_000
 """Longer values are compared as they are: cleaning long texts by the thousand takes seconds."""
 
-MIDDLE = (0.05, 0.95)
+MIDDLE_DATES = (0.05, 0.95)
 """The part of the dates that chooses between days, months and years: one stray date does not."""
 
 DAYS_BY_DAY = 45
@@ -75,7 +78,7 @@ class Trait(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Finding:
     """A trait and how surely it sets the cluster apart, in standard deviations or as an effect."""
 
     trait: Trait
@@ -106,7 +109,7 @@ class _Sizes:
         return f"({share}; {elsewhere} elsewhere)"
 
 
-def profile(
+def profile_metadata(
     columns: Mapping[str, ColumnType],
     inside: Sequence[Mapping[str, Scalar]],
     outside: Sequence[Mapping[str, Scalar]],
@@ -139,71 +142,79 @@ def profile(
     if len(inside) < FEWEST_RECORDS:
         return []
     sizes = _Sizes(len(inside), len(outside), size is not None and size > len(inside))
-    values: list[_Found] = []
-    numbers: list[_Found] = []
+    values: list[_Finding] = []
+    numbers: list[_Finding] = []
     dates: list[Trait] = []
     for column, kind in columns.items():
         name = shorten_middle(clean_text(column), COLUMN_CHARACTERS)
         here = [record.get(column) for record in inside]
         there = [record.get(column) for record in outside]
         if kind == "number":
-            blanks, found = _number_traits(name, _numbers(here), _numbers(there), sizes)
+            blanks, differences = _number_traits(name, _numbers(here), _numbers(there), sizes)
             values += blanks
-            numbers += found
+            numbers += differences
         elif kind == "date":
-            blanks, told = _date_traits(name, _days(here), _days(there), sizes)
+            blanks, ranges = _date_traits(name, _days(here), _days(there), sizes)
             values += blanks
-            dates += told
+            dates += ranges
         else:
             values += _value_traits(name, _texts(here), _texts(there), sizes)
     return [
-        *_strongest(values, MOST_VALUES),
-        *_strongest(numbers, MOST_NUMBERS),
-        *dates[:MOST_DATES],
+        *_strongest(values, MOST_VALUE_TRAITS),
+        *_strongest(numbers, MOST_NUMBER_TRAITS),
+        *dates[:MOST_DATE_TRAITS],
     ]
 
 
-def _strongest(found: Sequence[_Found], most: int) -> list[Trait]:
-    ordered = sorted(found, key=lambda one: (-one.strength, one.trait.column, one.trait.text))
-    return [one.trait for one in ordered[:most]]
+def _strongest(findings: Sequence[_Finding], most: int) -> list[Trait]:
+    ordered = sorted(
+        findings, key=lambda finding: (-finding.strength, finding.trait.column, finding.trait.text)
+    )
+    return [finding.trait for finding in ordered[:most]]
 
 
 def _value_traits(
     name: str, here: Sequence[str | None], there: Sequence[str | None], sizes: _Sizes
-) -> list[_Found]:
+) -> list[_Finding]:
     """The over-represented values of a column of strings or booleans, blanks among them."""
     if _mostly_empty(here, there) or not sizes.comparable:
         return []
     inside, outside = Counter(here), Counter(there)
     blanks = inside[None], outside[None]
     distinct = len((inside.keys() | outside.keys()) - {None})
-    if distinct >= OWN_VALUES * (len(here) + len(there) - sum(blanks)):
+    if distinct >= DISTINCT_SHARE * (len(here) + len(there) - sum(blanks)):
         return _blank_traits(name, *blanks, sizes)
     # Only now: cleaning every free text would take longer than all the rest.
     inside, outside = _cleaned(inside), _cleaned(outside)
-    found = _blank_traits(name, inside.pop(None, 0), outside.pop(None, 0), sizes)
+    findings = _blank_traits(name, inside.pop(None, 0), outside.pop(None, 0), sizes)
     for value, count in inside.items():
         strength = _over_represented(count, outside[value], sizes)
         if strength and value is not None:
             text = (
-                f"{name} = {shorten_middle(clean_text(value), LABEL_CHARACTERS)}: "
+                f"{name} = {shorten_middle(clean_text(value), VALUE_CHARACTERS)}: "
                 f"{sizes.of_all(count)} "
                 f"{sizes.both(count, outside[value])}"
             )
-            found.append(_Found(Trait(column=name, text=text), strength))
-    return sorted(found, key=lambda one: (-one.strength, one.trait.text))[:VALUES_PER_COLUMN]
+            findings.append(_Finding(Trait(column=name, text=text), strength))
+    return sorted(findings, key=lambda finding: (-finding.strength, finding.trait.text))[
+        :VALUES_PER_COLUMN
+    ]
 
 
-def _blank_traits(name: str, inside: int, outside: int, sizes: _Sizes) -> list[_Found]:
+def _blank_traits(name: str, inside: int, outside: int, sizes: _Sizes) -> list[_Finding]:
     strength = _over_represented(inside, outside, sizes)
     if not strength:
         return []
     text = f"{sizes.of_all(inside)} have no {name} {sizes.both(inside, outside)}"
-    return [_Found(Trait(column=name, text=text), strength)]
+    return [_Finding(Trait(column=name, text=text), strength)]
 
 
 def _over_represented(inside: int, outside: int, sizes: _Sizes) -> float:
-    """The signed root of Dunning's log-likelihood ratio; 0 where it, or the odds, are too low."""
+    """The signed root of Dunning's log-likelihood ratio; 0 where it, or the odds, are too low.
+
+    As scipy's `chi2_contingency(lambda_="log-likelihood")` to 4e-9; that takes 1,100 microseconds a
+    table, this 10.
+    """
     if inside < max(FEWEST_WITH_VALUE, NOTABLE_SHARE * sizes.inside) or not sizes.comparable:
         return 0.0
     # Halves keep the odds finite (Haldane 1956, Anscombe 1956).
@@ -225,8 +236,12 @@ def _over_represented(inside: int, outside: int, sizes: _Sizes) -> float:
 
 def _number_traits(
     name: str, here: Sequence[float | None], there: Sequence[float | None], sizes: _Sizes
-) -> tuple[list[_Found], list[_Found]]:
-    """(over-represented blanks, median and quartiles where they clearly differ)."""
+) -> tuple[list[_Finding], list[_Finding]]:
+    """(over-represented blanks, median and quartiles where they clearly differ).
+
+    Cliff's delta is 2 U / (n m) - 1 with the U of scipy's `mannwhitneyu`, to the bit; that takes
+    1,500 microseconds a column, this 50.
+    """
     if _mostly_empty(here, there):
         return [], []
     inside = np.sort(np.array([value for value in here if value is not None], dtype=np.float64))
@@ -246,7 +261,7 @@ def _number_traits(
     if typical == elsewhere:
         return blanks, []
     text = f"{name}: median {typical}, elsewhere {elsewhere}"
-    return blanks, [_Found(Trait(column=name, text=text), delta)]
+    return blanks, [_Finding(Trait(column=name, text=text), delta)]
 
 
 def _quartiles(values: NDArray[np.float64]) -> str:
@@ -257,7 +272,7 @@ def _quartiles(values: NDArray[np.float64]) -> str:
 
 def _date_traits(
     name: str, here: Sequence[str | None], there: Sequence[str | None], sizes: _Sizes
-) -> tuple[list[_Found], list[Trait]]:
+) -> tuple[list[_Finding], list[Trait]]:
     """(over-represented blanks where there are no dates to tell of, range and peak)."""
     if _mostly_empty(here, there):
         return [], []
@@ -279,7 +294,7 @@ def _peak(days: Sequence[str]) -> tuple[int, tuple[str, int]]:
     Args:
         days: ISO days, sorted.
     """
-    first, last = (date.fromisoformat(days[round(part * (len(days) - 1))]) for part in MIDDLE)
+    first, last = (date.fromisoformat(days[round(part * (len(days) - 1))]) for part in MIDDLE_DATES)
     width = (last - first).days
     fitting = 0 if width <= DAYS_BY_DAY else 1 if width <= DAYS_BY_MONTH else 2
     for characters in _PERIODS[fitting:]:
@@ -298,7 +313,7 @@ def _mostly_empty(here: Sequence[object], there: Sequence[object]) -> bool:
 def _cleaned(counts: Mapping[str | None, int]) -> Counter[str | None]:
     cleaned: Counter[str | None] = Counter()
     for value, count in counts.items():
-        if value is not None and len(value) <= CLEANED_CHARACTERS:
+        if value is not None and len(value) <= CLEANED_VALUE_CHARACTERS:
             value = clean_text(value) or None
         cleaned[value] += count
     return cleaned

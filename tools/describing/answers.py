@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, field_validator
 
-from corpuscope.tools.analysis.language import clash, language_name, language_of
+from corpuscope.tools.analysis.language import clashing_language, language_name, language_of
 from corpuscope.tools.core.schema import Frozen, Sentence
 from corpuscope.tools.core.text import clean_text
 from corpuscope.tools.describing.evidence import Evidence
@@ -276,7 +276,7 @@ def _reference_faults(summary: Sequence[SentenceAnswer], rules: Rules) -> list[s
 def _language_fault(words: str, rules: Rules) -> str:
     texts = [excerpt.text for excerpt in rules.evidence.excerpts]
     expected = rules.language or language_of(" ".join(texts))
-    actual = clash(words, expected) if expected else None
+    actual = clashing_language(words, expected) if expected else None
     if expected is None or actual is None:
         return ""
     if rules.language is None:

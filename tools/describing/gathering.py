@@ -13,7 +13,7 @@ from functools import cache, cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.analysis.metadata_profile import profile
+from corpuscope.tools.analysis.metadata_profile import profile_metadata
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within, lineage
@@ -320,7 +320,7 @@ def _traits(material: _Material, clusters: Sequence[_SampledCluster], seed: int)
     lines = []
     for cluster, members in zip(clusters, inside, strict=True):
         outside = anywhere[cluster.partition.labels[corpus.copies_of[anywhere]] != cluster.place]
-        traits = profile(
+        traits = profile_metadata(
             columns,
             [metadata[row] for row in members.tolist() if row in metadata],
             [metadata[row] for row in outside.tolist() if row in metadata],

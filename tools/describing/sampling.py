@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.analysis.exemplars import ALIKE, exemplars
+from corpuscope.tools.analysis.exemplars import SAME_TEXT_COSINE, choose_exemplars
 from corpuscope.tools.core.schema import Floats, Ints
 from corpuscope.tools.core.vectors import unit_mean
 
@@ -30,7 +30,7 @@ SAME_TEXT = 0.95
 """Texts at this cosine say the same in other words: they are counted with the one that is shown."""
 
 USUAL_COSINE = 0.5
-"""Cosine of two clusters up to which `SAME_TEXT` and `ALIKE` hold as they are. Some models find all
+"""Cosine of two clusters up to which `SAME_TEXT` and `SAME_TEXT_COSINE` hold as they are. Some models find all
 texts more similar than that: for theirs both rise, as much nearer to 1 as the clusters are."""
 
 KEPT_ASIDE = 60
@@ -175,7 +175,7 @@ def _inside(
     most = max(FEWEST_SHOWN, 2 * len(members) // 3)
     central, edge = min(CENTRAL_SHOWN, most // 2), min(EDGE_SHOWN, most // 6)
     spread = min(max(SPREAD_SHOWN, min(len(groups), MOST_SPREAD)), most - central - edge)
-    nearest = exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
+    nearest = choose_exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
@@ -183,7 +183,7 @@ def _inside(
     ]
     longest = max(map(len, groups))
     in_turn = [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
-    alike = partition.least(ALIKE)
+    alike = partition.least(SAME_TEXT_COSINE)
     picks += [(point, "spread") for point in _distinct(in_turn, picks, vectors, spread, alike)]
     # At the edge is what is hardly nearer to its own cluster than to the next one.
     near = [place, *partition.nearest(place)[:NEAR_CLUSTERS]]
@@ -207,7 +207,7 @@ def _outside(partition: Partition, place: int, vectors: Floats) -> tuple[list[in
     homes = partition.labels[nearest]
     tried = [np.flatnonzero(homes == home)[:TRIED] for home in near or [-1]]
     shown: list[int] = []
-    alike = partition.least(ALIKE)
+    alike = partition.least(SAME_TEXT_COSINE)
     most = OUTSIDE_SHOWN if len(near) < 2 else OUTSIDE_SHOWN // 2
     for point in nearest[np.sort(np.concatenate(tried))]:
         from_same = sum(partition.labels[earlier] == partition.labels[point] for earlier in shown)

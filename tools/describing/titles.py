@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from corpuscope.tools.analysis.keywords import stems, stop_words
+from corpuscope.tools.analysis.keywords import stop_words, word_stems
 from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
@@ -97,7 +97,7 @@ def _words(title: str) -> frozenset[str]:
         for word in words
         if word == word.upper() or (len(word) >= FEWEST_LETTERS and word.casefold() not in empty)
     ]
-    return stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
+    return word_stems(" ".join(telling or words).casefold()) or frozenset({title.strip()})
 
 
 def _share_words(first: frozenset[str], second: frozenset[str]) -> bool:

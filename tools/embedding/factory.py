@@ -5,10 +5,15 @@ from pathlib import Path
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.embedding.lexical import fit_lexical, open_lexical
-from corpuscope.tools.embedding.model2vec import open_static
+from corpuscope.tools.embedding.model2vec import open_model2vec
 from corpuscope.tools.embedding.model_files import FetchFailed, fetch_model, find_folder
-from corpuscope.tools.embedding.onnx import FETCHED, holds_model, load_folder, open_onnx
-from corpuscope.tools.embedding.remote import open_endpoint
+from corpuscope.tools.embedding.onnx import (
+    ONNX_FILES,
+    holds_onnx_model,
+    open_onnx,
+    open_onnx_folder,
+)
+from corpuscope.tools.embedding.remote import open_remote
 from corpuscope.tools.embedding.spec import (
     AUTO,
     BGE_M3,
@@ -31,8 +36,8 @@ OPENERS: dict[str, Callable[[Spec, EmbeddingOptions], Embedder]] = {
     ONNX: open_onnx,
     SENTENCE_TRANSFORMERS: open_sentence_transformers,
     BGE_M3: open_bge_m3,
-    MODEL2VEC: open_static,
-    OPENAI: open_endpoint,
+    MODEL2VEC: open_model2vec,
+    OPENAI: open_remote,
 }
 
 
@@ -73,11 +78,11 @@ def fit_embedder(spec: str, texts: Sequence[str], options: EmbeddingOptions, sav
 
 
 def _fit_default(texts: Sequence[str], options: EmbeddingOptions, saved: Path) -> Fitted:
-    folder = find_folder(DEFAULT_MODEL, options.models_dir, holds_model)
+    folder = find_folder(DEFAULT_MODEL, options.models_dir, holds_onnx_model)
     if folder is None:
         try:
             folder = fetch_model(
-                DEFAULT_MODEL.name, FETCHED, options, max(0, options.fetch_seconds)
+                DEFAULT_MODEL.name, ONNX_FILES, options, max(0, options.fetch_seconds)
             )
         except FetchFailed as error:
             return Fitted(
@@ -85,5 +90,5 @@ def _fit_default(texts: Sequence[str], options: EmbeddingOptions, saved: Path) -
                 "It compares words and not meaning, because the default model "
                 f"{DEFAULT_MODEL} is not on this machine and was not fetched ({error}).",
             )
-    embedder = load_folder(folder, str(DEFAULT_MODEL))
+    embedder = open_onnx_folder(folder, str(DEFAULT_MODEL))
     return Fitted(embedder, f"It is the default model, from {folder}.")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-FILE = "lexical.npz"
+FIT_FILE = "lexical.npz"
 
 WORDS, CHARACTERS = "words", "characters"
 KINDS = (WORDS, CHARACTERS)
@@ -38,11 +38,11 @@ FEWEST_DIM = 2
 FEATURES = 10_000
 """Terms of each kind, the most frequent. Twice as many score the same and double the file."""
 
-TEXT_CHARACTERS = 2_000
+READ_CHARACTERS = 2_000
 """What counts of a text. A transformer model reads 256 or 512 tokens, about as much."""
 
-FIT_TEXTS = 20_000
-FIT_CHARACTERS = 5_000_000
+SAMPLE_TEXTS = 20_000
+SAMPLE_CHARACTERS = 5_000_000
 """The fit is on a random sample of so many texts, with so many characters in all: it bounds time
 and memory, and a fit on 4,000 of 20,000 titles scored as well as one on all."""
 
@@ -51,11 +51,11 @@ ITERATIONS = 3
 
 SEED = 0
 
-SMALLEST = 1e-6
+ROUNDING = 1e-6
 """Shares of the largest singular value, and lengths of projections, below which only rounding is
 left: what is smaller counts as nothing."""
 
-WINDOW = 4_096
+PROJECTED_TEXTS = 4_096
 """Texts that are projected at a time, so that memory does not grow with their number."""
 
 
@@ -81,12 +81,12 @@ class LexicalEmbedder:
         A text's vector does not depend on the texts beside it.
         """
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for start in range(0, len(texts), WINDOW):
-            window = [text[:TEXT_CHARACTERS] for text in texts[start : start + WINDOW]]
+        for start in range(0, len(texts), PROJECTED_TEXTS):
+            window = [text[:READ_CHARACTERS] for text in texts[start : start + PROJECTED_TEXTS]]
             terms = _side_by_side([one.transform(window) for one in self.vectorizers])
             projected = terms @ self.components
-            projected[np.linalg.norm(projected, axis=1) < SMALLEST] = 0
-            vectors[start : start + WINDOW] = unit_rows(projected)
+            projected[np.linalg.norm(projected, axis=1) < ROUNDING] = 0
+            vectors[start : start + PROJECTED_TEXTS] = unit_rows(projected)
         return vectors
 
     def embed_query(self, text: str) -> Floats:
@@ -124,7 +124,7 @@ def open_lexical(saved: Path) -> LexicalEmbedder:
 
     Raises Unavailable where there is none.
     """
-    path = saved / FILE
+    path = saved / FIT_FILE
     if not path.is_file():
         raise Unavailable(
             f"The dataset's 'lexical' fit is gone: no {path}. "
@@ -142,11 +142,11 @@ def open_lexical(saved: Path) -> LexicalEmbedder:
 
 
 def sample_for_fit(texts: Sequence[str]) -> list[str]:
-    rows = np.random.default_rng(SEED).permutation(len(texts))[:FIT_TEXTS]
+    rows = np.random.default_rng(SEED).permutation(len(texts))[:SAMPLE_TEXTS]
     kept: list[str] = []
-    room = FIT_CHARACTERS
+    room = SAMPLE_CHARACTERS
     for row in rows.tolist():
-        text = texts[row][:TEXT_CHARACTERS]
+        text = texts[row][:READ_CHARACTERS]
         room -= len(text)
         if room < 0:
             break
@@ -192,7 +192,7 @@ def _components(terms: "csr_array") -> Floats:
             terms, n_components=count, n_iter=ITERATIONS, random_state=SEED
         )
     weights = strengths / strengths[0]
-    strong = int((weights > SMALLEST).sum())
+    strong = int((weights > ROUNDING).sum())
     components = np.zeros((terms.shape[1], max(FEWEST_DIM, strong)), np.float32)
     components[:, :strong] = (weights[:strong, None] * directions[:strong]).T
     return components
@@ -200,5 +200,5 @@ def _components(terms: "csr_array") -> Floats:
 
 def _save(saved: Path, arrays: dict[str, np.ndarray]) -> None:
     saved.mkdir(parents=True, exist_ok=True)
-    with written_aside(saved / FILE) as draft, draft.open("wb") as file:
+    with written_aside(saved / FIT_FILE) as draft, draft.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -24,7 +24,7 @@ class FetchFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFiles:
     """Files of a model on the hub: one of `models`, the first that is there, and `also`.
 
     The first of `also` is needed, the others are taken where there are any.
@@ -68,7 +68,7 @@ def absolute_spec(spec: Spec, folder: Path | None) -> str:
     return str(spec) if named or folder is None else f"{spec.kind}:{folder}"
 
 
-def fetch_model(repo: str, wanted: Wanted, options: EmbeddingOptions, seconds: float) -> Path:
+def fetch_model(repo: str, wanted: WantedFiles, options: EmbeddingOptions, seconds: float) -> Path:
     """The folder of a model from the Hugging Face cache, or fetched into the models folder.
 
     Takes no longer than `seconds`, and leaves nothing half done when it fails; with 0 `seconds`

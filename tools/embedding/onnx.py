@@ -8,6 +8,7 @@ prompts from `config_sentence_transformers.json`.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,15 +17,14 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.model_files import (
     FetchFailed,
-    Wanted,
+    WantedFiles,
     absolute_spec,
     fetch_model,
     find_folder,
 )
-from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
+from corpuscope.tools.embedding.spec import EmbeddingOptions, ModelEmbedder, Spec
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -46,7 +46,7 @@ MODEL_FILES = (
 )
 """Where a folder holds its model, best first: the full model before the quantised ones."""
 
-FETCHED = Wanted(
+ONNX_FILES = WantedFiles(
     # A quarter of the bytes of the full model, at a cosine to it of 0.99; the last one listed
     # above is what sentence-transformers' own models have, and runs on every processor.
     models=tuple(reversed(MODEL_FILES)),
@@ -87,7 +87,7 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 BATCH_TOKENS = 1_024
 """Tokens per batch, padding included: larger batches fall out of the processor's cache."""
 
-WINDOW = 4_096
+TOKENISED_TEXTS = 4_096
 """Texts that are tokenised and sorted by length at a time, so that memory does not grow."""
 
 MAX_TOKENS = 512
@@ -109,14 +109,13 @@ class Prompts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class OnnxEmbedder:
+class _Model:
     """A model in memory. `pooling` is None where its output is one vector per text already.
 
     A model that was quantised dynamically (most int8 files) scales each batch by its largest
     value: there the vector of a text changes a little with the texts beside it (cosine 0.99).
     """
 
-    spec: str
     dim: int
     session: "InferenceSession"
     tokenizer: "Tokenizer"
@@ -124,50 +123,43 @@ class OnnxEmbedder:
     max_tokens: int
     output: str
     pooling: str | None
-    prompts: Prompts
 
-    def embed(self, texts: Sequence[str]) -> Floats:
-        """(n, dim) float32, rows of unit length; of each text the first `max_tokens` tokens."""
+    def encode(self, texts: Sequence[str], *, prompt: str) -> Floats:
+        """(n, dim) float32 of any length; of each text the first `max_tokens` tokens."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for start in range(0, len(texts), WINDOW):
-            window = [self.prompts.text + text for text in texts[start : start + WINDOW]]
-            for rows, made in _embed_by_length(self, window):
-                vectors[start + rows] = made
+        for start in range(0, len(texts), TOKENISED_TEXTS):
+            window = [prompt + text for text in texts[start : start + TOKENISED_TEXTS]]
+            for rows, row_vectors in _encode_by_length(self, window):
+                vectors[start + rows] = row_vectors
         return vectors
 
-    def embed_query(self, text: str) -> Floats:
-        """(dim,) float32 of unit length."""
-        [(_, made)] = _embed_by_length(self, [self.prompts.query + text])
-        row: Floats = made[0]
-        return row
 
-
-def open_onnx(spec: Spec, options: EmbeddingOptions) -> OnnxEmbedder:
+def open_onnx(spec: Spec, options: EmbeddingOptions) -> ModelEmbedder:
     """The model of a spec: from a folder, the Hugging Face cache, or fetched from the hub.
 
     Raises Unavailable where it is not to be had or not usable, BadInput for a name that is
     neither a folder nor a hub id.
     """
-    folder = find_folder(spec, options.models_dir, holds_model)
+    folder = find_folder(spec, options.models_dir, holds_onnx_model)
     if folder is None:
         seconds = PATIENCE if options.fetch_seconds > 0 else 0
         try:
-            folder = fetch_model(spec.name, FETCHED, options, seconds)
+            folder = fetch_model(spec.name, ONNX_FILES, options, seconds)
         except FetchFailed as error:
             raise Unavailable(
                 f"{spec} is neither in {options.models_dir} nor in the Hugging Face cache, and "
                 f"was not fetched: {error}. Put {MODEL_FILES[0]} and {TOKENIZER} into "
                 f"{options.models_dir / spec.name}, or use embedding='lexical'."
             ) from error
-    return load_folder(folder, absolute_spec(spec, folder))
+    return open_onnx_folder(folder, absolute_spec(spec, folder))
 
 
-def holds_model(folder: Path) -> bool:
+def holds_onnx_model(folder: Path) -> bool:
     """Whether a folder has a model file and a tokenizer."""
     return (folder / TOKENIZER).is_file() and _model_file(folder) is not None
 
 
-def load_folder(folder: Path, spec: str) -> OnnxEmbedder:
+def open_onnx_folder(folder: Path, spec: str) -> ModelEmbedder:
     """The model in a folder. Raises Unavailable where a file is missing or not usable."""
     from tokenizers import Tokenizer
 
@@ -181,8 +173,7 @@ def load_folder(folder: Path, spec: str) -> OnnxEmbedder:
     tokenizer.enable_truncation(max_tokens)
     output = _output(session)
     probe = session.run([output], _inputs(session, np.zeros((1, 1)), np.ones((1, 1))))[0]
-    return OnnxEmbedder(
-        spec=spec,
+    model = _Model(
         dim=probe.shape[-1],
         session=session,
         tokenizer=tokenizer,
@@ -190,7 +181,13 @@ def load_folder(folder: Path, spec: str) -> OnnxEmbedder:
         max_tokens=max_tokens,
         output=output,
         pooling=None if probe.ndim == 2 else _pooling(folder, spec),
-        prompts=_prompts(folder),
+    )
+    prompts = _prompts(folder)
+    return ModelEmbedder(
+        spec,
+        model.dim,
+        partial(model.encode, prompt=prompts.text),
+        partial(model.encode, prompt=prompts.query),
     )
 
 
@@ -266,10 +263,10 @@ def _prompts(folder: Path) -> Prompts:
     return Prompts(prompts.get("query", default), next(for_texts, default))
 
 
-def _embed_by_length(
-    model: OnnxEmbedder, texts: Sequence[str]
+def _encode_by_length(
+    model: _Model, texts: Sequence[str]
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """The rows of texts alike in length, with their unit vectors, batch by batch."""
+    """The rows of texts alike in length, with their vectors, batch by batch."""
     cut = model.max_tokens * TOKEN_CHARACTERS
     encoded = model.tokenizer.encode_batch_fast([text[:cut] for text in texts])
     tokens = [encoding.ids for encoding in encoded]
@@ -279,7 +276,7 @@ def _embed_by_length(
         mask = np.arange(ids.shape[1]) < lengths[rows, None]
         ids[mask] = np.concatenate([tokens[row] for row in rows])
         raw = model.session.run([model.output], _inputs(model.session, ids, mask))[0]
-        yield rows, unit_rows(_pooled(raw.astype(np.float32), mask, model.pooling))
+        yield rows, _pooled(raw.astype(np.float32), mask, model.pooling)
 
 
 def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

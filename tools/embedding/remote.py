@@ -42,7 +42,7 @@ class EndpointEmbedder:
         return row
 
 
-def open_endpoint(spec: Spec, options: EmbeddingOptions) -> EndpointEmbedder:
+def open_remote(spec: Spec, options: EmbeddingOptions) -> EndpointEmbedder:
     """The embedder of `openai:<model>`; sends nothing yet. Raises Unavailable without endpoint."""
     if options.openai is None:
         raise Unavailable(

@@ -1,14 +1,18 @@
 """What an embedder is, and the spec string that names one."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from corpuscope.tools.core.errors import BadInput, Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.llm.endpoint import EndpointOptions
 
 AUTO = "auto"
@@ -22,7 +26,7 @@ OPENAI = "openai"
 NAMED = (ONNX, SENTENCE_TRANSFORMERS, MODEL2VEC, OPENAI)
 """Kinds that say nothing without the name of a model."""
 
-FORMS = (
+SPEC_FORMS = (
     "auto, lexical, onnx:<hub id or folder>, sentence-transformers:<hub id or folder>, "
     "bge-m3 or bge-m3:<folder>, model2vec:<hub id or folder>, openai:<model>"
 )
@@ -47,6 +51,31 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Floats:
         """The vector (dim,) of a query, to compare with those of `embed`."""
+
+
+@dataclass(frozen=True, eq=False)
+class ModelEmbedder:
+    """An embedder by a model in memory.
+
+    `encode` and `encode_query` give the model's own (n, dim) vectors of n texts and queries, n at
+    least 1, of any length: they differ where a model was trained with prompts.
+    """
+
+    spec: str
+    dim: int
+    encode: Callable[[list[str]], NDArray[np.floating]]
+    encode_query: Callable[[list[str]], NDArray[np.floating]]
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """(n, dim) float32, rows of unit length; a zero row stays zero."""
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
+        return unit_rows(self.encode(list(texts)))
+
+    def embed_query(self, text: str) -> Floats:
+        """(dim,) float32 of unit length, or zero."""
+        row: Floats = unit_rows(self.encode_query([text]))[0]
+        return row
 
 
 @dataclass(frozen=True)
@@ -96,10 +125,10 @@ def parse_spec(text: str) -> Spec:
         return Spec(kind, name)
     if kind in (AUTO, LEXICAL) and not colon:
         return Spec(kind, "")
-    raise BadInput(f"'{text[:80]}' names no embedder. Valid: {FORMS}.")
+    raise BadInput(f"'{text[:80]}' names no embedder. Valid: {SPEC_FORMS}.")
 
 
-def require(kind: str, needs: str, packages: Sequence[str]) -> None:
+def require_packages(kind: str, needs: str, packages: Sequence[str]) -> None:
     """Refuse to go on without the optional packages of a kind.
 
     `packages` are import names, `needs` says in words what to have. Raises Unavailable.
@@ -108,7 +137,7 @@ def require(kind: str, needs: str, packages: Sequence[str]) -> None:
         raise Unavailable(f'{kind} needs {needs}: pip install "corpuscope[{kind}]"')
 
 
-def missing_model(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
+def missing_model_error(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
     """The error for a model that its library found neither here nor on the hub."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
     return Unavailable(

@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import BaseModel
 
 from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.llm.budget import Budget, Limits, Usage
-from corpuscope.tools.llm.completion import Session, accept, expected_call_usage, open_session
+from corpuscope.tools.llm.completion import (
+    AnswerT,
+    Session,
+    accept_any,
+    expected_call_usage,
+    open_session,
+)
 from corpuscope.tools.llm.endpoint import EndpointOptions
-
-T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ class Asker:
         """What was used so far."""
         return self._budget.usage
 
-    def ask(self, prompt: Prompt, answer: type[T], check: Callable[[T], None] = accept) -> T:
+    def ask(
+        self, prompt: Prompt, answer: type[AnswerT], check: Callable[[AnswerT], None] = accept_any
+    ) -> AnswerT:
         """The model's answer as the pydantic model `answer`: from the cache, or asked now and kept.
 
         `check` raises ValueError with what is wrong with an answer that fits the schema but not
@@ -72,7 +77,7 @@ class Asker:
 
     def known(self, prompt: Prompt, answer: type[BaseModel]) -> bool:
         """Whether the cache has the answer; sends nothing."""
-        return self._answers.find(self._key(prompt, answer), answer, accept) is not None
+        return self._answers.find(self._key(prompt, answer), answer, accept_any) is not None
 
     def expected(self, prompt: Prompt, answer: type[BaseModel]) -> Usage:
         """About what `ask` will use, the schema in the prompt included; sends nothing."""
@@ -129,7 +134,9 @@ class _Answers:
     folder: Path | None
     fresh: bool
 
-    def find(self, key: str, answer: type[T], check: Callable[[T], None]) -> T | None:
+    def find(
+        self, key: str, answer: type[AnswerT], check: Callable[[AnswerT], None]
+    ) -> AnswerT | None:
         """The answer, if it is there, still fits `answer` and passes `check`."""
         if self.folder is None or self.fresh:
             return None

@@ -132,7 +132,7 @@ class Budget:
         )
 
 
-def estimated_tokens(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """About how many tokens a text is: its UTF-8 bytes / 4, rounded up.
 
     A rule of thumb for the common tokenizers, not the model's own: English comes out about right,

@@ -23,7 +23,7 @@ from corpuscope.tools.llm.endpoint import (
     status_error,
     timeout_error,
 )
-from corpuscope.tools.llm.rate_limit import RateLimit, seconds_asked
+from corpuscope.tools.llm.rate_limit import RateLimit, pause_asked
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -44,7 +44,7 @@ def list_models(endpoint: EndpointOptions) -> list[str]:
         Unavailable: It cannot be reached, refuses, or answers with no list of models.
     """
     call = Call(endpoint, "(none)", f"{endpoint.setting}_MODEL")
-    with open_client(endpoint) as client, explained(call):
+    with open_client(endpoint) as client, explain_errors(call):
         text = client.models.with_raw_response.list().text
     try:
         return sorted(model.id for model in _Models.model_validate_json(text).data)
@@ -96,7 +96,7 @@ def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
 
 
 @contextmanager
-def explained(call: Call) -> Iterator[None]:
+def explain_errors(call: Call) -> Iterator[None]:
     """Turns the client's errors into ours: where, what it answered, what to do next."""
     import httpx2
     import openai
@@ -109,13 +109,13 @@ def explained(call: Call) -> Iterator[None]:
         reached = not isinstance(error.__cause__, httpx2.ConnectError)
         raise connection_error(call, reached, str(error.__cause__)) from error
     except openai.APIStatusError as error:
-        wait = seconds_asked(error.response.headers)
-        answer = StatusAnswer(error.status_code, words_of(error), error.code, wait)
+        wait = pause_asked(error.response.headers)
+        answer = StatusAnswer(error.status_code, error_words(error), error.code, wait)
         # The client's error repeats the endpoint's words as they are, and some quote the key.
         raise status_error(call, answer) from None
 
 
-def words_of(error: "APIStatusError") -> str:
+def error_words(error: "APIStatusError") -> str:
     """What the endpoint said about a failure: its message where it gives one, or all of it."""
     body = error.body
     if isinstance(body, dict):
@@ -124,6 +124,6 @@ def words_of(error: "APIStatusError") -> str:
     return str(body or "no reason given")
 
 
-def sendable(text: str) -> str:
+def sendable_text(text: str) -> str:
     """A text without halves of surrogate pairs, which JSON escapes bring and UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode()

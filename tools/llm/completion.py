@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.llm.budget import (
-    EXPECTED_ANSWER_TOKENS,
-    Budget,
-    Usage,
-    estimated_tokens,
-)
-from corpuscope.tools.llm.client import explained, open_client, sendable, words_of
+from corpuscope.tools.llm.budget import EXPECTED_ANSWER_TOKENS, Budget, Usage, estimate_tokens
+from corpuscope.tools.llm.client import error_words, explain_errors, open_client, sendable_text
 from corpuscope.tools.llm.endpoint import Call, EndpointOptions, InvalidAnswer, quote
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
 
-T = TypeVar("T", bound=BaseModel)
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 Messages: TypeAlias = list[dict[str, str]]
 
@@ -67,7 +62,7 @@ class _Counted(BaseModel):
     completion_tokens: int = Field(ge=0)
 
 
-def accept(answer: object) -> None:
+def accept_any(answer: object) -> None:
     """The check of answers about which the schema says everything."""
 
 
@@ -82,8 +77,12 @@ class Session:
     """The formats that the endpoint refused, so that only the first requests pay for it."""
 
     def complete(
-        self, system: str, user: str, answer: type[T], check: Callable[[T], None] = accept
-    ) -> T:
+        self,
+        system: str,
+        user: str,
+        answer: type[AnswerT],
+        check: Callable[[AnswerT], None] = accept_any,
+    ) -> AnswerT:
         """The model's answer to a prompt, as `answer`: a pydantic model, asked for as JSON schema.
 
         An endpoint that refuses the schema is asked for a JSON object, then for plain text. The
@@ -107,7 +106,7 @@ class Session:
         again = f"This is not right: {problem}. Answer again. {_wanted(answer)}"
         messages += [
             {"role": "assistant", "content": first},
-            {"role": "user", "content": sendable(again)},
+            {"role": "user", "content": sendable_text(again)},
         ]
         second = self._ask(messages, answer)
         try:
@@ -128,7 +127,7 @@ class Session:
         for kind, response_format in _formats(answer):
             if kind in self.refused:
                 continue
-            with explained(self.call), self.budget.room(expected) as tell:
+            with explain_errors(self.call), self.budget.room(expected) as tell:
                 try:
                     raw = chat.create(
                         model=self.call.model, messages=messages, response_format=response_format
@@ -159,8 +158,8 @@ def expected_call_usage(system: str, user: str, answer: type[BaseModel]) -> Usag
 
 def _messages(system: str, user: str, answer: type[BaseModel]) -> Messages:
     return [
-        {"role": "system", "content": sendable(f"{system}\n\n{_wanted(answer)}")},
-        {"role": "user", "content": sendable(user)},
+        {"role": "system", "content": sendable_text(f"{system}\n\n{_wanted(answer)}")},
+        {"role": "user", "content": sendable_text(user)},
     ]
 
 
@@ -170,7 +169,7 @@ def _wanted(answer: type[BaseModel]) -> str:
 
 
 def _expected(messages: Messages) -> Usage:
-    tokens = sum(estimated_tokens(message["content"]) for message in messages)
+    tokens = sum(estimate_tokens(message["content"]) for message in messages)
     return Usage(1, tokens, EXPECTED_ANSWER_TOKENS, estimated=True)
 
 
@@ -180,7 +179,7 @@ def _usage(completion: _Completion, expected: Usage) -> Usage:
         counted = _Counted.model_validate(completion.usage)
     except ValidationError:
         words = "".join(choice.message.content or "" for choice in completion.choices)
-        return Usage(1, expected.tokens_in, estimated_tokens(words), estimated=True)
+        return Usage(1, expected.tokens_in, estimate_tokens(words), estimated=True)
     return Usage(1, counted.prompt_tokens, counted.completion_tokens)
 
 
@@ -198,7 +197,7 @@ def _formats(answer: type[BaseModel]) -> list[tuple[str, Any]]:
 
 def _refuses_format(error: "APIStatusError") -> bool:
     """Whether the endpoint says that it cannot answer in the format asked for."""
-    return error.status_code in (400, 404, 422) and bool(REFUSED_FORMAT.search(words_of(error)))
+    return error.status_code in (400, 404, 422) and bool(REFUSED_FORMAT.search(error_words(error)))
 
 
 def _completion(text: str, call: Call) -> _Completion:
@@ -235,7 +234,7 @@ def _content(completion: _Completion, call: Call) -> str:
     return (message.content or "")[:ANSWER_CUT]
 
 
-def _parse(text: str, answer: type[T], check: Callable[[T], None]) -> T:
+def _parse(text: str, answer: type[AnswerT], check: Callable[[AnswerT], None]) -> AnswerT:
     """The checked answer in a model's text; ValueError (pydantic's is one) says what is wrong."""
     try:
         parsed = answer.model_validate_json(text)

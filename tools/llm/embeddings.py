@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.llm.client import explained, open_client, sendable
+from corpuscope.tools.llm.client import explain_errors, open_client, sendable_text
 from corpuscope.tools.llm.endpoint import Call, EndpointOptions, quote
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     characters = 0
     for text in texts:
-        kept = sendable(text[:EMBED_CUT])
+        kept = sendable_text(text[:EMBED_CUT])
         if batch and (len(batch) == EMBED_TEXTS or characters + len(kept) > EMBED_CHARACTERS):
             yield batch
             batch, characters = [], 0
@@ -77,7 +77,7 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
 def _embed_batch(client: "OpenAI", call: Call, batch: list[str]) -> Floats:
     """The unit vectors of one batch: (len(batch), dim) float32."""
     host = call.endpoint.host
-    with explained(call):
+    with explain_errors(call):
         raw = client.embeddings.with_raw_response.create(
             model=call.model, input=batch, encoding_format="float"
         )

@@ -38,7 +38,7 @@ class RateLimit:
 
     def hear(self, response: "httpx2.Response") -> None:
         """After each response: note that it asks to wait, or that the endpoint takes requests."""
-        asked = seconds_asked(response.headers)
+        asked = pause_asked(response.headers)
         limited = response.status_code == 429 or (response.status_code >= 500 and asked is not None)
         now = time.monotonic()
         with self._lock:
@@ -59,7 +59,7 @@ class RateLimit:
             return self._opens - time.monotonic()
 
 
-def seconds_asked(headers: Mapping[str, str]) -> float | None:
+def pause_asked(headers: Mapping[str, str]) -> float | None:
     """How long an endpoint asks to wait, in seconds above 0; None where it names no such time.
 
     Read from `retry-after-ms`, or `retry-after` as seconds (also fractions) or as a date.

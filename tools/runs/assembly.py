@@ -11,8 +11,8 @@ from typing import cast
 
 import numpy as np
 
-from corpuscope.tools.analysis.exemplars import exemplars
-from corpuscope.tools.analysis.keywords import keywords
+from corpuscope.tools.analysis.exemplars import choose_exemplars
+from corpuscope.tools.analysis.keywords import cluster_keywords
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import (
     ReasonTexts,
@@ -75,11 +75,11 @@ def run_nodes(corpus: Corpus, clustering: Clustering, redact: Redact = as_it_is)
     """The nodes of the tree as a run keeps them: with keywords of the redacted texts, and
     exemplars."""
     members = {node.id: node.members for node in clustering.tree.nodes}
-    words = keywords(corpus.texts, members, redact=redact)
+    words = cluster_keywords(corpus.texts, members, redact=redact)
     records = max(1, len(corpus.ids))
     nodes = []
     for node in clustering.tree.nodes:
-        shown = exemplars(corpus.vectors, node.members, clustering.tree.strengths)
+        shown = choose_exemplars(corpus.vectors, node.members, clustering.tree.strengths)
         nodes.append(
             Node(
                 id=node.id,
