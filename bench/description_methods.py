@@ -133,12 +133,12 @@ def by_model(ground: Ground, writer: LlmOptions) -> Account:
             _keeping(first),
         )
         if not first:
-            raise SystemExit(f"{writer.model} described nothing: {outcome.failures[0][1]}")
+            raise SystemExit(f"{writer.model} described nothing: {outcome.by_name[0][1]}")
         final = dict(first)
         named = [ground.packs[cluster] for cluster in first]
         tell_apart(writing, named, _titles(first, final))
         used, seconds = writing.asker.usage, time.perf_counter() - begun
-    print(f"{writer.model}: {used}, {seconds:.1f} s, failed: {outcome.failures}", flush=True)
+    print(f"{writer.model}: {used}, {seconds:.1f} s, failed: {outcome.by_name}", flush=True)
     with _writing(ground, writer) as sorter:
         unsorted = dict(final)
         outcome = describe_many(
@@ -149,7 +149,7 @@ def by_model(ground: Ground, writer: LlmOptions) -> Account:
             _keeping(final),
         )
         sorting = sorter.asker.usage
-    print(f"{writer.model} sorts: {sorting}, failed: {outcome.failures}", flush=True)
+    print(f"{writer.model} sorts: {sorting}, failed: {outcome.by_name}", flush=True)
     return Account(writer.model, first, final, used, sorting, seconds)
 
 

@@ -24,7 +24,7 @@ from corpuscope.tools.describing.result import (
     usage_cost,
 )
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, as_id
-from corpuscope.tools.workspace.selection import Selection, redact_description, select
+from corpuscope.tools.workspace.selection import Selection, select, shown_records
 from corpuscope.tools.workspace.workspace import Workspace
 
 ALL, TREE = "all", "tree"
@@ -135,16 +135,13 @@ def _by_the_model(
 
 def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> DescribeResult:
     """The descriptions of these clusters as they are saved now."""
-    saved = workspace.runs.descriptions(selection.run)
+    saved = select(workspace, selection.card.name, selection.run.id).descriptions
     stability = workspace.runs.stability(selection.run)
     return DescribeResult(
         dataset=selection.card.name,
         run=selection.run.id,
-        focus=workspace.redact(workspace.runs.focus(selection.run)),
-        descriptions=[
-            described_cluster(node, redact_description(saved[node.id], workspace.redact), stability)
-            for node in nodes
-        ],
+        focus=workspace.runs.focus(selection.run),
+        descriptions=[described_cluster(node, saved[node.id], stability) for node in nodes],
         failures=[],
         to_write=[],
         remaining=[],
@@ -190,11 +187,11 @@ def _with_quotes(
     described = result.descriptions
     sentences = [sentence for cluster in described for sentence in cluster.summary]
     wanted = {record for sentence in sentences for record in sentence.records}
-    records = workspace.store.fetch(selection.card, sorted(wanted))
+    records = shown_records(workspace, selection.card, sorted(wanted))
 
     def quoted(sentence: Sentence) -> Sentence:
         quotes = [
-            f'"{shorten(workspace.redact(records[cited].text), SUPPORT_CHARACTERS)}" [{cited}]'
+            f'"{shorten(records[cited].text, SUPPORT_CHARACTERS)}" [{cited}]'
             for cited in sentence.records
             if cited in records
         ]

@@ -164,11 +164,7 @@ def ingest(
     )
     request = with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
-        try:
-            outcome = ingest_records(workspace, watch, name, request, anew=mode == "replace")
-        except BadInput as error:
-            # The message quotes the file, and what it quotes may be personal data.
-            raise type(error)(workspace.redact(str(error))) from error
+        outcome = ingest_records(workspace, watch, name, request, anew=mode == "replace")
     return _result(workspace, request, outcome, begun)
 
 
@@ -196,8 +192,7 @@ def _result(
         empty=tally.empty,
         bad=tally.bad,
         bad_examples=[
-            workspace.redact(f"row {number}: {reason}")
-            for number, reason in tally.bad_rows[:EXAMPLES_SHOWN]
+            f"row {number}: {reason}" for number, reason in tally.bad_rows[:EXAMPLES_SHOWN]
         ],
         repeated_texts=tally.repeated_texts,
         text_columns=list(outcome.columns.text),

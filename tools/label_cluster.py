@@ -18,7 +18,7 @@ from corpuscope.tools.describing.submissions import (
     take_submissions,
 )
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
-from corpuscope.tools.workspace.selection import redact_description, select
+from corpuscope.tools.workspace.selection import select
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_ANSWERS = 100
@@ -124,10 +124,7 @@ def label_cluster(
     for submitted, description in sound.items():
         sound[submitted] = prove_description(judge, description, new[submitted])
         workspace.runs.save_description(selection.run, sound[submitted])
-    known = {
-        described: redact_description(description, workspace.redact)
-        for described, description in workspace.runs.descriptions(selection.run).items()
-    }
+    known = select(workspace, selection.card.name, selection.run.id).descriptions
     better = improvements(new, known, judge)
     layer = selection.standing_in(selection.run.recommended)
     return Labelled(

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within
-from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import NOISE, Ints, Members, Record, Result, Watch
 from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView, group_values
 from corpuscope.tools.runs.run_map import ensure_map
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
-from corpuscope.tools.workspace.selection import Selection, cluster_rows, select
+from corpuscope.tools.workspace.selection import Selection, cluster_rows, select, shown_values
 from corpuscope.tools.workspace.workspace import Workspace
 
 BY_CLUSTER = "cluster"
@@ -113,7 +111,7 @@ def plot(
     if color_by == BY_CLUSTER:
         groups, group = _by_cluster(selection, members.paths[rows], cluster, layer)
     else:
-        groups, group = _by_column(selection, shown, color_by, workspace.redact)
+        groups, group = _by_column(workspace, selection, shown, color_by)
     noise = int((group < 0).sum())
     view = MapView(
         title=selection.card.name + (f", cluster {cluster}" if cluster else ""),
@@ -195,7 +193,7 @@ def _by_cluster(
 
 
 def _by_column(
-    selection: Selection, shown: list[Record], column: str, redact: Redact
+    workspace: Workspace, selection: Selection, shown: list[Record], column: str
 ) -> tuple[list[MapGroup], Ints]:
     """A group for each of the column's most frequent values, and (n,) which one each record has."""
     known = selection.card.metadata_columns
@@ -207,8 +205,8 @@ def _by_column(
     values = [record.metadata.get(column) for record in shown]
     names = [NO_VALUE if value is None else str(value) for value in values]
     # The picture goes to the model, and what reads alike there is one colour.
-    redacted = {name: redact_value(column, name, redact) for name in set(names)}
-    return group_values([redacted[name] for name in names], MOST_COLOURS)
+    shown_as = shown_values(workspace, column, set(names))
+    return group_values([shown_as[name] for name in names], MOST_COLOURS)
 
 
 def _subtitle(run: str, color_by: str, counts: tuple[int, int, int]) -> str:

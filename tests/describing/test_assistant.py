@@ -9,6 +9,7 @@ from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import Description, Node, Stability
 from corpuscope.tools.describing import assistant
 from corpuscope.tools.describing.assistant import AssistantOrder, order_for_assistant
+from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -66,11 +67,11 @@ def test_a_heading_is_shown_under_the_titles_of_its_parts_and_one_with_one_part_
 
 def test_evidence_is_kept_as_it_was_shown(workspace: Workspace, selection: Selection) -> None:
     order = asked(workspace, selection, "3")
-    evidence = workspace.runs.evidence(selection.run, "3")
+    evidence = workspace.runs.evidence(selection.run, "3", Evidence)
     assert evidence is not None
     assert order.prompt is not None
     assert evidence.as_text() in order.prompt
-    assert workspace.runs.evidence(selection.run, "1.1") is None
+    assert workspace.runs.evidence(selection.run, "1.1", Evidence) is None
 
 
 def test_as_much_is_shown_as_fits_an_answer_and_at_least_one(
@@ -78,7 +79,7 @@ def test_as_much_is_shown_as_fits_an_answer_and_at_least_one(
 ) -> None:
     every = ("1.1", "1.2", "2.1", "3")
     asked(workspace, selection, *every)
-    shown = [workspace.runs.evidence(selection.run, cluster) for cluster in every]
+    shown = [workspace.runs.evidence(selection.run, cluster, Evidence) for cluster in every]
     lengths = [len(evidence.as_text()) for evidence in shown if evidence is not None]
     assert len(lengths) == 4
     for room, count in ((sum(lengths), 4), (sum(lengths) - 1, 3), (lengths[0], 1), (0, 1)):

@@ -21,11 +21,9 @@ from support.endpoint_server import (
 from support.made_tasks import INSIDE, OUTSIDE, describer_at, made_task, record
 
 from corpuscope.prompts import Templates
-from corpuscope.tools.core.errors import Unavailable
 from corpuscope.tools.core.schema import Description, no_report, to_json
 from corpuscope.tools.describing.describe import (
     Describer,
-    Outcome,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -35,6 +33,7 @@ from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.prompting import PromptContext
 from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits
+from corpuscope.tools.llm.concurrency import Failures
 from corpuscope.tools.llm.endpoint import EndpointDown, EndpointOptions, LimitReached
 
 GOOD = {
@@ -261,7 +260,7 @@ def describe_all(
     done: list[Description],
     concurrency: int = 4,
     limits: Limits | None = None,
-) -> Outcome:
+) -> Failures:
     with describer_at(server, limits or Limits()) as describer:
         return describe_many(
             lambda task: describe_with_model(describer, task),
@@ -283,7 +282,7 @@ def test_many_clusters_are_described_a_few_at_a_time_and_reported_as_they_come()
             lambda part, _: steps.append(part),
             done.append,
         )
-    assert outcome == Outcome([])
+    assert outcome == Failures([])
     assert {description.cluster for description in done} == {str(n) for n in range(1, 21)}
     assert steps == [n / 20 for n in range(1, 21)]
     assert 1 <= server.busiest <= 3
@@ -300,8 +299,8 @@ def test_one_failure_never_loses_anothers_answer() -> None:
     done: list[Description] = []
     with endpoint_server(behaviour) as server:
         outcome = describe_all(server, clusters(12), done)
-    assert [cluster for cluster, _ in outcome.failures] == ["3"]
-    assert "500: too hot" in outcome.failures[0][1]
+    assert [cluster for cluster, _ in outcome.by_name] == ["3"]
+    assert "500: too hot" in outcome.by_name[0][1]
     authors = {description.cluster: description.author for description in done}
     assert authors.pop("5") == "keywords"
     assert set(authors.values()) == {"llm"}
@@ -324,15 +323,15 @@ def test_a_limit_stops_cleanly_and_keeps_what_was_answered() -> None:
     done: list[Description] = []
     with endpoint_server(describes) as server:
         outcome = describe_all(server, clusters(9), done, limits=Limits(max_calls=4))
-    assert (len(done), len(outcome.failures), len(server.requests)) == (4, 5, 4)
-    assert {reason for _, reason in outcome.failures} == {outcome.stopped}
+    assert (len(done), len(outcome.by_name), len(server.requests)) == (4, 5, 4)
+    assert {reason for _, reason in outcome.by_name} == {outcome.stopped}
     assert "max_calls (4)" in outcome.stopped
 
 
 def test_a_refused_key_stops_the_rest_before_it_is_tried() -> None:
     with endpoint_server(fails(401)) as server:
         outcome = describe_all(server, clusters(60), [], concurrency=2)
-    assert [cluster for cluster, _ in outcome.failures] == [str(n) for n in range(1, 61)]
+    assert [cluster for cluster, _ in outcome.by_name] == [str(n) for n in range(1, 61)]
     assert len(server.requests) < 10
     assert "Set CORPUSCOPE_LLM_API_KEY" in outcome.stopped
 
@@ -350,34 +349,8 @@ def test_an_endpoint_that_is_not_running_stops_the_rest() -> None:
             no_report,
             unexpected,
         )
-    assert len(outcome.failures) == 30
+    assert len(outcome.by_name) == 30
     assert "Is it running?" in outcome.stopped
-
-
-def test_failures_one_after_another_stop_the_rest_and_keep_what_was_answered() -> None:
-    def behaviour(request: Request) -> Reply | None:
-        return describes(request) if request.number < 3 else fails(503)(request)
-
-    done: list[Description] = []
-    with endpoint_server(behaviour) as server:
-        outcome = describe_all(server, clusters(40), done, concurrency=1)
-    assert (len(done), len(outcome.failures)) == (3, 37)
-    assert len(server.requests) in (11, 12, 13)
-
-
-def test_an_error_while_saving_is_not_taken_for_the_endpoints() -> None:
-    def full(description: Description) -> None:
-        raise Unavailable("the disk is full")
-
-    with (
-        endpoint_server(describes) as server,
-        describer_at(server) as describer,
-        pytest.raises(Unavailable, match="disk is full"),
-    ):
-        describe_many(
-            lambda task: describe_with_model(describer, task), clusters(30), 1, no_report, full
-        )
-    assert len(server.requests) < 10
 
 
 def test_an_endpoint_that_is_down_is_known_as_such_for_a_single_cluster_too() -> None:

@@ -128,7 +128,7 @@ def test_evidence_that_was_kept_is_redacted_with_the_words_beside_a_cut(
     text = "Write to ann@example.org or call 030 9018 \N{HORIZONTAL ELLIPSIS} ple.org today"
     trait = "sender = bob@example.org"
     old = replace(evidence, excerpts=[replace(first, text=text), *rest], traits=[trait])
-    workspace.runs.save_evidence(run, old)
+    workspace.runs.save_evidence(run, old.cluster, old)
     assert stored_evidence(workspace, run, "3") == old
     assert stored_evidence(workspace, run, "2.1") is None
     stored = stored_evidence(replace(workspace, redact=redact), run, "3")

@@ -28,7 +28,7 @@ def test_the_page_of_a_cluster_shows_examples_then_its_words_with_their_evidence
     assert page.startswith("# 3: word3, phrase3, text\n")
     assert "Keywords: word3, phrase3, text" in page
     evidence = gather_tasks(workspace, selection, [selection.node("3")])[0].evidence
-    workspace.runs.save_evidence(selection.run, evidence)
+    workspace.runs.save_evidence(selection.run, evidence.cluster, evidence)
     words = Description(
         cluster="3",
         title="Broken machines",

@@ -164,7 +164,8 @@ async def test_what_was_written_before_is_shown_redacted_and_kept_as_it_was(
         author="person",
     )
     runs.save_description(run, written)
-    runs.save_evidence(run, evidence_from_before())
+    evidence = evidence_from_before()
+    runs.save_evidence(run, evidence.cluster, evidence)
     shown = await safe(client, "list-clusters", **ASKED)
     assert "Of Jane, [email], [phone]" in [line["title"] for line in shown.data["clusters"]]
     shown_page = await page(client, "people/run/r1/cluster/1")

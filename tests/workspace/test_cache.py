@@ -38,8 +38,9 @@ def corpus() -> Corpus:
 
 
 def test_a_corpus_comes_back_as_it_was(tmp_path: Path, corpus: Corpus) -> None:
-    Cache(tmp_path, 3).corpus(lambda: corpus)
-    again = Cache(tmp_path, 3).corpus(unknown)
+    Cache(tmp_path, 3).keep_corpus(corpus)
+    again = Cache(tmp_path, 3).corpus()
+    assert again is not None
     assert (again.ids, again.texts) == (corpus.ids, corpus.texts)
     for name in ("copies_of", "vectors", "first", "weights"):
         np.testing.assert_array_equal(getattr(again, name), getattr(corpus, name))
@@ -57,10 +58,9 @@ def test_graphs_and_places_come_back_by_their_name(tmp_path: Path, corpus: Corpu
 
 
 def test_a_newer_version_knows_nothing_and_drops_the_older(tmp_path: Path, corpus: Corpus) -> None:
-    Cache(tmp_path, 1).corpus(lambda: corpus)
-    made: list[int] = []
-    Cache(tmp_path, 2).corpus(lambda: made.append(1) or corpus)  # type: ignore[func-returns-value]
-    assert made
+    Cache(tmp_path, 1).keep_corpus(corpus)
+    assert Cache(tmp_path, 2).corpus() is None
+    Cache(tmp_path, 2).keep_corpus(corpus)
     assert [folder.name for folder in tmp_path.iterdir()] == [f"{FORMAT}-2"]
 
 
@@ -68,7 +68,7 @@ def test_a_newer_version_knows_nothing_and_drops_the_older(tmp_path: Path, corpu
 def broken(request: pytest.FixtureRequest, tmp_path: Path, corpus: Corpus) -> Iterator[Cache]:
     cache = Cache(tmp_path / "cache", 0)
     if request.param == "a damaged file":
-        cache.corpus(lambda: corpus)
+        cache.keep_corpus(corpus)
         (tmp_path / "cache" / f"{FORMAT}-0" / "corpus" / "vectors.npy").write_bytes(b"\x93NUMPY")
     else:
         (tmp_path / "cache").write_text("")
@@ -76,13 +76,14 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path, corpus: Corpus) -> It
 
 
 def test_a_cache_that_cannot_be_used_costs_only_time(broken: Cache, corpus: Corpus) -> None:
-    assert broken.corpus(lambda: corpus) is corpus
+    assert broken.corpus() is None
+    broken.keep_corpus(corpus)
     assert broken.points("map", lambda: vectors(3)).shape == (3, 12)
 
 
 def folders(settings: Settings) -> dict[str, int]:
-    """The kept parts of all datasets, by version and name, and when they were written."""
-    found = settings.home.glob("datasets/*/cache/*/*")
+    """The kept parts of the dataset, by version and name, and when they were written."""
+    found = settings.home.glob("datasets/*_cached__*/cache/*/*")
     return {f"{path.parent.name}/{path.name}": path.stat().st_mtime_ns for path in found}
 
 
@@ -96,7 +97,7 @@ async def test_only_an_ingest_that_changes_texts_makes_a_run_search_anew(
     client: Client, settings: Settings
 ) -> None:
     rows = tickets(each=24)
-    await finish(client, "ingest", dataset="shop", rows=rows, id_column="id")
+    await finish(client, "ingest", dataset="cached", rows=rows, id_column="id")
     first = await again(client)
     kept = folders(settings)
     assert {name.split("/")[1].split("-")[0] for name in kept} == {
@@ -109,7 +110,7 @@ async def test_only_an_ingest_that_changes_texts_makes_a_run_search_anew(
     await finish(
         client,
         "ingest",
-        dataset="shop",
+        dataset="cached",
         rows=[row | {"stars": 0} for row in rows],
         id_column="id",
     )
@@ -117,14 +118,14 @@ async def test_only_an_ingest_that_changes_texts_makes_a_run_search_anew(
     assert same.data["records"] == len(rows)
     assert folders(settings) == kept
     more = [{"id": f"X{row['id']}", "text": f"{row['text']} Now!"} for row in rows[:3]]
-    await finish(client, "ingest", dataset="shop", rows=more)
+    await finish(client, "ingest", dataset="cached", rows=more)
     grown = await again(client)
     assert grown.data["records"] > first.data["records"]
     assert not set(folders(settings)) & set(kept)
 
 
 async def test_other_neighbours_are_other_places(client: Client, settings: Settings) -> None:
-    await finish(client, "ingest", dataset="shop", rows=tickets(each=24), mode="replace")
+    await finish(client, "ingest", dataset="cached", rows=tickets(each=24), mode="replace")
     usual = await again(client)
     fewer = await again(client, neighbours=6)
     assert fewer.data["run"] != usual.data["run"]
@@ -136,15 +137,15 @@ async def test_nothing_is_kept_of_a_dataset_whose_ingest_was_stopped(
     client: Client, settings: Settings
 ) -> None:
     rows = tickets(each=24)
-    await finish(client, "ingest", dataset="shop", rows=rows, mode="replace")
+    await finish(client, "ingest", dataset="cached", rows=rows, mode="replace")
     store = Store(MilvusLocation(settings.home))
-    card = store.card("shop")
+    card = store.card("cached")
     store.save_card(replace(card, changing=True))
     half = await again(client)
     assert half.data["records"] == len(rows)
     assert folders(settings) == {}
-    await finish(client, "ingest", dataset="shop", rows=rows)
-    ended = store.card("shop")
+    await finish(client, "ingest", dataset="cached", rows=rows)
+    ended = store.card("cached")
     assert (ended.changing, ended.version) == (False, card.version + 1)
     store.close()
     await again(client)

@@ -121,7 +121,7 @@ def subgraph(graph: NeighbourGraph, rows: Ints, vectors: Floats, k: int) -> Neig
         ids = np.pad(ids, missing, constant_values=NO_NEIGHBOUR)
         cosines = np.pad(cosines, missing)
     if short.size:
-        ids[short], cosines[short] = _self_first(*_exact(vectors, vectors[short], k), short)
+        ids[short], cosines[short] = _self_first(*exact_nearest(vectors, vectors[short], k), short)
     return NeighbourGraph(ids, cosines.astype(np.float32), graph.provider)
 
 
@@ -208,7 +208,7 @@ def _search(vectors: Floats, k: int, exact: bool, seed: int) -> tuple[Ints, Floa
     if count <= 1:
         ids, cosines = np.zeros((count, 1), np.int32), np.ones((count, 1), np.float32)
     elif exact:
-        ids, cosines = _exact(vectors, vectors, k)
+        ids, cosines = exact_nearest(vectors, vectors, k)
     else:
         from corpuscope.tools.clustering.knn import nearest_neighbours
 
@@ -218,7 +218,7 @@ def _search(vectors: Floats, k: int, exact: bool, seed: int) -> tuple[Ints, Floa
     return *_self_first(ids, cosines, np.arange(count)), recall
 
 
-def _exact(vectors: Floats, asked: Floats, k: int) -> tuple[Ints, Floats]:
+def exact_nearest(vectors: Floats, asked: Floats, k: int) -> tuple[Ints, Floats]:
     """The k nearest of the vectors for each one asked, by faiss: (q, k) ids and cosines."""
     import faiss
 

@@ -17,6 +17,9 @@ class Intermediates(Protocol):
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
         """The graph of the corpus with k neighbours of each distinct text, itself included."""
 
+    def known_graph(self, k: int) -> NeighbourGraph | None:
+        """That graph where it is known, None where it is not."""
+
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """(m, d) places of its distinct texts: the node embedding or the map, under a name."""
 
@@ -27,6 +30,10 @@ class NoIntermediates:
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
         """A new graph."""
         return make()
+
+    def known_graph(self, k: int) -> NeighbourGraph | None:
+        """None."""
+        return None
 
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """New places."""
@@ -51,6 +58,10 @@ class PartIntermediates:
         if k > self._whole.indices.shape[1] or len(self._rows) > EXACT_UP_TO:
             return make()
         return subgraph(self._whole, self._rows, self._vectors, k)
+
+    def known_graph(self, k: int) -> NeighbourGraph | None:
+        """None: a part's graph is made when it is asked for."""
+        return None
 
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """New places: a part has a shape of its own."""

@@ -54,7 +54,7 @@ def order_for_assistant(
     shown = _fitting([task.evidence.with_titles(titles) for task in tasks])
     for evidence in shown:
         # The references in the answer are to what was shown.
-        runs.save_evidence(run, evidence)
+        runs.save_evidence(run, evidence.cluster, evidence)
     clusters = [evidence.cluster for evidence in shown]
     checked = runs.stability(run)
     scores = checked.scores if checked else {}

@@ -16,7 +16,6 @@ from corpuscope.tools.core.schema import Description, Node, Report, no_report
 from corpuscope.tools.describing.answers import DescriptionAnswer, SortAnswer
 from corpuscope.tools.describing.describe import (
     Describer,
-    Outcome,
     describe_many,
     describe_with_keywords,
     describe_with_model,
@@ -39,6 +38,7 @@ from corpuscope.tools.describing.proof import enough_texts
 from corpuscope.tools.describing.result import usage_cost
 from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits, Usage
+from corpuscope.tools.llm.concurrency import Failures
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import LlmOptions, Workspace
 
@@ -131,7 +131,7 @@ def describe_batch(
             if not stopped:
                 part = _part(report, number / len(levels), 1 / len(levels))
                 outcome = _write_wave(batch, wave, part)
-                failures += outcome.failures
+                failures += outcome.by_name
                 stopped = outcome.stopped
             else:
                 failures += [(cluster, stopped) for cluster in wave]
@@ -271,7 +271,7 @@ def _expected(batch: _Batch, todo: Sequence[Node], order: DescriptionOrder) -> U
     return replace(total, estimated=True)
 
 
-def _write_wave(batch: _Batch, wave: Sequence[str], report: Report) -> Outcome:
+def _write_wave(batch: _Batch, wave: Sequence[str], report: Report) -> Failures:
     """Describe clusters of which none is part of another, and give them distinct titles."""
     asked: list[str] = []
     for cluster in wave:
@@ -281,8 +281,8 @@ def _write_wave(batch: _Batch, wave: Sequence[str], report: Report) -> Outcome:
         else:
             batch.keep(prove_description(batch.describer.judge, words, batch.tasks[cluster]))
     tasks = [batch.task(cluster) for cluster in asked]
-    for task in tasks:
-        batch.workspace.runs.save_evidence(batch.selection.run, task.evidence)
+    for cluster, task in zip(asked, tasks, strict=True):
+        batch.workspace.runs.save_evidence(batch.selection.run, cluster, task.evidence)
     unfit: list[tuple[str, str]] = []
 
     def keep(description: Description) -> None:
@@ -299,10 +299,10 @@ def _write_wave(batch: _Batch, wave: Sequence[str], report: Report) -> Outcome:
         report,
         keep,
     )
-    failures = [*outcome.failures, *unfit]
+    failures = [*outcome.by_name, *unfit]
     failed = {cluster for cluster, _ in failures}
     _tell_apart(batch, [cluster for cluster in asked if cluster not in failed])
-    return Outcome(failures, outcome.stopped)
+    return Failures(failures, outcome.stopped)
 
 
 def _settle_titles(batch: _Batch, order: DescriptionOrder) -> None:
@@ -328,7 +328,7 @@ def _verify(batch: _Batch, order: DescriptionOrder, stopped: str) -> list[tuple[
     def verify(task: DescriptionTask) -> Description:
         return verify_description(batch.describer, batch.known[task.evidence.cluster], task)
 
-    return describe_many(verify, tasks, batch.concurrency, no_report, batch.keep).failures
+    return describe_many(verify, tasks, batch.concurrency, no_report, batch.keep).by_name
 
 
 def _unverified(batch: _Batch, order: DescriptionOrder) -> list[DescriptionTask]:

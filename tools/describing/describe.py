@@ -6,8 +6,7 @@ clusters at once.
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -36,13 +35,11 @@ from corpuscope.tools.describing.prompting import (
 )
 from corpuscope.tools.describing.proof import Trial, is_weak
 from corpuscope.tools.llm.asker import Asker, Prompt
-from corpuscope.tools.llm.endpoint import EndpointDown, InvalidAnswer, LimitReached
+from corpuscope.tools.llm.concurrency import Failures, run_concurrently
+from corpuscope.tools.llm.endpoint import InvalidAnswer
 
 TITLE_KEYWORDS = 4
 """Keywords that make a title where no model wrote one."""
-
-FAILURES_IN_A_ROW = 8
-"""After so many, each with its own retries, the endpoint is taken to be down."""
 
 SORTED = 10
 """Texts of the cluster, and as many others, that a model sorts by the description."""
@@ -182,64 +179,30 @@ def prove_description(
     return replace(description, proof=judge.proof(description, scored, task.trial))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """(cluster id, what went wrong) for the clusters that failed, in the order they were asked for.
-
-    `stopped` says why the rest was not tried; empty where all clusters were.
-    """
-
-    failures: list[tuple[str, str]]
-    stopped: str = ""
-
-
 def describe_many(
     work: Callable[[DescriptionTask], Description],
     tasks: Sequence[DescriptionTask],
     concurrency: int,
     report: Report,
     on_done: Callable[[Description], None],
-) -> Outcome:
+) -> Failures:
     """Describe several clusters at once; where the endpoint is down or a limit is reached, the
     rest is not tried.
 
     Args:
         work: Describes one, in a thread of its own.
-        tasks: One for each cluster.
+        tasks: One for each cluster, by whose id a failure is named.
         concurrency: The most at a time.
         report: Told after each cluster.
         on_done: Given each description as it comes, in this thread, one at a time.
     """
-    wrong: dict[str, str] = {}
-    in_a_row = 0
-    stopped = ""
-    with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
-        futures: dict[Future[Description], str] = {
-            pool.submit(work, task): task.evidence.cluster for task in tasks
-        }
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                try:
-                    description = future.result()
-                except CancelledError:
-                    wrong[futures[future]] = stopped
-                except Unavailable as error:
-                    in_a_row += 1
-                    ends = isinstance(error, EndpointDown | LimitReached)
-                    if ends or in_a_row == FAILURES_IN_A_ROW:
-                        stopped = stopped or str(error)
-                        _cancel(futures)
-                    # Threads that meet the same end word it a little differently.
-                    wrong[futures[future]] = stopped if ends else str(error)
-                else:
-                    in_a_row = 0
-                    on_done(description)
-                report(done / len(futures), f"described {done} of {len(futures)} clusters")
-        finally:
-            # A bug in one thread, or in `on_done`, must not wait for all the rest.
-            _cancel(futures)
-    failed = [task.evidence.cluster for task in tasks if task.evidence.cluster in wrong]
-    return Outcome([(cluster, wrong[cluster]) for cluster in failed], stopped)
+    by_cluster = {task.evidence.cluster: task for task in tasks}
+
+    def report_settled(settled: int) -> None:
+        message = f"described {settled} of {len(by_cluster)} clusters"
+        report(settled / len(by_cluster), message)
+
+    return run_concurrently(work, by_cluster, concurrency, on_done, report_settled)
 
 
 def timestamp() -> str:
@@ -288,12 +251,3 @@ def _is_title(keywords: Sequence[str]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _cancel(futures: Iterable[Future[Description]]) -> None:
-    """Keep what has not begun from beginning.
-
-    Not by `shutdown(cancel_futures=True)`: it never tells `as_completed`, which then waits on.
-    """
-    for future in futures:
-        future.cancel()

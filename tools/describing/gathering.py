@@ -158,7 +158,7 @@ def gather_tasks(
 def stored_evidence(workspace: Workspace, run: Run, cluster: str) -> Evidence | None:
     """The evidence of a cluster as it was shown last, redacted: it may be older than the setting.
     None where it never was shown."""
-    evidence = workspace.runs.evidence(run, cluster)
+    evidence = workspace.runs.evidence(run, cluster, Evidence)
     if evidence is None or workspace.redact is as_it_is:
         return evidence
     redact = partial(_redact_cut, redact=workspace.redact)

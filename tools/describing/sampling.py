@@ -30,8 +30,8 @@ SAME_TEXT = 0.95
 """Texts at this cosine say the same in other words: they are counted with the one that is shown."""
 
 USUAL_COSINE = 0.5
-"""Cosine of two clusters up to which `SAME_TEXT` and `SAME_TEXT_COSINE` hold as they are. Some models find all
-texts more similar than that: for theirs both rise, as much nearer to 1 as the clusters are."""
+"""Cosine of two clusters up to which `SAME_TEXT` and `SAME_TEXT_COSINE` hold as they are. Some
+models find all texts more similar: for theirs both rise, as much nearer to 1 as the clusters are."""
 
 KEPT_ASIDE = 60
 """Members, and as many outsiders, on which a description is tried: half to mend it by, half to

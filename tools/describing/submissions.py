@@ -23,6 +23,7 @@ from corpuscope.tools.describing.answers import (
 )
 from corpuscope.tools.describing.describe import description_from_answer
 from corpuscope.tools.describing.disambiguation import title_conflicts
+from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
 from corpuscope.tools.describing.prompting import assistant_instructions, prompt_context
@@ -152,7 +153,7 @@ def check_submissions(
     for cluster, answer in submissions.answers.items():
         rules = Rules(
             # References are those that were shown, also where texts have changed since.
-            workspace.runs.evidence(selection.run, cluster) or tasks[cluster].evidence,
+            workspace.runs.evidence(selection.run, cluster, Evidence) or tasks[cluster].evidence,
             workspace.language,
             instructions,
             {members.ids[row] for row in cluster_rows(selection.run, members, cluster)},

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
+from corpuscope.tools.clustering.graph import exact_nearest
 from corpuscope.tools.clustering.noise import SECOND_SHARE, count_reasons
 from corpuscope.tools.clustering.tree import Paths, layer_paths
 from corpuscope.tools.core.errors import BadInput, NotReady
@@ -177,23 +178,18 @@ def _placed(members: Members, corpus: Corpus, rows: NDArray[np.int64]) -> tuple[
 
 def vote(vectors: Floats, paths: Paths, asked: Floats) -> Votes:
     """Where (q, dim) unit vectors go among (m, dim) known ones, m at least 1, with (m,) paths."""
-    import faiss
-
     count = max(1, min(NEIGHBOURS, len(vectors) - 1))
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors, dtype=np.float32))
     clustered = np.flatnonzero(paths != NOISE)
     if len(clustered) > SAMPLE:
         clustered = np.random.default_rng(0).choice(clustered, SAMPLE, replace=False)
     least = 0.0
     if len(clustered) and len(vectors) > 1:
-        usual, _ = index.search(vectors[clustered], count + 1)
+        _, usual = exact_nearest(vectors, vectors[clustered], count + 1)
         # The first is the text itself.
         least = float(np.quantile(usual[:, 1 : NEAREST + 1].mean(axis=1), FAR))
+    near, cosines = np.zeros((0, count), np.int32), np.zeros((0, count), np.float32)
     if len(asked):
-        cosines, near = index.search(np.ascontiguousarray(asked, dtype=np.float32), count)
-    else:
-        cosines, near = np.zeros((0, count), np.float32), np.zeros((0, count), np.int64)
+        near, cosines = exact_nearest(vectors, asked, count)
     far = cosines[:, :NEAREST].mean(axis=1) < least
     cosines = np.maximum(cosines, 0.0)
     chosen = [
@@ -204,7 +200,7 @@ def vote(vectors: Floats, paths: Paths, asked: Floats) -> Votes:
         paths=np.array([path for path, _ in chosen], dtype=object),
         strengths=np.array([share for _, share in chosen], dtype=np.float32),
         far=far,
-        near=near,
+        near=near.astype(np.int64),
         cosines=cosines,
     )
 

@@ -23,9 +23,8 @@ from corpuscope.tools.core.schema import (
     from_json,
     to_json,
 )
-from corpuscope.tools.describing.evidence import Evidence
 
-Kept = TypeVar("Kept")
+Stored = TypeVar("Stored")
 
 RUN_FILE = "run.json"
 MEMBERS_FILE = "members.parquet"
@@ -182,15 +181,15 @@ class Runs:
         )
         return {description.cluster: description for description in found}
 
-    def save_evidence(self, run: Run, evidence: Evidence) -> None:
-        """Keep the evidence for one cluster as it was shown, so that its references hold."""
+    def save_evidence(self, run: Run, cluster: str, evidence: object) -> None:
+        """Keep what was shown of one cluster, a dataclass, so that its references hold."""
         folder = self.folder(run.dataset, run.id) / EVIDENCE
         folder.mkdir(exist_ok=True)
-        _write(folder / f"{evidence.cluster}.json", evidence)
+        _write(folder / f"{cluster}.json", evidence)
 
-    def evidence(self, run: Run, cluster: str) -> Evidence | None:
-        """The evidence for a cluster as it was shown last; None where it never was."""
-        return _read(self.folder(run.dataset, run.id) / EVIDENCE / f"{cluster}.json", Evidence)
+    def evidence(self, run: Run, cluster: str, kind: type[Stored]) -> Stored | None:
+        """What was shown of a cluster last, as the dataclass `kind`; None where it never was."""
+        return _read(self.folder(run.dataset, run.id) / EVIDENCE / f"{cluster}.json", kind)
 
     def save_focus(self, run: Run, focus: str) -> None:
         """Keep what the person said about the corpus and how to look at it; "" forgets it."""
@@ -275,7 +274,7 @@ def original_run(runs: Runs, run: Run) -> Run:
     return run
 
 
-def _read(file: Path, kind: type[Kept]) -> Kept | None:
+def _read(file: Path, kind: type[Stored]) -> Stored | None:
     """What is kept in a file; None where there is none."""
     if not file.exists():
         return None

@@ -66,20 +66,21 @@ class Cache:
         self._write(name, {"points": points})
         return points
 
-    def corpus(self, read: Callable[[], Corpus]) -> Corpus:
-        """The whole dataset, from here, or by `read` from the store and kept."""
+    def corpus(self) -> Corpus | None:
+        """The whole dataset; None where it was not read from the store yet."""
         ends = [f"{name}_ends" for name in CORPUS_STRINGS]
         arrays = self._read(CORPUS, (*CORPUS_STRINGS, *ends, *CORPUS_ARRAYS))
-        if arrays is not None:
-            ids, texts = (_strings(arrays[name], arrays[f"{name}_ends"]) for name in CORPUS_STRINGS)
-            fields = {name: arrays[name] for name in CORPUS_ARRAYS}
-            return Corpus(ids=ids, texts=texts, **fields)
-        corpus = read()
+        if arrays is None:
+            return None
+        ids, texts = (_strings(arrays[name], arrays[f"{name}_ends"]) for name in CORPUS_STRINGS)
+        return Corpus(ids=ids, texts=texts, **{name: arrays[name] for name in CORPUS_ARRAYS})
+
+    def keep_corpus(self, corpus: Corpus) -> None:
+        """Keep the whole dataset as it was read."""
         arrays = {name: getattr(corpus, name) for name in CORPUS_ARRAYS}
         for name in CORPUS_STRINGS:
             arrays[name], arrays[f"{name}_ends"] = _bytes(getattr(corpus, name))
         self._write(CORPUS, arrays)
-        return corpus
 
     def _read(self, name: str, parts: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         """The arrays of a folder; None where one of them cannot be read."""

@@ -39,18 +39,31 @@ def load_dataset(
     Raises:
         NotReady: The dataset grew while it was read.
     """
+    whole = _whole(workspace, card)
+    return whole if chosen is None else _part(whole, chosen)
+
+
+def _whole(workspace: Workspace, card: DatasetCard) -> LoadedDataset:
     if card.changing:
-        whole = read_corpus(workspace.store, card)
-        some = whole if chosen is None else sub_corpus(whole, chosen)[0]
-        return LoadedDataset(some, NoIntermediates())
+        return LoadedDataset(read_corpus(workspace.store, card), NoIntermediates())
     cache = Cache(workspace.dataset_folder(card) / "cache", card.version)
-    whole = cache.corpus(lambda: read_corpus(workspace.store, card))
-    if chosen is None or (len(chosen) >= len(whole.ids) and set(whole.ids) <= set(chosen)):
-        return LoadedDataset(whole, cache)
-    corpus, rows = sub_corpus(whole, chosen)
-    graph = cache.known_graph(usual_neighbours(len(whole.texts)))
-    memory = PartIntermediates(graph, rows, corpus.vectors) if graph else NoIntermediates()
-    return LoadedDataset(corpus, memory)
+    corpus = cache.corpus()
+    if corpus is None:
+        corpus = read_corpus(workspace.store, card)
+        cache.keep_corpus(corpus)
+    return LoadedDataset(corpus, cache)
+
+
+def _part(whole: LoadedDataset, chosen: Collection[str]) -> LoadedDataset:
+    """The chosen ones of the records; a part's graph is what is left of the whole's."""
+    ids = whole.corpus.ids
+    if len(chosen) >= len(ids) and set(ids) <= set(chosen):
+        return whole
+    corpus, rows = sub_corpus(whole.corpus, chosen)
+    graph = whole.memory.known_graph(usual_neighbours(len(whole.corpus.texts)))
+    if graph is None:
+        return LoadedDataset(corpus, NoIntermediates())
+    return LoadedDataset(corpus, PartIntermediates(graph, rows, corpus.vectors))
 
 
 def read_corpus(store: Store, card: DatasetCard) -> Corpus:

@@ -1,6 +1,6 @@
 """What a client means by `dataset`, `run` and `cluster`, found and checked once for every tool."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.errors import NotFound, NotReady
-from corpuscope.tools.core.excerpts import shown_value
+from corpuscope.tools.core.excerpts import redact_value, shown_value
 from corpuscope.tools.core.ids import (
     check_cluster_id,
     children_of,
@@ -194,3 +194,8 @@ def shown_record(workspace: Workspace, record: Record) -> Record:
         return record
     metadata = {name: shown_value(name, value, redact) for name, value in record.metadata.items()}
     return replace(record, text=redact(record.text), metadata=metadata)
+
+
+def shown_values(workspace: Workspace, column: str, values: Iterable[str]) -> dict[str, str]:
+    """Each of a column's values as it may be shown."""
+    return {value: redact_value(column, value, workspace.redact) for value in values}
