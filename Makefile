@@ -7,13 +7,17 @@ PACKAGE := server tools prompts $(wildcard src/corpuscope/*.py) src/corpuscope/p
 export OMP_WAIT_POLICY := passive
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: demo test check format wheel test-wheel test-extras test-milvus bench bench-describe clean
+.PHONY: demo test cover check format wheel test-wheel test-extras test-milvus bench bench-describe clean
 
 demo: $(VENV)/ready
 	$(BIN)/corpuscope demo
 
+# A process for each core; the tests of a file share datasets, so they stay together.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+cover: $(VENV)/ready
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --cov=corpuscope --cov-branch --cov-report=term
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

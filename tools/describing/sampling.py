@@ -31,7 +31,7 @@ SAME_TEXT = 0.95
 
 USUAL_COSINE = 0.5
 """Cosine of two clusters up to which `SAME_TEXT` and `SAME_TEXT_COSINE` hold as they are. Some
-models find all texts more similar: for theirs both rise, as much nearer to 1 as the clusters are."""
+models find all texts more similar: for theirs both rise, by as much as the clusters are nearer."""
 
 KEPT_ASIDE = 60
 """Members, and as many outsiders, on which a description is tried: half to mend it by, half to
