@@ -97,17 +97,20 @@ def test_membership_is_nested_whatever_the_layers_are(seed: int) -> None:
         parent = parent_of(node.id)
         assert parent is None or members[node.id] <= members[parent]
         siblings = children_of(parent, members)
-        sizes = [weights[list(members[one])].sum() for one in siblings]
+        sizes = [weights[list(members[sibling])].sum() for sibling in siblings]
         assert sizes == sorted(sizes, reverse=True)
         assert siblings == [
             f"{parent}.{n}" if parent else str(n) for n in range(1, len(siblings) + 1)
         ]
     for index, path in enumerate(tree.paths):
-        holders = {id for id, points in members.items() if index in points}
+        holders = {cluster for cluster, points in members.items() if index in points}
         assert holders == (set() if path == NOISE else set(lineage(path)))
     for level in range(len(layers)):
-        held = layer_paths(tree.paths, tree.nodes, level)
-        assert all(id == NOISE or is_within(p, id) for p, id in zip(tree.paths, held, strict=True))
+        at_level = layer_paths(tree.paths, tree.nodes, level)
+        assert all(
+            ancestor == NOISE or is_within(path, ancestor)
+            for path, ancestor in zip(tree.paths, at_level, strict=True)
+        )
 
 
 def test_paths_are_read_as_people_read_them() -> None:

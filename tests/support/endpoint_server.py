@@ -122,7 +122,7 @@ def endpoint_server(behaviour: Behaviour) -> Iterator[EndpointServer]:
             except ConnectionError:
                 pass  # The client gave up waiting, which is what slow behaviours are for.
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Keeps the access log out of the tests' output."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
