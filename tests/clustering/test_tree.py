@@ -1,4 +1,4 @@
-"""The cluster tree: nested paths from layers, and what is read off a path."""
+"""The cluster tree: nested paths from layers."""
 
 import numpy as np
 import pytest
@@ -111,23 +111,3 @@ def test_membership_is_nested_whatever_the_layers_are(seed: int) -> None:
             ancestor == NOISE or is_within(path, ancestor)
             for path, ancestor in zip(tree.paths, at_level, strict=True)
         )
-
-
-def test_paths_are_read_as_people_read_them() -> None:
-    assert parent_of("3.1.2") == "3.1"
-    assert parent_of("3") is parent_of(NOISE) is None
-    assert (depth("3.1.2"), depth("3"), depth(NOISE)) == (3, 1, 0)
-    assert lineage("3.1.2") == ["3", "3.1", "3.1.2"]
-    assert is_within("3.1", "3") and is_within("3", "3")
-    assert not is_within("31", "3") and not is_within("3", "3.1")
-    assert sorted(["10", NOISE, "2", "1.10", "1.9", "1"], key=id_sort_key) == [
-        "1",
-        "1.9",
-        "1.10",
-        "2",
-        "10",
-        NOISE,
-    ]
-    ids = ["1", "1.2", "1.10", "1.2.1", "2", NOISE]
-    assert children_of("1", ids) == ["1.2", "1.10"]
-    assert children_of(None, ids) == ["1", "2"]
