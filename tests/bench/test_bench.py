@@ -251,7 +251,7 @@ def test_keywords_tell_their_cluster_from_others_and_those_of_the_nearest_one_do
 ) -> None:
     written = by_keywords(ground).final
     near = description_report.nearest_others(ground.packs)
-    assert all(id != other for id, other in near.items())
+    assert all(cluster != neighbour for cluster, neighbour in near.items())
     right, wrong = (
         [proof.auc for proof in description_report.proofs(ground, written, of) if proof]
         for of in ({}, near)

@@ -105,8 +105,8 @@ def test_the_noise_is_counted_by_kind_and_told_with_the_most_frequent_first() ->
 def test_reasons_follow_clusters_that_get_other_ids() -> None:
     words = np.array(["", "small", "between 3.1 and 3.2", "between 3.1 and 5", "edge of 5"], object)
     names = {"3.1": "4", "3.2": "2", "5": "5"}
-    assert list(rename_reasons(words, lambda id: names[id])) == [
+    assert list(rename_reasons(words, lambda cluster: names[cluster])) == [
         *("", "small", "between 4 and 2", "between 4 and 5", "edge of 5")
     ]
-    merged = rename_reasons(words, lambda id: id.partition(".")[0])
+    merged = rename_reasons(words, lambda cluster: cluster.partition(".")[0])
     assert list(merged) == ["", "small", "edge of 3", "between 3 and 5", "edge of 5"]

@@ -1,9 +1,5 @@
 """Stability on made data, where it is known what is a group and what only looks like one."""
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -23,7 +19,6 @@ from corpuscope.tools.clustering.stability import (
 )
 from corpuscope.tools.core.schema import Ints, Layer, Members, Node, Run, Stability
 from corpuscope.tools.core.vectors import unit_rows
-from corpuscope.tools.store.runs import Runs, original_run
 
 DIM = 16
 
@@ -104,24 +99,21 @@ def test_scores_hold_for_clusters_that_did_not_change() -> None:
     assert unchanged_scores(scores, before, after) == {"1": 0.9, "1.2": 0.7}
 
 
-def run(**changes: Any) -> Run:
-    fields: dict[str, Any] = {
-        "id": "",
-        "dataset": "shop",
-        "dataset_version": 0,
-        "collection": "c",
-        "created": "",
-        "parameters": {"min_cluster_size": None, "where": None},
-        "versions": {},
-        "records": 5,
-        "noise": 1,
-        "layers": [Layer(index=0, clusters=2, coverage=0.8, persistence=1.0)],
-        "recommended": 0,
-        "reason": "",
-        "nodes": [node("1", 3), node("1.1", 2, None), node("2", 1)],
-    }
-    return replace(Run(**fields), **changes)
-
+RUN = Run(
+    id="",
+    dataset="shop",
+    dataset_version=0,
+    collection="c",
+    created="",
+    parameters={"min_cluster_size": None, "where": None},
+    versions={},
+    records=5,
+    noise=1,
+    layers=[Layer(index=0, clusters=2, coverage=0.8, persistence=1.0)],
+    recommended=0,
+    reason="",
+    nodes=[node("1", 3), node("1.1", 2, None), node("2", 1)],
+)
 
 MEMBERS = Members(
     ids=list("abcde"),
@@ -134,19 +126,5 @@ MEMBERS = Members(
 
 def test_the_texts_of_a_cluster_are_those_still_there_each_once() -> None:
     corpus = collapse(["e", "b", "a", "c"], ["E", "A", "A", "C"], np.eye(4, dtype=np.float32))
-    found = cluster_points(run(), MEMBERS, corpus)
+    found = cluster_points(RUN, MEMBERS, corpus)
     assert {cluster: points.tolist() for cluster, points in found.items()} == {"1": [1, 2]}
-
-
-def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_path: Path) -> None:
-    runs = Runs(tmp_path)
-    whole = runs.save(run(), MEMBERS)
-    split = runs.save(
-        run(parent_run="r1", within="1", parameters={"min_cluster_size": 9, "where": None}), MEMBERS
-    )
-    grown = runs.save(run(assigned_from="r2"), MEMBERS)
-    part = runs.save(run(parent_run="r1", within="1, 2", parameters={"where": "{}"}), MEMBERS)
-    assert (
-        original_run(runs, split) == original_run(runs, grown) == original_run(runs, whole) == whole
-    )
-    assert original_run(runs, part) == part

@@ -20,11 +20,6 @@ from corpuscope.tools.embedding.onnx import BATCH_TOKENS
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 
-@pytest.fixture
-def options(tmp_path: Path) -> EmbeddingOptions:
-    return EmbeddingOptions(models_dir=tmp_path / "models", fetch_seconds=0)
-
-
 def open_folder(folder: Path, name: str | None = None) -> Embedder:
     nowhere = EmbeddingOptions(models_dir=folder.parent / "models", fetch_seconds=0)
     return open_embedder(f"onnx:{name or folder}", nowhere, folder)

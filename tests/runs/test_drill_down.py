@@ -15,8 +15,10 @@ from corpuscope.tools.workspace.selection import cluster_records, cluster_rows
 PATHS = ["1", "1", "1.1", "1.1", "2", "2", "noise.1", "noise.1", "noise", "noise"]
 
 
-def node(id: str, layers: tuple[int, int] | None, size: int) -> Node:
-    return Node(id=id, layers=layers, size=size, share=size / 10, keywords=[], exemplars=["a"])
+def node(cluster_id: str, layers: tuple[int, int] | None, size: int) -> Node:
+    return Node(
+        id=cluster_id, layers=layers, size=size, share=size / 10, keywords=[], exemplars=["a"]
+    )
 
 
 def run() -> Run:

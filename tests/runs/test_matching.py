@@ -76,7 +76,9 @@ def test_without_an_earlier_run_ids_stay_as_they_were_found() -> None:
     found = ["1", "1.1", "1.10", "1.2", "2", "noise.1"]
     assert inherited_ids(found, {}, [])["2"] == "2"
     numbered = [f"1.{number}" for number in range(1, 12)]
-    assert inherited_ids(["1", *numbered], {}, []) == {id: id for id in ["1", *numbered]}
+    assert inherited_ids(["1", *numbered], {}, []) == {
+        cluster: cluster for cluster in ["1", *numbered]
+    }
 
 
 def test_nodes_members_and_reasons_are_renamed_together() -> None:

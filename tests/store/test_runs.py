@@ -7,7 +7,7 @@ import pytest
 
 from corpuscope.tools.core.errors import NotFound
 from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run, Sentence, Stability
-from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.store.runs import Runs, original_run
 
 
 def run(**changes: Any) -> Run:
@@ -126,3 +126,18 @@ def test_removing_a_dataset_removes_its_runs(tmp_path: Path) -> None:
     runs.save(run(), members())
     runs.remove("shop")
     assert runs.ids("shop") == []
+
+
+def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    whole = runs.save(run(), members())
+    split = runs.save(
+        run(parent_run="r1", within="1", parameters={"min_cluster_size": 9, "where": None}),
+        members(),
+    )
+    grown = runs.save(run(assigned_from="r2"), members())
+    part = runs.save(run(parent_run="r1", within="1, 2", parameters={"where": "{}"}), members())
+    assert (
+        original_run(runs, split) == original_run(runs, grown) == original_run(runs, whole) == whole
+    )
+    assert original_run(runs, part) == part

@@ -7,7 +7,6 @@ with endpoint_server(describes) as server:
 import json
 import re
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,13 +28,12 @@ USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 @dataclass(frozen=True)
 class Request:
-    """What the server was asked. `number` counts from 0; `at` is monotonic, in seconds."""
+    """What the server was asked. `number` counts from 0."""
 
     number: int
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
-    at: float
     closing: threading.Event = field(repr=False)
     """Set when the server closes: what a slow behaviour waits for."""
 
@@ -101,7 +99,7 @@ def endpoint_server(behaviour: Behaviour) -> Iterator[EndpointServer]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             with lock:
                 number = len(server.requests)
-                request = Request(number, self.path, headers, body, time.monotonic(), closing)
+                request = Request(number, self.path, headers, body, closing)
                 server.requests.append(request)
                 busy += 1
                 server.busiest = max(server.busiest, busy)
@@ -122,7 +120,7 @@ def endpoint_server(behaviour: Behaviour) -> Iterator[EndpointServer]:
             except ConnectionError:
                 pass  # The client gave up waiting, which is what slow behaviours are for.
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Keeps the access log out of the tests' output."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -26,7 +26,9 @@ class Made:
         return self.selection.run
 
 
-def made(paths: str, id: str = "r1", first: int = 0, titles: dict[str, str] | None = None) -> Made:
+def made(
+    paths: str, run_id: str = "r1", first: int = 0, titles: dict[str, str] | None = None
+) -> Made:
     """A run of two layers (tops, and what is below them); the finer one is recommended.
 
     `paths` says how many records each path has: `1:30 2.1:20 noise:5`; the records are numbered
@@ -35,22 +37,24 @@ def made(paths: str, id: str = "r1", first: int = 0, titles: dict[str, str] | No
     parts = [part.split(":") for part in paths.split()]
     every = [path for path, count in parts for _ in range(int(count))]
     records = [f"{first + number:05d}" for number in range(len(every))]
-    sizes = Counter(one for path in every for one in lineage(path))
+    sizes = Counter(cluster for path in every for cluster in lineage(path))
     del sizes["noise"]
     nodes = [
         Node(
-            id=one,
-            layers=(1, 1) if "." in one else (0, 0 if children_of(one, sizes) else 1),
-            size=sizes[one],
-            share=round(sizes[one] / len(every), 6),
-            keywords=[f"word{one}"],
-            exemplars=[next(r for r, p in zip(records, every, strict=True) if one in lineage(p))],
+            id=cluster,
+            layers=(1, 1) if "." in cluster else (0, 0 if children_of(cluster, sizes) else 1),
+            size=sizes[cluster],
+            share=round(sizes[cluster] / len(every), 6),
+            keywords=[f"word{cluster}"],
+            exemplars=[
+                next(r for r, p in zip(records, every, strict=True) if cluster in lineage(p))
+            ],
         )
-        for one in sorted(sizes, key=id_sort_key)
+        for cluster in sorted(sizes, key=id_sort_key)
     ]
     covered = sum(node.size for node in nodes if node.layers and node.layers[1] == 1)
     run = Run(
-        id=id,
+        id=run_id,
         dataset="shop",
         dataset_version=0,
         collection="c",

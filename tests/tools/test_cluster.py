@@ -110,7 +110,7 @@ async def test_several_clusters_are_clustered_as_a_run_of_their_own(client: Clie
     pair = list(sizes)[:2]
     joined = await finish(client, "cluster", dataset="shop", run=whole["run"], within=pair)
     assert not joined.is_error, joined.text
-    assert joined.data["records"] == sum(sizes[id] for id in pair)
+    assert joined.data["records"] == sum(sizes[cluster] for cluster in pair)
     assert joined.data["within"] == ", ".join(sorted(pair, key=int))
     assert joined.data["comparison"] is None
     assert f"of {joined.data['within']} of 'shop'" in joined.text

@@ -34,9 +34,12 @@ BLOCKS = 8
 Within a part places are only read, so that the result does not depend on the threads."""
 
 Edges: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
-"""Where each node's edges end, the nodes at the other ends, how often an edge has its turn."""
+"""Where each node's edges end, the nodes at the other ends, how often an edge has its turn: the
+edges of node i are those from ends[i] to ends[i + 1], as in the rows of a sparse matrix."""
 Forces: TypeAlias = tuple[np.float32, np.float32, np.float32]
-"""Step, repulsion and noise level."""
+"""Step, repulsion r and noise level. The forces are EVoC's, per unit of distance d: an edge
+attracts by (2 noise_level d + 2) / (2 d² - d / 2 + 1), a node drawn at random repels by
+4 r / ((1 + d² / 4) d²), at most 4 in each dimension."""
 Turn: TypeAlias = tuple[int, np.uint32]
 """The epoch, and a random number of its own."""
 
@@ -66,6 +69,7 @@ def optimise_embedding(graph: Any, start: Floats, *, noise_level: float, seed: i
     return points
 
 
+# Numbers are kept in 32 bits: the compiler makes faster code of them.
 @_compiled
 def _epoch(
     points: NDArray[np.float32], pull: NDArray[np.float32], edges: Edges, forces: Forces, turn: Turn
@@ -73,10 +77,8 @@ def _epoch(
     """Move all nodes once; `pull` (n, DIMENSIONS) moves them and carries over, as momentum does.
 
     For each edge of node i whose turn it is, i is drawn towards the other end, and in two of three
-    turns pushed away from a node drawn at random. Numbers are kept in 32 bits: the compiler makes
-    faster code of them.
+    turns pushed away from a node drawn at random.
     """
-    # Node i's edges are those from ends[i] to ends[i + 1] (rows of a sparse matrix).
     ends, others, often = edges
     step, repulsion, noise_level = forces
     epoch, salt = turn
@@ -103,16 +105,13 @@ def _epoch(
                 square = np.float32(0.0)
                 for d in range(DIMENSIONS):
                     square += (points[i, d] - points[other, d]) ** 2
-                # EVoC's attraction per unit of distance d = length:
-                # (2 noise_level d + 2) / (2 d² - d / 2 + 1).
                 length = np.sqrt(square)
                 pulled = (np.float32(2.0) * noise_level * length + np.float32(2.0)) / (
                     np.float32(2.0) * square - np.float32(0.5) * length + np.float32(1.0)
                 )
                 for d in range(DIMENSIONS):
                     pull[i, d] -= step * pulled * (points[i, d] - points[other, d])
-                # Two of three turns repel a random node as well. The generator is linear
-                # congruential (Numerical Recipes), whose high bits are the good ones.
+                # Linear congruential (Numerical Recipes): the high bits are the good ones.
                 random = np.uint32(random * np.uint32(1664525) + np.uint32(1013904223))
                 if (random >> np.uint32(8)) % np.uint32(3) == 0:
                     continue
@@ -123,7 +122,6 @@ def _epoch(
                     square += (points[i, d] - points[other, d]) ** 2
                 if square <= np.float32(0.01):  # itself, or so near that the force would explode
                     continue
-                # EVoC's repulsion, 4 r / ((1 + d² / 4) d²), at most 4 in each dimension.
                 pushed = repulsion * np.float32(4.0) / ((1 + np.float32(0.25) * square) * square)
                 for d in range(DIMENSIONS):
                     away = pushed * (points[i, d] - points[other, d])

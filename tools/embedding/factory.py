@@ -1,4 +1,7 @@
-"""From a spec string to an embedder."""
+"""From a spec string to an embedder: opened for a dataset that is there, or fitted for a new one.
+
+Each kind of spec has its module; here is only the choice between them, and what `auto` becomes.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -38,11 +38,11 @@ def _cached(repo: str, models: list[str], needed: str) -> str | None:
     """The snapshot in the cache that holds one of the models and the needed file."""
     from huggingface_hub import try_to_load_from_cache
 
-    tokenizer = try_to_load_from_cache(repo, needed)
+    needed_path = try_to_load_from_cache(repo, needed)
     for model in models:
-        found = try_to_load_from_cache(repo, model)
-        if isinstance(found, str) and isinstance(tokenizer, str):
-            return str(Path(found).parents[len(PurePosixPath(model).parts) - 1])
+        model_path = try_to_load_from_cache(repo, model)
+        if isinstance(model_path, str) and isinstance(needed_path, str):
+            return str(Path(model_path).parents[len(PurePosixPath(model).parts) - 1])
     return None
 
 

@@ -2,8 +2,8 @@
 
 TF-IDF of words and of character n-grams, then a truncated singular value decomposition: latent
 semantic analysis (Deerwester et al. 1990), here by scikit-learn. Fitted on the texts of one
-dataset and saved with it. Texts that share no words and no parts of words stay strangers, so
-that it finds themes of vocabulary rather than of meaning.
+dataset and saved with it. Texts that share no words and no parts of words are not alike to it: it
+finds themes of vocabulary rather than of meaning.
 """
 
 import json
@@ -83,7 +83,7 @@ class LexicalEmbedder:
         vectors = np.zeros((len(texts), self.dim), np.float32)
         for start in range(0, len(texts), PROJECTED_TEXTS):
             window = [text[:READ_CHARACTERS] for text in texts[start : start + PROJECTED_TEXTS]]
-            terms = _side_by_side([one.transform(window) for one in self.vectorizers])
+            terms = _side_by_side([vectorizer.transform(window) for vectorizer in self.vectorizers])
             projected = terms @ self.components
             projected[np.linalg.norm(projected, axis=1) < ROUNDING] = 0
             vectors[start : start + PROJECTED_TEXTS] = unit_rows(projected)
@@ -142,16 +142,17 @@ def open_lexical(saved: Path) -> LexicalEmbedder:
 
 
 def sample_for_fit(texts: Sequence[str]) -> list[str]:
+    """The texts to fit on, cut and in random order: the same texts give the same sample."""
     rows = np.random.default_rng(SEED).permutation(len(texts))[:SAMPLE_TEXTS]
-    kept: list[str] = []
+    sample: list[str] = []
     room = SAMPLE_CHARACTERS
     for row in rows.tolist():
         text = texts[row][:READ_CHARACTERS]
         room -= len(text)
         if room < 0:
             break
-        kept.append(text)
-    return kept
+        sample.append(text)
+    return sample
 
 
 def _vectorizer(kind: str, terms: list[str] | None = None) -> "TfidfVectorizer":

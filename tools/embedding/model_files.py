@@ -83,24 +83,25 @@ def fetch_model(repo: str, wanted: WantedFiles, options: EmbeddingOptions, secon
     try:
         options.models_dir.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".fetch-", dir=options.models_dir) as temporary:
-            made = Path(temporary, "model")
-            found = _ask(request | {"folder": str(made), "seconds": seconds})
-            if found != made:
-                return found
-            shutil.rmtree(made / ".cache", ignore_errors=True)  # the hub's own notes
+            draft = Path(temporary, "model")
+            folder = _ask(request | {"folder": str(draft), "seconds": seconds})
+            if folder != draft:  # it was in the cache
+                return folder
+            shutil.rmtree(draft / ".cache", ignore_errors=True)  # the hub's own notes
             target.parent.mkdir(exist_ok=True)
             if not target.exists():  # another process may have been faster
-                made.rename(target)
+                draft.rename(target)
     except OSError as error:
         raise FetchFailed(f"{target} cannot be written ({error.strerror})") from error
     return target.resolve()
 
 
 def _ask(request: dict[str, object]) -> Path:
+    """The folder that `hub_fetch` answers to a request, in a process of its own."""
     script = str(Path(__file__).with_name("hub_fetch.py"))
     try:
         # -P: the modules beside the script must not stand in for packages of the same name.
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-P", script, json.dumps(request)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -111,10 +112,10 @@ def _ask(request: dict[str, object]) -> Path:
         )
     except subprocess.TimeoutExpired as error:
         raise FetchFailed(f"it did not come within {request['seconds']} s") from error
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["the download ended without a word"]
+    if process.returncode:
+        lines = process.stderr.strip().splitlines() or ["the download ended without a word"]
         raise FetchFailed(lines[-1].rstrip(".")[:200])
-    folder = json.loads(done.stdout)
+    folder = json.loads(process.stdout)
     if folder is None:
         raise FetchFailed("fetching is switched off")
     return Path(folder)

@@ -220,9 +220,9 @@ def _read(folder: Path, name: str) -> Any:
 
 
 def _max_tokens(folder: Path, tokenizer: "Tokenizer") -> int:
-    own = _read(folder, LENGTH).get("max_seq_length")
-    if own:
-        return int(own)
+    set_length = _read(folder, LENGTH).get("max_seq_length")
+    if set_length:
+        return int(set_length)
     if tokenizer.truncation:
         return int(tokenizer.truncation["max_length"])
     limits = (
@@ -241,10 +241,10 @@ def _output(session: "InferenceSession") -> str:
 def _pooling(folder: Path, spec: str) -> str:
     """How the vectors of tokens become one: by their mean, unless the folder says otherwise."""
     config = _read(folder, POOLING)
-    said = config.get("pooling_mode") or [
+    declared = config.get("pooling_mode") or [
         POOLING_KEYS[key] for key in POOLING_KEYS if config.get(key)
     ]
-    modes = [said] if isinstance(said, str) else list(said) or ["mean"]
+    modes = [declared] if isinstance(declared, str) else list(declared) or ["mean"]
     kinds = {str(module["type"]).rpartition(".")[2] for module in _read(folder, "modules.json")}
     if modes not in [[mode] for mode in POOLINGS] or kinds - MODULES:
         steps = ", ".join([*modes, *sorted(kinds - MODULES)])

@@ -24,7 +24,7 @@ MODEL2VEC = "model2vec"
 OPENAI = "openai"
 
 NAMED = (ONNX, SENTENCE_TRANSFORMERS, MODEL2VEC, OPENAI)
-"""Kinds that say nothing without the name of a model."""
+"""Kinds whose specs have to name a model."""
 
 SPEC_FORMS = (
     "auto, lexical, onnx:<hub id or folder>, sentence-transformers:<hub id or folder>, "
@@ -139,8 +139,8 @@ def require_packages(kind: str, needs: str, packages: Sequence[str]) -> None:
 
 def missing_model_error(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
     """The error for a model that its library found neither here nor on the hub."""
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
     return Unavailable(
         f"{spec} is neither in {options.models_dir} nor to be had from the Hugging Face hub: "
-        f"{said}. Put the model into {options.models_dir / spec.name}, or give its folder."
+        f"{reason}. Put the model into {options.models_dir / spec.name}, or give its folder."
     )

@@ -1,8 +1,9 @@
 """Models that need torch: sentence-transformers, and BGE-M3 by FlagEmbedding.
 
 Both are optional installs. sentence-transformers is called directly: the function of
-pymilvus.model leaves out the prompts that a model was trained with. Of pymilvus.model, what is
-missing is asked for here first: it would run pip by itself and print to standard output.
+pymilvus.model leaves out the prompts that a model was trained with. Packages that pymilvus.model
+needs are looked for here first: where one is missing, it would run pip and print to standard
+output.
 """
 
 from functools import partial

@@ -1,4 +1,8 @@
-"""Asking a model within limits, and never twice the same: what it answered is kept in files."""
+"""Asking a model within limits, and never twice the same: what it answered is kept in files.
+
+In: a prompt and the pydantic model of its answer. Out: that answer, checked. A file is named by the
+hash of all that decides an answer: endpoint, model, prompt and schema.
+"""
 
 import hashlib
 import json
@@ -25,14 +29,14 @@ from corpuscope.tools.llm.endpoint import EndpointOptions
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is told: its part, and what it is asked."""
+    """The two messages to a model: what its part is (`system`), and what it is asked (`user`)."""
 
     system: str
     user: str
 
 
 class Asker:
-    """One model, for one piece of work and all its threads. Made by `asking`."""
+    """One model, for one piece of work and all its threads. Made by `open_asker`."""
 
     def __init__(
         self,
@@ -67,13 +71,13 @@ class Asker:
             Unavailable: Anything else that goes wrong with an endpoint.
         """
         key = self._key(prompt, answer)
-        known = self._answers.find(key, answer, check)
-        if known is not None:
+        cached = self._answers.find(key, answer, check)
+        if cached is not None:
             self._budget.add(Usage(cached=1))
-            return known
-        made = self._open().complete(prompt.system, prompt.user, answer, check)
-        self._answers.keep(key, made)
-        return made
+            return cached
+        written = self._open().complete(prompt.system, prompt.user, answer, check)
+        self._answers.keep(key, written)
+        return written
 
     def known(self, prompt: Prompt, answer: type[BaseModel]) -> bool:
         """Whether the cache has the answer; sends nothing."""
@@ -106,7 +110,7 @@ def open_asker(
     *,
     fresh: bool = False,
 ) -> Iterator[Asker]:
-    """Ask a model for the time of one piece of work.
+    """A model to ask while the block runs: one piece of work.
 
     Nothing is sent, and no endpoint is needed, before the first question that is not in the cache.
 
@@ -141,20 +145,20 @@ class _Answers:
         if self.folder is None or self.fresh:
             return None
         try:
-            found = answer.model_validate_json((self.folder / f"{key}.json").read_bytes())
-            check(found)
+            cached = answer.model_validate_json((self.folder / f"{key}.json").read_bytes())
+            check(cached)
         # Not there, not as it was written, or no longer right.
         except (OSError, ValueError):
             return None
-        return found
+        return cached
 
-    def keep(self, key: str, made: BaseModel) -> None:
+    def keep(self, key: str, written: BaseModel) -> None:
         """Write an answer; a full disk is only logged."""
         if self.folder is None:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with written_aside(self.folder / f"{key}.json") as draft:
-                draft.write_text(made.model_dump_json(), encoding="utf-8")
+                draft.write_text(written.model_dump_json(), encoding="utf-8")
         except OSError as error:
             logging.getLogger(__name__).warning("an answer was not cached: %s", error)

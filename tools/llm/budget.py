@@ -1,6 +1,6 @@
 """What asking a model has used, and how much it may use.
 
-A request holds room before it is sent and gives back what it did not need, so that requests on
+A request reserves room before it is sent and gives back what it did not need, so that requests on
 their way at the same time never use more calls than allowed. Tokens may go over their limit by
 what the last answers were longer than expected: no endpoint says so beforehand.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from corpuscope.tools.llm.endpoint import LimitReached
 
 EXPECTED_ANSWER_TOKENS = 400
-"""Room held for an answer: a description with its reasoning has 200 to 350 tokens."""
+"""Room reserved for an answer: a description with its reasoning has 200 to 350 tokens."""
 
 BYTES_PER_TOKEN = 4
 
@@ -66,7 +66,7 @@ class Budget:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._used = Usage()
-        self._held = Usage()
+        self._reserved = Usage()
         self._changed = threading.Condition()
 
     @property
@@ -82,33 +82,34 @@ class Budget:
 
     @contextmanager
     def room(self, expected: Usage) -> Iterator[Callable[[Usage], None]]:
-        """Room for one request while the block runs, which tells what the request really used.
+        """Reserve room for one request while the block runs.
 
-        Where other requests hold the room that is left, this waits: they may give some back. No
-        thread may ask for room while it holds some.
+        Yields a function to call with what the request really used; without that call it used
+        nothing. Where other requests have reserved the room that is left, this waits: they may
+        give some back. No thread may ask for room while it has reserved some.
 
         Raises:
-            LimitReached: What was used leaves no room for it.
+            LimitReached: What was used leaves no room for the request.
         """
-        told = Usage()
+        real_usage = Usage()
 
-        def tell(usage: Usage) -> None:
-            nonlocal told
-            told = usage
+        def report(usage: Usage) -> None:
+            nonlocal real_usage
+            real_usage = usage
 
         with self._changed:
-            while self._too_much(self._used + self._held + expected):
+            while self._too_much(self._used + self._reserved + expected):
                 over = self._too_much(self._used + expected)
                 if over:
                     raise self._error(over, expected)
                 self._changed.wait()
-            self._held += expected
+            self._reserved += expected
         try:
-            yield tell
+            yield report
         finally:
             with self._changed:
-                self._held = _without(self._held, expected)
-                self._used += told
+                self._reserved = _without(self._reserved, expected)
+                self._used += real_usage
                 self._changed.notify_all()
 
     def _too_much(self, usage: Usage) -> str:
@@ -141,7 +142,9 @@ def estimate_tokens(text: str) -> int:
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 
-def _without(held: Usage, part: Usage) -> Usage:
+def _without(whole: Usage, part: Usage) -> Usage:
     return Usage(
-        held.calls - part.calls, held.tokens_in - part.tokens_in, held.tokens_out - part.tokens_out
+        whole.calls - part.calls,
+        whole.tokens_in - part.tokens_in,
+        whole.tokens_out - part.tokens_out,
     )

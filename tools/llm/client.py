@@ -1,7 +1,8 @@
-"""The client of an OpenAI-compatible endpoint, and its errors in our words.
+"""The client of an OpenAI-compatible endpoint: opened here, and its errors turned into ours.
 
-Its client retries (429, 408, 409, 5xx, timeouts, broken connections) with exponential backoff and
-jitter, and honours Retry-After up to two minutes; one pause then holds for all threads (`gate`).
+In: where the endpoint is. Out: the client of the library `openai`. It retries (429, 408, 409, 5xx,
+timeouts, broken connections) with exponential backoff and jitter, and honours Retry-After up to two
+minutes; such a pause then holds for all threads (`rate_limit`).
 """
 
 import json
@@ -57,7 +58,7 @@ def list_models(endpoint: EndpointOptions) -> list[str]:
 
 @contextmanager
 def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
-    """The client for one piece of work and all its threads, closed after it.
+    """A client for one piece of work and all its threads, closed when the block ends.
 
     Raises:
         EndpointDown: The options can never work.
@@ -65,7 +66,7 @@ def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
     from openai import DefaultHttpxClient, OpenAI
 
     check_endpoint(endpoint)
-    gate = RateLimit()
+    rate_limit = RateLimit()
     # A proxy from the environment would carry a local endpoint's texts off the machine, and a
     # redirect would carry them to a host that nobody configured.
     http_client = DefaultHttpxClient(
@@ -74,7 +75,7 @@ def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
         follow_redirects=False,
         # Loading the certificates takes 80 ms, and plain http has no use for them.
         verify=not endpoint.is_plain_http,
-        event_hooks={"request": [gate.wait], "response": [gate.hear]},
+        event_hooks={"request": [rate_limit.wait], "response": [rate_limit.hear]},
     )
     # What is None here, the client would take from OPENAI_* of the environment.
     client = OpenAI(
@@ -97,7 +98,7 @@ def open_client(endpoint: EndpointOptions) -> Iterator["OpenAI"]:
 
 @contextmanager
 def explain_errors(call: Call) -> Iterator[None]:
-    """Turns the client's errors into ours: where, what it answered, what to do next."""
+    """Raise Unavailable for the client's errors: where, what was answered, what to do next."""
     import httpx2
     import openai
 

@@ -1,4 +1,8 @@
-"""Answers of a model as pydantic models: asked for by schema, found in its words, repaired once."""
+"""Answers of a model as pydantic models: asked for by schema, found in its words, repaired once.
+
+In: a system and a user message, and the pydantic model that the answer shall have. Out: an instance
+of it.
+"""
 
 import json
 import re
@@ -127,7 +131,7 @@ class Session:
         for kind, response_format in _formats(answer):
             if kind in self.refused:
                 continue
-            with explain_errors(self.call), self.budget.room(expected) as tell:
+            with explain_errors(self.call), self.budget.room(expected) as report_usage:
                 try:
                     raw = chat.create(
                         model=self.call.model, messages=messages, response_format=response_format
@@ -139,7 +143,7 @@ class Session:
                     continue
                 completion = _completion(raw.text, self.call)
                 # Before its words are looked at: an answer of no use was paid for as well.
-                tell(_usage(completion, expected))
+                report_usage(_usage(completion, expected))
             return _content(completion, self.call)
         raise AssertionError("the plain way either answers or raises")
 
@@ -240,10 +244,10 @@ def _parse(text: str, answer: type[AnswerT], check: Callable[[AnswerT], None]) -
         parsed = answer.model_validate_json(text)
     except ValidationError as error:
         # Some servers keep the opening <think> in the prompt: only the closing one arrives.
-        found = _find_object(text.rpartition("</think>")[2]) or _find_object(text)
-        if not found:
+        json_object = _find_object(text.rpartition("</think>")[2]) or _find_object(text)
+        if not json_object:
             raise ValueError("there is no complete JSON object in the answer") from error
-        parsed = answer.model_validate_json(found)
+        parsed = answer.model_validate_json(json_object)
     check(parsed)
     return parsed
 
@@ -271,9 +275,9 @@ def format_faults(wrong: ValueError) -> str:
     if not isinstance(wrong, ValidationError):
         return str(wrong)
     errors = wrong.errors(include_url=False, include_context=False, include_input=False)
-    said = [
+    faults = [
         f"{'.'.join(str(part) for part in error['loc']) or 'answer'}: "
         f"{error['msg'].removeprefix('Value error, ')}"
         for error in errors[:REPAIR_ERRORS]
     ]
-    return "; ".join(said)
+    return "; ".join(faults)

@@ -41,8 +41,8 @@ def run_concurrently(
     `FAILURES_IN_A_ROW`, the items that have not begun are not tried.
 
     Args:
-        work: Does one, in a thread of its own. Raises `Unavailable` where it fails.
-        items: By the names under which failures are reported.
+        work: Does one item, in a thread of its own. Raises `Unavailable` where it fails.
+        items: What to work on, by the names under which failures are reported.
         concurrency: The most at a time; at least one.
         on_result: Given each result as it comes, in the caller's thread, one at a time.
         on_progress: Given how many items are settled, results and failures, after each.

@@ -1,4 +1,4 @@
-"""Vectors of texts from an OpenAI-compatible endpoint."""
+"""Vectors of texts from an OpenAI-compatible endpoint, asked for in batches, several at a time."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,12 +65,12 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     characters = 0
     for text in texts:
-        kept = sendable_text(text[:EMBED_CUT])
-        if batch and (len(batch) == EMBED_TEXTS or characters + len(kept) > EMBED_CHARACTERS):
+        sendable = sendable_text(text[:EMBED_CUT])
+        if batch and (len(batch) == EMBED_TEXTS or characters + len(sendable) > EMBED_CHARACTERS):
             yield batch
             batch, characters = [], 0
-        batch.append(kept)
-        characters += len(kept)
+        batch.append(sendable)
+        characters += len(sendable)
     yield batch
 
 

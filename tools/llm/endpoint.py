@@ -1,6 +1,6 @@
-"""Where the model that writes is reached, and what to say when it is not.
+"""Where an OpenAI-compatible endpoint is, and the error for each way in which it can fail.
 
-Plain data and messages: the client itself is in `llm`.
+Plain data and messages: the connection itself is opened in `client`.
 """
 
 import ipaddress
@@ -130,7 +130,7 @@ class StatusAnswer(NamedTuple):
     """An answer that is no success: status, the endpoint's words and code, seconds to wait."""
 
     status: int
-    said: str
+    words: str
     code: str | None
     wait: float | None
 
@@ -154,11 +154,13 @@ def timeout_error(call: Call) -> Unavailable:
 
 def connection_error(call: Call, reached: bool, why: str) -> Unavailable:
     """The error for a connection that was never made, or (`reached`) broke on the way."""
-    host, said = call.endpoint.host, quote(why, call.endpoint)
+    host, reason = call.endpoint.host, quote(why, call.endpoint)
     if reached:
-        return Unavailable(f"{host} broke the connection: {said}. Try again, and look at its log.")
+        return Unavailable(
+            f"{host} broke the connection: {reason}. Try again, and look at its log."
+        )
     return EndpointDown(
-        f"Cannot connect to {host}: {said}. Is it running? "
+        f"Cannot connect to {host}: {reason}. Is it running? "
         f"Start it, or correct {call.endpoint.setting}_BASE_URL."
     )
 
@@ -167,32 +169,32 @@ def status_error(call: Call, answer: StatusAnswer) -> Unavailable:
     """The error for an HTTP status that is no success; `EndpointDown` where no call can do."""
     endpoint, status = call.endpoint, answer.status
     host, tries = endpoint.host, endpoint.retries + 1
-    said = f"{status}: {quote(answer.said, endpoint)}"
+    reason = f"{status}: {quote(answer.words, endpoint)}"
     if status == 401:
         # The endpoint's own words are left out: some quote a part of the key.
         what = "refused the API key" if endpoint.api_key else "wants an API key"
         return EndpointDown(f"{host} {what} (401). Set {endpoint.setting}_API_KEY.")
     if status == 403:
         return EndpointDown(
-            f"{host} does not allow this ({said}). "
+            f"{host} does not allow this ({reason}). "
             f"Check {endpoint.setting}_API_KEY and what it may use."
         )
     if status == 404:
         return EndpointDown(
-            f"{host} does not know the model '{call.model}', or the address is wrong ({said}). "
+            f"{host} does not know the model '{call.model}', or the address is wrong ({reason}). "
             f"Set {call.model_setting}, or {endpoint.setting}_BASE_URL: it mostly ends with /v1."
         )
     if (status == 429 or status >= 500) and (answer.wait or 0) > LONGEST_PAUSE:
         what = "is over its rate limit or quota" if status == 429 else "failed"
         return EndpointDown(
-            f"{host} {what} ({said}), and asks to wait {answer.wait:.0f} s: "
+            f"{host} {what} ({reason}), and asks to wait {answer.wait:.0f} s: "
             f"more than the {LONGEST_PAUSE:.0f} s that are waited for. Try again after that."
         )
     if status == 429:
         kind = EndpointDown if answer.code == "insufficient_quota" else Unavailable
         when = f"in {answer.wait:.1f} s" if answer.wait else "later"
         return kind(
-            f"{host} is over its rate limit or quota (tries: {tries}; {said}). "
+            f"{host} is over its rate limit or quota (tries: {tries}; {reason}). "
             f"Try again {when}, or lower CORPUSCOPE_LLM_CONCURRENCY."
         )
     if status < 400:
@@ -202,9 +204,9 @@ def status_error(call: Call, answer: StatusAnswer) -> Unavailable:
         )
     if status >= 500:
         return Unavailable(
-            f"{host} failed (tries: {tries}; {said}). Look at its log, or try again later."
+            f"{host} failed (tries: {tries}; {reason}). Look at its log, or try again later."
         )
     return Unavailable(
-        f"{host} did not accept the request ({said}). "
+        f"{host} did not accept the request ({reason}). "
         f"Check {call.model_setting} and what the endpoint supports."
     )

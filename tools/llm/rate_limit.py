@@ -1,7 +1,7 @@
 """One pause for all threads: when an endpoint asks one of them to wait, the others wait too.
 
-The client waits by itself before it sends the same request again. What is added here is that the
-requests of other threads hold as well, where each would only meet the limit on its own.
+The client waits by itself before it sends the same request again. Here the requests of other
+threads are held back as well: each of them would only meet the limit too.
 """
 
 import threading
@@ -38,21 +38,21 @@ class RateLimit:
 
     def hear(self, response: "httpx2.Response") -> None:
         """After each response: note that it asks to wait, or that the endpoint takes requests."""
-        asked = pause_asked(response.headers)
-        limited = response.status_code == 429 or (response.status_code >= 500 and asked is not None)
+        pause = pause_asked(response.headers)
+        limited = response.status_code == 429 or (response.status_code >= 500 and pause is not None)
         now = time.monotonic()
         with self._lock:
             if not limited:
                 # A failure of another kind says nothing about how much may be sent.
                 if response.is_success:
                     self._next_pause = FIRST_PAUSE
-            elif asked is None:
+            elif pause is None:
                 # Answers to what was sent before the pause do not make the next one longer.
                 if now >= self._opens:
                     self._opens = now + self._next_pause
                     self._next_pause = min(2 * self._next_pause, GROWN_PAUSE)
-            elif asked <= LONGEST_PAUSE:
-                self._opens = max(self._opens, now + asked)
+            elif pause <= LONGEST_PAUSE:
+                self._opens = max(self._opens, now + pause)
 
     def _left(self) -> float:
         with self._lock:

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+from support.model_files import model_hub, write_folder
+
+from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
+from corpuscope.tools.embedding.spec import EmbeddingOptions
+
+
+def test_a_model_that_cannot_be_had_says_where_it_was_looked_for(
+    hub_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for seconds, why in ((0, "fetching is switched off"), (5, r"ConnectError.*refused")):
+        options = EmbeddingOptions(tmp_path / "models", fetch_seconds=seconds)
+        with pytest.raises(Unavailable, match=rf"neither in .*models nor .*: .*{why}.*") as raised:
+            open_embedder("onnx:acme/small", options, tmp_path)
+        assert f"model.onnx and tokenizer.json into {tmp_path / 'models'}" in str(raised.value)
+
+
+def test_a_fetch_that_stalls_ends_in_time_and_leaves_nothing(
+    hub_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = EmbeddingOptions(tmp_path / "models", fetch_seconds=2)
+    files = write_folder(tmp_path / "files")
+    with model_hub(files, stalls=True) as url:
+        hub_settings.setenv("HF_ENDPOINT", url)
+        fitted = fit_embedder("auto", ["red cars", "blue boats"], options, tmp_path / "saved")
+    assert fitted.embedder.spec == "lexical"
+    assert "it did not come within 2 s" in fitted.note
+    assert not list(options.models_dir.iterdir())
+
+
+def test_a_model_in_the_huggingface_cache_is_used_without_network(
+    hub_settings: pytest.MonkeyPatch, options: EmbeddingOptions, tmp_path: Path
+) -> None:
+    repo = tmp_path / "huggingface/hub/models--acme--small"
+    write_folder(repo / "snapshots" / ("0" * 40))
+    (repo / "refs").mkdir()
+    (repo / "refs/main").write_text("0" * 40, encoding="utf-8")
+    embedder = open_embedder("onnx:acme/small", options, tmp_path)
+    assert embedder.spec == "onnx:acme/small"
+    assert embedder.embed(["w1"]).any()
+
+
+def test_a_folder_in_the_way_of_a_fetch_is_named(
+    hub_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = EmbeddingOptions(tmp_path / "models", fetch_seconds=5)
+    (options.models_dir / "acme/small").mkdir(parents=True)
+    with pytest.raises(Unavailable, match=r"acme.small is in the way"):
+        open_embedder("onnx:acme/small", options, tmp_path)
