@@ -131,10 +131,10 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
             # What is wrong is said with what stands in files and filters.
             raise type(error)(_serving(ctx).workspace.redact(str(error))) from error
 
-    own = inspect.signature(spec.function).parameters
+    declared = inspect.signature(spec.function).parameters
     parameters = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in own.items()
+        for name, parameter in declared.items()
         if name not in PASSED_IN
     ]
     if spec.is_job:

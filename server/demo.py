@@ -173,9 +173,11 @@ async def _read(tour: _Tour, file: Path) -> None:
 
 
 async def _find(tour: _Tour) -> str | None:
-    found = await tour.call("Find the themes", "cluster", dataset=DATASET)
-    print(_wrapped(found["reason"]))
-    print(f"  {found['noise']:,} records ({found['noise_share']:.0%}) are noise: in no theme.")
+    clustering = await tour.call("Find the themes", "cluster", dataset=DATASET)
+    print(_wrapped(clustering["reason"]))
+    print(
+        f"  {clustering['noise']:,} records ({clustering['noise_share']:.0%}) are noise: in no theme."
+    )
     page = await tour.call("List them", "list-clusters", dataset=DATASET, limit=THEMES_SHOWN)
     print(f"  {'id':<8}{'records':>8}  keywords")
     for line in page["clusters"]:
@@ -187,12 +189,13 @@ async def _find(tour: _Tour) -> str | None:
 
 
 async def _look_into(tour: _Tour, largest: str) -> None:
-    said = await tour.call("Say what the largest one is", "describe-cluster", cluster=largest)
-    for one in said["descriptions"]:
-        print(_wrapped(f"{one['title']}: " + " ".join(part["text"] for part in one["summary"])))
-    if said["evidence"]:
+    answer = await tour.call("Say what the largest one is", "describe-cluster", cluster=largest)
+    for words in answer["descriptions"]:
+        summary = " ".join(sentence["text"] for sentence in words["summary"])
+        print(_wrapped(f"{words['title']}: {summary}"))
+    if answer["evidence"]:
         print(_wrapped("No model is set, so the assistant in the chat would write this one, from:"))
-        excerpts = [line for line in said["evidence"].splitlines() if " (central" in line]
+        excerpts = [line for line in answer["evidence"].splitlines() if " (central" in line]
         for excerpt in excerpts[:QUOTED]:
             print(_wrapped(f"- {excerpt.partition(': ')[2]}", QUOTE_LINES))
     parts = await tour.call("Split it further", "cluster", within=largest)

@@ -139,15 +139,15 @@ def _templates(workspace: Workspace) -> str:
     templates = workspace.templates
     if templates.folder is None:
         return "those that came with it"
-    own = templates.overridden()
-    strange = sorted({file.stem for file in templates.folder.glob("*.md")} - {*own})
-    if strange or not own:
+    overridden = templates.overridden()
+    strange = sorted({file.stem for file in templates.folder.glob("*.md")} - {*overridden})
+    if strange or not overridden:
         names = ", ".join(f"{name}.md" for name in template_names())
         odd = f"{', '.join(strange)} replaces none" if strange else "replaces none"
         raise BadInput(f"In {templates.folder}: {odd}. Valid names: {names}.")
-    for name in own:
+    for name in overridden:
         templates.load(name)
-    return f"{', '.join(own)} from {templates.folder}"
+    return f"{', '.join(overridden)} from {templates.folder}"
 
 
 def _version(name: str) -> str:

@@ -198,11 +198,11 @@ class Jobs:
     async def wait(self, job: Job, seconds: float, on_progress: OnProgress) -> None:
         """Wait until the job is over or has something to show, at most `seconds`."""
         deadline = anyio.current_time() + seconds
-        told = -1.0
+        reported = -1.0
         while not job.readable.is_set() and anyio.current_time() < deadline:
-            if job.fraction > told:
-                told = job.fraction
-                await on_progress(told, job.message)
+            if job.fraction > reported:
+                reported = job.fraction
+                await on_progress(reported, job.message)
             with anyio.move_on_after(min(TICK_SECONDS, deadline - anyio.current_time())):
                 await job.readable.wait()
 

@@ -65,9 +65,11 @@ async def complete(
         except (CorpuscopeError, KeyError):
             return []  # nothing chosen yet, or nothing there: nothing to offer
 
-    found = await anyio.to_thread.run_sync(values)
+    matching = await anyio.to_thread.run_sync(values)
     return Completion(
-        values=found[:MOST_VALUES], total=len(found), has_more=len(found) > MOST_VALUES
+        values=matching[:MOST_VALUES],
+        total=len(matching),
+        has_more=len(matching) > MOST_VALUES,
     )
 
 

@@ -137,7 +137,7 @@ class ClusterResult(Result):
 
     def _next(self) -> str:
         whose = f"dataset='{self.dataset}', run='{self.run}'"
-        words = "all" if self.layers else [one.id for one in self.top]
+        words = "all" if self.layers else [cluster.id for cluster in self.top]
         return (
             f"Next: describe-cluster(cluster={words!r}, {whose}), plot({whose}), or "
             f"cluster(within='{self.top[0].id}', {whose})."

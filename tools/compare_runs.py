@@ -52,9 +52,9 @@ class RunComparison(Result):
             f"{self.agreement:.2f}.",
             *self.clusters.lines(CHANGES_TOLD, "in the structured result"),
         ]
-        kept = [change for change in self.clusters.changes if change.kind == "kept"]
+        same = [change for change in self.clusters.changes if change.kind == "kept"]
         resized = sorted(
-            (change for change in kept if change.growth), key=lambda change: -abs(change.growth)
+            (change for change in same if change.growth), key=lambda change: -abs(change.growth)
         )
         lines += [f"  {change.as_text()}" for change in resized[:RESIZED_TOLD]]
         return "\n".join(lines)

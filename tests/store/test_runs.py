@@ -55,6 +55,18 @@ def test_a_saved_run_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert list(read.noise_reasons) == ["", "", "edge of 1"]
 
 
+def test_what_a_newer_version_wrote_is_read_without_the_fields_it_added(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+    words = Description(cluster="1", title="Tea", summary=[], keywords=[], author="person")
+    runs.save_description(saved, words)
+    folder = runs.folder("shop", saved.id)
+    for file in (folder / "run.json", folder / "descriptions" / "1.json"):
+        file.write_text(file.read_text().replace("{", '{"from_the_future": [1],', 1))
+    assert runs.load("shop") == saved
+    assert runs.descriptions(saved) == {"1": words}
+
+
 def test_a_run_from_before_reasons_of_noise_were_kept_is_read(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     saved = runs.save(run(), replace(members(), noise_reasons=None))

@@ -175,11 +175,11 @@ class Runs:
         folder = self.folder(run.dataset, run.id) / DESCRIPTIONS
         if not folder.is_dir():
             return {}
-        found = (
+        descriptions = (
             from_json(Description, file.read_text(encoding="utf-8"))
             for file in sorted(folder.glob("*.json"))
         )
-        return {description.cluster: description for description in found}
+        return {description.cluster: description for description in descriptions}
 
     def save_evidence(self, run: Run, cluster: str, evidence: object) -> None:
         """Keep what was shown of one cluster, a dataclass, so that its references hold."""
@@ -281,10 +281,10 @@ def _read(file: Path, kind: type[Stored]) -> Stored | None:
     return from_json(kind, file.read_text(encoding="utf-8"))
 
 
-def _write(file: Path, kept: object) -> None:
+def _write(file: Path, stored: object) -> None:
     """Keep something in a file, which is there whole or as it was before."""
     with written_aside(file) as draft:
-        draft.write_text(to_json(kept, indent=1), encoding="utf-8")
+        draft.write_text(to_json(stored, indent=1), encoding="utf-8")
 
 
 def _alive(pid: int) -> bool:

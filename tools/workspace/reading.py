@@ -1,4 +1,8 @@
-"""A dataset, or a part of it, in memory with what is known of it already."""
+"""A dataset, or a part of it, in memory: its texts and vectors, and what is known of them already.
+
+In comes a dataset's card, and ids where only a part is meant; out come its distinct texts and unit
+vectors, from the cache where they were read before, else from the store.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -25,7 +29,7 @@ MOST_BY_SERVER = 100_000
 
 @dataclass(frozen=True)
 class LoadedDataset:
-    """The texts and vectors to work on, and what earlier runs found out about them."""
+    """The texts and vectors to work on, and what earlier runs graph out about them."""
 
     corpus: Corpus
     memory: Intermediates
@@ -90,19 +94,26 @@ def search_by_milvus(store: Store, card: DatasetCard, corpus: Corpus) -> Neighbo
     def search(k: int, report: Report) -> NeighbourGraph:
         first = [corpus.ids[at] for at in corpus.first]
         rows, cosines = store.neighbours(card, first, corpus.vectors, min(k, len(first)), report)
-        found = graph_from_lists(rows, cosines, np.arange(len(first)), "Milvus search")
+        graph = graph_from_lists(rows, cosines, np.arange(len(first)), "Milvus search")
         from corpuscope.tools.clustering.knn import RECALL_AT, sampled_recall
 
-        asked = min(RECALL_AT, found.indices.shape[1] - 1)
+        asked = min(RECALL_AT, graph.indices.shape[1] - 1)
         recall = sampled_recall(corpus.vectors, asked, np.random.default_rng(0))
-        said = f"Milvus search, recall@{asked} {recall(found.indices[:, 1:]):.3f}"
-        return replace(found, provider=said)
+        provider = f"Milvus search, recall@{asked} {recall(graph.indices[:, 1:]):.3f}"
+        return replace(graph, provider=provider)
 
     return search
 
 
 def choose_search(store: Store, card: DatasetCard, corpus: Corpus, *, raw: bool) -> NeighbourSearch:
-    """Who searches best; `raw` says that the clusters are to be in the space of the vectors."""
+    """Who searches best: Milvus itself, or this process over the vectors that were read.
+
+    For clusters in the graph or on the map the vectors are needed here anyway, and searching them
+    here is faster: StackOverflow's 20,000 titles take 0.9 s, 10 s by a Milvus server on the same
+    machine (2,000 a second with AUTOINDEX, 4 requests at a time) and 90 s by Milvus Lite (220 a
+    second). The tutorial's way, clusters in the space of the vectors (`raw`), asks Milvus while
+    that is bearable.
+    """
     most = MOST_BY_LITE if store.location.is_lite else MOST_BY_SERVER
     if raw and len(corpus.texts) <= most:
         return search_by_milvus(store, card, corpus)
