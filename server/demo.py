@@ -175,9 +175,8 @@ async def _read(tour: _Tour, file: Path) -> None:
 async def _find(tour: _Tour) -> str | None:
     clustering = await tour.call("Find the themes", "cluster", dataset=DATASET)
     print(_wrapped(clustering["reason"]))
-    print(
-        f"  {clustering['noise']:,} records ({clustering['noise_share']:.0%}) are noise: in no theme."
-    )
+    noise = f"{clustering['noise']:,} records ({clustering['noise_share']:.0%})"
+    print(f"  {noise} are noise: in no theme.")
     page = await tour.call("List them", "list-clusters", dataset=DATASET, limit=THEMES_SHOWN)
     print(f"  {'id':<8}{'records':>8}  keywords")
     for line in page["clusters"]:
