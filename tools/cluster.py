@@ -267,8 +267,8 @@ def _save(workspace: Workspace, draft: RunDraft, focus: str | None) -> Run:
 
 def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
     """What a draft found: its recommended layer, or the parts of the cluster that it splits."""
-    card = workspace.store.card(draft.run.dataset)
-    selection = shown_selection(workspace, Selection(card, draft.run, draft.descriptions))
+    selection = Selection(draft.card, draft.run, draft.descriptions)
+    selection = shown_selection(workspace, selection)
     run, split = selection.run, draft.split
     if split is None:
         shown, size, noise = selection.standing_in(run.recommended), run.records, run.noise
@@ -281,7 +281,7 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
     where = None if split is None and run.within else run.parameters["where"]
     hint = run.hint if split is None or split.hint is None else split.hint
     return ClusterResult(
-        dataset=card.name,
+        dataset=draft.card.name,
         run=run.id,
         within=split.cluster if split else run.within,
         where=None if where is None else str(where),
@@ -298,7 +298,7 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         titles_kept=len(selection.descriptions) if split is None else 0,
         assigned_from=run.assigned_from,
         assigned=run.assigned,
-        hint=hint or (LEXICAL_HINT if card.embedding == LEXICAL else None),
+        hint=hint or (LEXICAL_HINT if draft.card.embedding == LEXICAL else None),
         map="ready",
     )
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from support.made_runs import Made, made
+from support.made_runs import CARD, Made, made
 
 from corpuscope.tools.core.schema import Description, Floats
 from corpuscope.tools.runs.draft import RunDraft
@@ -13,7 +13,7 @@ from corpuscope.tools.store.runs import Runs
 def draft_of(
     run: Made, centroids: dict[str, Floats], descriptions: dict[str, Description]
 ) -> RunDraft:
-    return RunDraft(replace(run.run, id=""), run.members, descriptions, centroids)
+    return RunDraft(CARD, replace(run.run, id=""), run.members, descriptions, centroids)
 
 
 def test_clusters_whose_records_are_gone_are_known_by_their_centroids(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
     same = {node.id: node.id for node in child.nodes}
     points = workspace.runs.map(run)
     return RunDraft(
+        card=selection.card,
         run=child,
         members=after,
         descriptions=inherited_descriptions(run.id, selection.descriptions, same),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corpuscope.tools.clustering.pipeline import Clustering
-from corpuscope.tools.core.schema import Description, Floats, Members, Run, Stability
+from corpuscope.tools.core.schema import DatasetCard, Description, Floats, Members, Run, Stability
 from corpuscope.tools.runs.changes import Comparison
 from corpuscope.tools.store.runs import (
     write_centroids,
@@ -39,7 +39,7 @@ class MapSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunDraft:
-    """A run before it is saved.
+    """A run before it is saved, of the dataset as it was when it was read (`card`).
 
     `run` has no id yet; one that has, in place of a draft, says that nothing new was found.
     `centroids` (dim,) float32 by cluster id; `same` gives the earlier id of each cluster that is
@@ -48,6 +48,7 @@ class RunDraft:
     what it can be laid out from, if there is anything.
     """
 
+    card: DatasetCard
     run: Run
     members: Members
     descriptions: dict[str, Description]

@@ -89,7 +89,7 @@ def split_cluster(
     # One part is no part: the cluster stays as it is.
     if choice.layers[choice.recommended].clusters < 2:
         split = Split(within, parent.reason, clustering.hint)
-        return RunDraft(parent, members, selection.descriptions, {}, split=split)
+        return RunDraft(selection.card, parent, members, selection.descriptions, {}, split=split)
     nodes = run_nodes(corpus, clustering, workspace.redact)
     parts = Parts(within, corpus, clustering.tree, nodes, centrality(corpus, clustering))
     run, moved = replace_subtree(parent, members, parts)
@@ -105,6 +105,7 @@ def split_cluster(
         scores = unchanged_scores(stability.scores, parent.nodes, run.nodes)
         stability = replace(stability, scores=scores)
     return RunDraft(
+        card=selection.card,
         run=replace(run, parameters=stated),
         members=moved,
         descriptions=_descriptions_around(selection.descriptions, within),

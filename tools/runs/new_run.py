@@ -93,6 +93,7 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     stated = run_parameters(parameters, clustering, scope.where)
     run = assemble_run(scope.card, clustering, nodes, members, stated)
     draft = RunDraft(
+        card=scope.card,
         run=replace(run, parent_run=scope.parent_run, within=scope.within),
         members=members,
         descriptions={},
