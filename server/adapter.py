@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context
@@ -26,10 +26,13 @@ from mcp.types import (
 from pydantic import ConfigDict, Field, RootModel
 
 from corpuscope.server.jobs import Job, Jobs
-from corpuscope.tools.core.errors import CorpuscopeError
+from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.excerpts import redacted
-from corpuscope.tools.core.schema import VERBATIM, Result
+from corpuscope.tools.core.redaction import as_it_is
+from corpuscope.tools.core.schema import VERBATIM, Result, Verbatim
 from corpuscope.tools.workspace.workspace import Workspace
+
+ResultT = TypeVar("ResultT", bound=Result)
 
 # Hosts cut a call at about 60 s, whatever its progress.
 LONGEST_WAIT = 45
@@ -59,11 +62,11 @@ class Serving:
 class JobTicket(Result):
     """A job that is not over, or how it ended."""
 
-    job_id: str
+    job_id: Verbatim
     tool: str
     state: str
     progress: float = Field(description="Share of the work that is done, 0 to 1.")
-    message: str
+    message: Verbatim
     seconds: float
     seconds_left: int | None = Field(None, description="About, at the pace so far.")
     next: str = Field(description="What to do now.")
@@ -128,8 +131,7 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
         try:
             return await call(spec, ctx, arguments)
         except CorpuscopeError as error:
-            # What is wrong is said with what stands in files and filters.
-            raise type(error)(_serving(ctx).workspace.redact(str(error))) from error
+            raise type(error)(_shown_error(ctx, error)) from error
 
     declared = inspect.signature(spec.function).parameters
     parameters = [
@@ -150,19 +152,19 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
     return tool
 
 
-def content(ctx: Context[Serving, Any], result: Result, note: str = "") -> CallToolResult:
+async def content(ctx: Context[Serving, Any], result: Result, note: str = "") -> CallToolResult:
     """A result as text (with a note after it), pictures, links and structured data.
 
     Here results leave: whatever a tool put into it, every text is redacted that is not `Verbatim`.
     """
-    result = redacted(result, _serving(ctx).workspace.redact)
+    result = await _redacted(ctx, result)
     blocks: list[ContentBlock] = [TextContent(type="text", text=result.as_text() + note)]
     blocks += [_picture(path) for path in result.pictures()]
     blocks += [_link(path) for path in result.documents()]
     return CallToolResult(content=blocks, structured_content=result.model_dump(mode="json"))
 
 
-def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
+async def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
     """What to tell about a job now."""
     goes_on = f"Call get-job with job_id={job.id} (wait_seconds up to {LONGEST_WAIT})."
     next_steps = {
@@ -170,17 +172,18 @@ def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
         "failed": "Mend what the message says and call the tool again.",
         "cancelled": "Call the tool again to start anew.",
     }
+    message = job.message if job.error is None else _shown_error(ctx, job.error)
     left = job.seconds_left(anyio.current_time())
     shown, serving = None, _serving(ctx)
     if job.result is not None:
         result = serving.tools[job.tool].result_type.model_validate(job.result)
-        shown = redacted(result, serving.workspace.redact)
+        shown = await _redacted(ctx, result)
     return JobTicket(
         job_id=job.id,
         tool=job.tool,
         state=job.state,
         progress=round(job.fraction, 3),
-        message=job.message.rstrip("."),
+        message=message.rstrip("."),
         seconds=round(job.seconds or anyio.current_time() - job.started, 1),
         seconds_left=None if left is None else round(left),
         next=next_steps.get(job.state, goes_on),
@@ -193,7 +196,7 @@ async def _call_here(
 ) -> CallToolResult:
     work = functools.partial(spec.function, _serving(ctx).workspace, **arguments)
     result = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-    return content(ctx, result)
+    return await content(ctx, result)
 
 
 async def _call_job(
@@ -207,10 +210,10 @@ async def _call_job(
         await ctx.report_progress(fraction, 1.0, message)
 
     await jobs.wait(job, wait_seconds, tell)
-    return finished(ctx, job)
+    return await finished(ctx, job)
 
 
-def finished(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
+async def finished(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
     """The job's result if it has one to show, its ticket if not.
 
     Raises:
@@ -219,10 +222,27 @@ def finished(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
     if job.error is not None:
         raise job.error
     if job.result is None:
-        return content(ctx, ticket(ctx, job))
+        return await content(ctx, await ticket(ctx, job))
     result = _serving(ctx).tools[job.tool].result_type.model_validate(job.result)
     note = "" if job.over else f"\nJob {job.id} goes on in the background: {job.message}."
-    return content(ctx, result, note)
+    return await content(ctx, result, note)
+
+
+async def _redacted(ctx: Context[Serving, Any], result: ResultT) -> ResultT:
+    """The result as it may leave; a long one takes a second, so not in the event loop."""
+    redact = _serving(ctx).workspace.redact
+    if redact is as_it_is:
+        return result
+    return await anyio.to_thread.run_sync(redacted, result, redact)
+
+
+def _shown_error(ctx: Context[Serving, Any], error: CorpuscopeError) -> str:
+    """What went wrong, redacted where it is said with what stands in files, filters and queries.
+
+    The other kinds name paths, addresses and ids, with which one goes on.
+    """
+    message = str(error)
+    return _serving(ctx).workspace.redact(message) if type(error) is BadInput else message
 
 
 def _serving(ctx: Context[Serving, Any]) -> Serving:

@@ -32,9 +32,9 @@ async def get_job(
     serving = ctx.request_context.lifespan_context
     job = serving.jobs.job(job_id)
     await serving.jobs.wait_for_end(job, wait_seconds)
-    answer = content(ctx, ticket(ctx, job))
+    answer = await content(ctx, await ticket(ctx, job))
     if job.state == "done":
-        answer.content += finished(ctx, job).content
+        answer.content += (await finished(ctx, job)).content
     return answer
 
 
@@ -53,4 +53,4 @@ async def cancel_job(
     if job.over:
         raise BadInput(f"Job {job.id} is over already ({job.state}); there is nothing to cancel.")
     await serving.jobs.cancel(job)
-    return content(ctx, ticket(ctx, job))
+    return await content(ctx, await ticket(ctx, job))

@@ -15,7 +15,7 @@ from corpuscope.tools.clustering.stability import (
 )
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.ids import id_sort_key
-from corpuscope.tools.core.schema import Report, Result, Stability, Watch
+from corpuscope.tools.core.schema import Report, Result, Stability, Verbatim, Watch
 from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.arguments import DatasetName, RunId
@@ -32,7 +32,7 @@ GRAPH_SHARE = 0.4
 class StabilityLine(Result):
     """One cluster and how surely it comes back."""
 
-    id: str
+    id: Verbatim
     label: str
     """Its title, or its first keywords."""
     size: int
@@ -49,15 +49,15 @@ class StabilityLine(Result):
 class StabilityResult(Result):
     """The clusters of a run, the shakiest first."""
 
-    dataset: str
-    run: str
+    dataset: Verbatim
+    run: Verbatim
     rounds: int
     checked: int
     counts: dict[str, int]
     """Clusters of the recommended layer by word: stable, shaky, unstable."""
     clusters: list[StabilityLine]
     """Of the recommended layer, then of the others, each the shakiest first, as far as they fit."""
-    not_checked: list[str]
+    not_checked: list[Verbatim]
     """Clusters found by drilling down: they have no score of their own."""
 
     def as_text(self) -> str:

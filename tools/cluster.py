@@ -9,13 +9,13 @@ from corpuscope.tools.clustering.layers import MIN_SAMPLES
 from corpuscope.tools.clustering.noise import noise_sentence
 from corpuscope.tools.clustering.pipeline import Parameters, Space
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.schema import NOISE, Layer, Node, Result, Run, Watch
+from corpuscope.tools.core.schema import NOISE, Layer, Node, Result, Run, Verbatim, Watch
 from corpuscope.tools.core.text import clean_text, shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.runs.assignment import assign_records
 from corpuscope.tools.runs.changes import Comparison
 from corpuscope.tools.runs.draft import RunDraft
-from corpuscope.tools.runs.drill_down import outermost, split_cluster
+from corpuscope.tools.runs.drill_down import outermost, split_cluster, take_over_unchanged
 from corpuscope.tools.runs.new_run import Scope, filtered, new_run, union
 from corpuscope.tools.runs.run_map import draw_map
 from corpuscope.tools.store.locks import dataset_lock
@@ -24,8 +24,8 @@ from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, Wher
 from corpuscope.tools.workspace.selection import (
     Selection,
     select_stored,
-    shown_records,
     shown_selection,
+    shown_texts,
 )
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -43,12 +43,12 @@ LEXICAL_HINT = (
 class TopCluster(Result):
     """One cluster with what shows it."""
 
-    id: str
+    id: Verbatim
     title: str | None
     """Where an earlier run described the same cluster."""
     new: bool
     """Whether no cluster of the earlier run is the same; false where there is none."""
-    was: str | None
+    was: Verbatim | None
     """The id of the same cluster in the earlier run, where it is another one."""
     size: int
     share: float
@@ -69,9 +69,9 @@ class TopCluster(Result):
 class ClusterResult(Result):
     """What a clustering found."""
 
-    dataset: str
-    run: str
-    within: str | None
+    dataset: Verbatim
+    run: Verbatim
+    within: Verbatim | None
     """The cluster that was split, or those whose records were clustered: `3, 5.1`."""
     where: str | None
     records: int
@@ -85,17 +85,17 @@ class ClusterResult(Result):
     layers: list[Layer]
     """Of the whole run; empty where one cluster was split."""
     recommended_layer: int
-    reason: str
+    reason: Verbatim
     top: list[TopCluster]
     comparison: Comparison | None
     """What became of the clusters of the newest earlier run of the same records, if there is one;
     clusters that are the same kept their ids."""
     titles_kept: int
     """Descriptions taken over from that run, or from the one that records were assigned to."""
-    assigned_from: str | None
+    assigned_from: Verbatim | None
     assigned: int
     """New records that were put into the clusters of `assigned_from`."""
-    hint: str | None
+    hint: Verbatim | None
     map: str
     """`ready`, or `being drawn`: `plot` waits for it."""
 
@@ -237,7 +237,8 @@ def _finish(
         return result
     run = _save(workspace, draft, focus)
     if draft.source is None:
-        return result.with_run(run.id, "not drawn yet" if draft.map is None else "ready")
+        drawn = workspace.runs.map(run) is not None
+        return result.with_run(run.id, "ready" if drawn else "not drawn yet")
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
     watch.ready(result.with_run(run.id, "being drawn"))
     draw_map(workspace, run, draft.source)
@@ -262,6 +263,8 @@ def _save(workspace: Workspace, draft: RunDraft, focus: str | None) -> Run:
     with dataset_lock(workspace.home, run.dataset):
         if workspace.store.card(run.dataset).collection != run.collection:
             raise NotReady(f"'{run.dataset}' was replaced while it was clustered. Call again.")
+        if draft.split is not None:
+            draft = take_over_unchanged(workspace.runs, draft)
         return workspace.runs.save(run, draft.members, write)
 
 
@@ -309,7 +312,7 @@ def _top(
     """The largest of the clusters shown, with shares of `size` records."""
     largest = sorted(shown, key=lambda node: -node.size)[:TOP_CLUSTERS]
     first = [node.exemplars[0] for node in largest]
-    records = shown_records(workspace, selection.card, first)
+    texts = shown_texts(workspace, selection.card, first)
     same = draft.same if draft.comparison is not None else None
     top = []
     for node, exemplar in zip(largest, first, strict=True):
@@ -323,7 +326,7 @@ def _top(
                 size=node.size,
                 share=round(node.size / max(1, size), 6),
                 keywords=node.keywords,
-                exemplar=shorten(records[exemplar].text, EXEMPLAR_CHARACTERS),
+                exemplar=shorten(texts[exemplar], EXEMPLAR_CHARACTERS),
             )
         )
     return top

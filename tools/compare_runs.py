@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.schema import Result, Run
+from corpuscope.tools.core.schema import Result, Run, Verbatim
 from corpuscope.tools.runs.changes import (
     ComparedRun,
     Comparison,
@@ -28,9 +28,9 @@ RESIZED_TOLD = 5
 class RunComparison(Result):
     """What changed from an earlier run to a later one."""
 
-    dataset: str
-    earlier: str
-    later: str
+    dataset: Verbatim
+    earlier: Verbatim
+    later: Verbatim
     records_before: int
     records_after: int
     shared: int

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import Result
+from corpuscope.tools.core.schema import Result, Verbatim
 from corpuscope.tools.ingestion.loading import drop_leftovers
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
@@ -14,7 +14,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 class Deleted(Result):
     """What was deleted."""
 
-    dataset: str
+    dataset: Verbatim
     records: int
     runs: int
 

@@ -24,7 +24,7 @@ from corpuscope.tools.describing.result import (
     usage_cost,
 )
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, as_id
-from corpuscope.tools.workspace.selection import Selection, select, shown_records
+from corpuscope.tools.workspace.selection import Selection, select, shown_descriptions, shown_texts
 from corpuscope.tools.workspace.workspace import Workspace
 
 ALL, TREE = "all", "tree"
@@ -135,7 +135,7 @@ def _by_the_model(
 
 def _result(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> DescribeResult:
     """The descriptions of these clusters as they are saved now."""
-    saved = select(workspace, selection.card.name, selection.run.id).descriptions
+    saved = shown_descriptions(workspace, selection.run)
     stability = workspace.runs.stability(selection.run)
     return DescribeResult(
         dataset=selection.card.name,
@@ -187,13 +187,13 @@ def _with_quotes(
     described = result.descriptions
     sentences = [sentence for cluster in described for sentence in cluster.summary]
     wanted = {record for sentence in sentences for record in sentence.records}
-    records = shown_records(workspace, selection.card, sorted(wanted))
+    texts = shown_texts(workspace, selection.card, sorted(wanted))
 
     def quoted(sentence: Sentence) -> Sentence:
         quotes = [
-            f'"{shorten(records[cited].text, SUPPORT_CHARACTERS)}" [{cited}]'
+            f'"{shorten(texts[cited], SUPPORT_CHARACTERS)}" [{cited}]'
             for cited in sentence.records
-            if cited in records
+            if cited in texts
         ]
         support = f" (supported by {'; '.join(quotes)})" if quotes else ""
         return replace(sentence, text=sentence.text + support)

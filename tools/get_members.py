@@ -8,7 +8,7 @@ from pydantic import Field
 
 from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shown_metadata
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shortened_values
 from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar, Verbatim
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.arguments import ClusterId, DatasetName, RunId, WhereFilter
@@ -22,9 +22,9 @@ class MemberLine(Result):
     id: Verbatim
     text: str
     strength: float
-    cluster: str
+    cluster: Verbatim
     """The finest cluster that it is in."""
-    noise_reason: str | None = None
+    noise_reason: Verbatim | None = None
     """Why it is noise: `between 3 and 7.1`; None in a cluster, or where that is not known."""
     metadata: dict[str, Scalar]
 
@@ -37,9 +37,9 @@ class MemberLine(Result):
 class MemberPage(Result):
     """A page of the records of a cluster."""
 
-    dataset: str
-    run: str
-    cluster: str
+    dataset: Verbatim
+    run: Verbatim
+    cluster: Verbatim
     total: int
     offset: int
     next_offset: int | None
@@ -150,5 +150,5 @@ def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
         noise_reason=None if reasons is None else str(reasons[row]) or None,
-        metadata=shown_metadata(record.metadata),
+        metadata=shortened_values(record.metadata),
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import check_dataset_name
-from corpuscope.tools.core.schema import DatasetCard, Result, Run, Watch
+from corpuscope.tools.core.schema import DatasetCard, Result, Run, Verbatim, Watch
 from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.loading import (
     IngestOutcome,
@@ -34,7 +34,7 @@ ColumnNames = Annotated[
 class IngestResult(Result):
     """What an ingest did."""
 
-    dataset: str
+    dataset: Verbatim
     records: int
     """In the dataset now."""
     rows_read: int
@@ -45,13 +45,13 @@ class IngestResult(Result):
     bad: int
     bad_examples: list[str]
     repeated_texts: int
-    text_columns: list[str]
-    id_column: str | None
+    text_columns: list[Verbatim]
+    id_column: Verbatim | None
     metadata_columns: dict[str, str]
-    embedding: str
-    embedding_note: str
-    warnings: list[str]
-    newest_run: str | None
+    embedding: Verbatim
+    embedding_note: Verbatim
+    warnings: list[Verbatim]
+    newest_run: Verbatim | None
     """Of the whole dataset, if it is still of these records and not of replaced ones."""
     in_no_run: int
     """Records that the newest run does not know; 0 where there is no run."""

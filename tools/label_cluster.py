@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import Proof, Result, Watch
+from corpuscope.tools.core.schema import Proof, Result, Verbatim, Watch
 from corpuscope.tools.describing.describe import prove_description
 from corpuscope.tools.describing.gathering import gather_tasks
 from corpuscope.tools.describing.judge import open_judge
@@ -18,7 +18,7 @@ from corpuscope.tools.describing.submissions import (
     take_submissions,
 )
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
-from corpuscope.tools.workspace.selection import select
+from corpuscope.tools.workspace.selection import select, shown_descriptions
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_ANSWERS = 100
@@ -28,12 +28,12 @@ MOST_RECORDS = 50
 class LabelledCluster(Result):
     """A description as it was saved."""
 
-    cluster: str
+    cluster: Verbatim
     title: str
     proof: Proof | None
     proof_word: str
     """strong, fair, weak, blurred (the cluster itself overlaps others), or not tried."""
-    improve: str | None
+    improve: Verbatim | None
     """Why it should be written better; None where it is good."""
 
     def as_text(self) -> str:
@@ -45,7 +45,7 @@ class LabelledCluster(Result):
 class Refused(Result):
     """An answer that was not saved, and why."""
 
-    cluster: str
+    cluster: Verbatim
     reason: str
 
     def as_text(self) -> str:
@@ -56,12 +56,12 @@ class Refused(Result):
 class Labelled(Result):
     """What was saved, what was not, and what is left."""
 
-    dataset: str
-    run: str
+    dataset: Verbatim
+    run: Verbatim
     author: str
     saved: list[LabelledCluster]
     refused: list[Refused]
-    undescribed: list[str]
+    undescribed: list[Verbatim]
     """Clusters of the recommended layer that still have no description."""
 
     def as_text(self) -> str:
@@ -124,7 +124,7 @@ def label_cluster(
     for submitted, description in sound.items():
         sound[submitted] = prove_description(judge, description, new[submitted])
         workspace.runs.save_description(selection.run, sound[submitted])
-    known = select(workspace, selection.card.name, selection.run.id).descriptions
+    known = shown_descriptions(workspace, selection.run)
     better = improvements(new, known, judge)
     layer = selection.standing_in(selection.run.recommended)
     return Labelled(

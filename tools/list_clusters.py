@@ -13,7 +13,7 @@ from corpuscope.tools.clustering.stability import (
 )
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import id_sort_key
-from corpuscope.tools.core.schema import NOISE, Author, Layer, Node, Result, Stability
+from corpuscope.tools.core.schema import NOISE, Author, Layer, Node, Result, Stability, Verbatim
 from corpuscope.tools.describing.proof import PROOF_MEANING, proof_word
 from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
 from corpuscope.tools.workspace.selection import Selection, select
@@ -25,7 +25,7 @@ KEYWORDS_SHOWN = 6
 class ClusterLine(Result):
     """One cluster in a list."""
 
-    id: str
+    id: Verbatim
     title: str | None
     size: int
     share: float
@@ -58,10 +58,10 @@ class ClusterLine(Result):
 class ClusterPage(Result):
     """A page of clusters of one run."""
 
-    dataset: str
-    run: str
+    dataset: Verbatim
+    run: Verbatim
     layer: int | None
-    parent: str | None
+    parent: Verbatim | None
     layers: list[Layer]
     recommended_layer: int
     noise: int
@@ -74,7 +74,7 @@ class ClusterPage(Result):
     total: int
     offset: int
     next_offset: int | None
-    hint: str | None
+    hint: Verbatim | None
 
     def as_text(self) -> str:
         """The page, with how to go on."""

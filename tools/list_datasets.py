@@ -1,19 +1,19 @@
 """The tool `list-datasets`: what datasets there are, with their newest run."""
 
-from corpuscope.tools.core.schema import DatasetCard, Result
+from corpuscope.tools.core.schema import DatasetCard, Result, Verbatim
 from corpuscope.tools.workspace.workspace import Workspace
 
 
 class DatasetSummary(Result):
     """One dataset in a list."""
 
-    name: str
+    name: Verbatim
     records: int
-    embedding: str
-    text_columns: list[str]
+    embedding: Verbatim
+    text_columns: list[Verbatim]
     metadata_columns: dict[str, str]
-    created: str
-    newest_run: str | None
+    created: Verbatim
+    newest_run: Verbatim | None
     clusters: int | None
     """In the recommended layer of the newest run."""
     stale: bool

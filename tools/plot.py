@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import is_within
-from corpuscope.tools.core.schema import NOISE, Ints, Members, Record, Result, Watch
+from corpuscope.tools.core.schema import NOISE, Ints, Members, Record, Result, Verbatim, Watch
 from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView, group_values
@@ -31,13 +31,13 @@ LAYOUT_SHARE = 0.5
 class PlotResult(Result):
     """Where the picture is and what it shows."""
 
-    dataset: str
-    run: str
-    html: str
+    dataset: Verbatim
+    run: Verbatim
+    html: Verbatim
     """Path of the page; open it in a browser."""
-    png: str
+    png: Verbatim
     """Path of the picture that comes with this answer."""
-    color_by: str
+    color_by: Verbatim
     groups: int
     points: int
     noise: int

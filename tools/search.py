@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shown_metadata
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shortened_values
 from corpuscope.tools.core.schema import (
     COLUMN,
     NOISE,
@@ -26,6 +26,7 @@ from corpuscope.tools.workspace.selection import (
     labels,
     select,
     shown_record,
+    shown_text,
 )
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -36,7 +37,7 @@ class SearchHit(Result):
     id: Verbatim
     text: str
     score: float
-    cluster: str | None
+    cluster: Verbatim | None
     """The finest cluster that it is in; None where the dataset has no run."""
     theme: str | None
     """That cluster's title, or its first keywords."""
@@ -53,8 +54,8 @@ class SearchHit(Result):
 class SearchResult(Result):
     """The records nearest to a query."""
 
-    dataset: str
-    run: str | None
+    dataset: Verbatim
+    run: Verbatim | None
     query: str
     by: Literal["vectors", "words"]
     note: str | None
@@ -116,7 +117,7 @@ def search(
                 score=round(score, 4),
                 cluster=places.get(record.id),
                 theme=themes.get(str(places.get(record.id))),
-                metadata=shown_metadata(record.metadata),
+                metadata=shortened_values(record.metadata),
             )
             for record, score in (
                 (shown_record(workspace, hit.record), hit.score) for hit in fitting[:limit]
@@ -139,7 +140,7 @@ def _hits(
     embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
     vector = embedder.embed_query(query)
     if not vector.any():
-        asked = shorten(query, 60)
+        asked = shorten(shown_text(workspace, query), 60)
         raise BadInput(f"'{asked}' has no word that the dataset knows. Use other words.")
     if embedder.dim != card.dim:
         raise BadInput(

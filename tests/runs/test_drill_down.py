@@ -1,13 +1,22 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
-from support.made_runs import made
+from support.made_runs import CARD, made
 
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.layers import ClusterLayer
 from corpuscope.tools.clustering.tree import build_tree, stands_in
 from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.schema import Layer, Members, Node, Run
-from corpuscope.tools.runs.drill_down import Parts, outermost, replace_subtree
+from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run
+from corpuscope.tools.runs.draft import RunDraft, Split
+from corpuscope.tools.runs.drill_down import (
+    Parts,
+    outermost,
+    replace_subtree,
+    take_over_unchanged,
+)
+from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import cluster_records, cluster_rows
 
 # A coarse cluster 1 holds 1.1, which the recommended layer has, and two records beside it; 2 has
@@ -75,6 +84,10 @@ def part(within: str, ids: str, labels: list[int]) -> Parts:
     return Parts(within, corpus, tree, nodes, np.ones(count, np.float32))
 
 
+def words(cluster: str, title: str) -> Description:
+    return Description(cluster=cluster, title=title, summary=[], keywords=[], author="person")
+
+
 def test_noise_is_what_the_recommended_layer_leaves_out() -> None:
     assert (
         "".join(members().ids[row] for row in cluster_rows(run(), members(), "noise")) == "abghij"
@@ -105,6 +118,21 @@ def test_parts_of_the_noise_are_counted_as_noise_and_leave_no_double() -> None:
     sizes = {one.id: one.size for one in child.nodes}
     assert sizes == {"1": 3, "1.1": 2, "2": 2, "noise.1": 2, "noise.2": 2}
     assert len(cluster_rows(child, moved, "noise")) == run().noise
+
+
+def test_words_that_are_written_while_a_cluster_is_split_are_taken_over(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    parent = runs.save(run(), members())
+    runs.save_description(parent, words("1", "Before"))
+    runs.save_description(parent, words("1.1", "A part that gives way"))
+    split, moved = replace_subtree(parent, members(), part("1", "abcd", [0, 1, 1, -1]))
+    draft = RunDraft(CARD, split, moved, {}, {}, split=Split("1", "", None))
+    runs.save_description(parent, words("2", "Meanwhile"))
+    runs.save_map(parent, np.ones((10, 2), np.float32))
+    taken = take_over_unchanged(runs, draft)
+    titles = {cluster: description.title for cluster, description in taken.descriptions.items()}
+    assert titles == {"1": "Before", "2": "Meanwhile"}
+    assert taken.map is not None
 
 
 def test_clusters_named_together_are_taken_once_and_without_those_inside_others() -> None:

@@ -18,12 +18,17 @@ VALUE_CHARACTERS = 100
 COLUMNS_SHOWN = 12
 
 
-def shown_metadata(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
-    """The first columns of a record that have a value, long values shortened."""
+def first_values(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
+    """The first columns of a record that have a value."""
     filled = [(name, value) for name, value in metadata.items() if value is not None]
+    return dict(filled[:COLUMNS_SHOWN])
+
+
+def shortened_values(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
+    """Metadata with long values cut."""
     return {
         name: shorten(value, VALUE_CHARACTERS) if isinstance(value, str) else value
-        for name, value in filled[:COLUMNS_SHOWN]
+        for name, value in metadata.items()
     }
 
 

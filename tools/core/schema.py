@@ -30,7 +30,7 @@ VERBATIM = "verbatim"
 """Marks, in `Annotated`, what is no text of people and is never redacted."""
 
 Verbatim: TypeAlias = Annotated[str, VERBATIM]
-"""A record's id, or the path of a file: digits in it mean nothing."""
+"""An id, a name, a path, or a sentence made of such alone: digits in it are no telephone."""
 
 NOISE = "noise"
 """The id of what belongs to no cluster. It is counted, and never described as if it were one."""
@@ -278,18 +278,18 @@ class Proof:
     best: float
     """The AUC of the mean of the cluster's vectors: where that is low too, the border is blurred,
     and no words can do much better."""
-    by: str
+    by: Verbatim
     """The spec of the embedder that compared; `lexical` where the dataset's own has no words."""
     inside: int
     outside: int
     """Texts that were compared."""
-    passed_over: str | None = None
+    passed_over: Verbatim | None = None
     """The part of the cluster of which the words say too little, if there is one."""
     precision: float | None = None
     recall: float | None = None
     """Of the model that sorted such texts by the words alone: the share of those it put inside that
     are, and the share of those inside that it found; None where none was asked."""
-    sorted_by: str | None = None
+    sorted_by: Verbatim | None = None
     """The model that sorted."""
 
 

@@ -18,6 +18,7 @@ from corpuscope.tools.core.schema import (
     Result,
     Sentence,
     Stability,
+    Verbatim,
 )
 from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof, proof_word
 from corpuscope.tools.llm.budget import Usage
@@ -34,7 +35,7 @@ Detail = Literal["concise", "detailed"]
 class DescribedCluster(Result):
     """One cluster in words."""
 
-    cluster: str
+    cluster: Verbatim
     title: str
     summary: list[Sentence]
     keywords: list[str]
@@ -78,8 +79,8 @@ class DescribedCluster(Result):
 class Failure(Result):
     """A cluster that could not be described, or whose description was not verified, and why."""
 
-    cluster: str
-    reason: str
+    cluster: Verbatim
+    reason: Verbatim
     kind: Literal["not described", "not verified"] = "not described"
 
     def as_text(self) -> str:
@@ -127,20 +128,20 @@ class ToWrite:
 class DescribeResult(Result):
     """Descriptions, and the evidence for those that the assistant should write itself."""
 
-    dataset: str
-    run: str
+    dataset: Verbatim
+    run: Verbatim
     focus: str
     """What the person said about the corpus and how to look at it."""
     descriptions: list[DescribedCluster]
     failures: list[Failure]
-    to_write: list[str]
+    to_write: list[Verbatim]
     """Clusters whose evidence is below: answer with `label-cluster`."""
-    remaining: list[str]
+    remaining: list[Verbatim]
     """Clusters asked for whose evidence comes next: it did not fit, or they are headings, which are
     named from their parts."""
     refresh: bool
     """Whether the rest is to be asked for with refresh, too."""
-    evidence: str | None
+    evidence: Verbatim | None
     stability: dict[str, float]
     """The scores of the clusters to write, 0 to 1, where they were checked."""
     used: Cost | None

@@ -14,7 +14,7 @@ import numpy as np
 
 from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
-from corpuscope.tools.core.schema import NOISE, Frozen, Result, Run
+from corpuscope.tools.core.schema import NOISE, Frozen, Result, Run, Verbatim
 from corpuscope.tools.runs.matching import Overlaps
 
 LARGE_PART = 0.25
@@ -35,7 +35,7 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = ("split", "merged", "died", "born", "kept
 class Piece(Frozen):
     """A cluster before or after."""
 
-    id: str
+    id: Verbatim
     title: str
     """Its title, or its first keywords."""
     records: int
@@ -47,7 +47,7 @@ class Change(Result):
     kind: ChangeKind
     before: list[Piece]
     after: list[Piece]
-    mostly: str | None = None
+    mostly: Verbatim | None = None
     """Where most records of a cluster that died are now, or where those of a new one were: a
     cluster or `noise`; None for records that the other run does not know."""
 
@@ -86,7 +86,7 @@ class Change(Result):
 class Comparison(Result):
     """What became of the clusters of an earlier run."""
 
-    earlier: str
+    earlier: Verbatim
     kept: int
     """Clusters of the recommended layer that are the same thing, wherever they stand now."""
     moved: int

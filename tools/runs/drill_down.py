@@ -22,6 +22,7 @@ from corpuscope.tools.runs.assembly import centrality, recount, run_nodes, run_p
 from corpuscope.tools.runs.draft import RunDraft, Split
 from corpuscope.tools.runs.inheritance import without_parts
 from corpuscope.tools.runs.new_run import cluster_loaded, load_records
+from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import Selection, cluster_records
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -100,19 +101,32 @@ def split_cluster(
             f"They take the place of the {replaced} sub-clusters that {within} had: its ids below "
             f"mean other clusters in {parent.id}."
         )
-    stability = workspace.runs.stability(parent)
-    if stability is not None:
-        scores = unchanged_scores(stability.scores, parent.nodes, run.nodes)
-        stability = replace(stability, scores=scores)
     return RunDraft(
         card=selection.card,
         run=replace(run, parameters=stated),
         members=moved,
-        descriptions=_descriptions_around(selection.descriptions, within),
+        descriptions={},
         centroids=_around(workspace.runs.centroids(parent), within),
-        stability=stability,
         split=Split(within, choice.reason, hint),
-        map=workspace.runs.map(parent),
+    )
+
+
+def take_over_unchanged(runs: Runs, draft: RunDraft) -> RunDraft:
+    """The draft of a split with what still holds of the run that it splits, as it is kept now.
+
+    To be called when the draft is saved: people write descriptions while a cluster is split.
+    """
+    parent = runs.load(draft.run.dataset, draft.run.parent_run)
+    within = str(draft.run.within)
+    stability = runs.stability(parent)
+    if stability is not None:
+        scores = unchanged_scores(stability.scores, parent.nodes, draft.run.nodes)
+        stability = replace(stability, scores=scores)
+    return replace(
+        draft,
+        descriptions=_descriptions_around(runs.descriptions(parent), within),
+        stability=stability,
+        map=runs.map(parent),
     )
 
 

@@ -29,7 +29,7 @@ MOST_BY_SERVER = 100_000
 
 @dataclass(frozen=True)
 class LoadedDataset:
-    """The texts and vectors to work on, and what earlier runs graph out about them."""
+    """The texts and vectors to work on, and what earlier runs found out about them."""
 
     corpus: Corpus
     memory: Intermediates

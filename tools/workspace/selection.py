@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.tree import layer_paths, stands_in
 from corpuscope.tools.core.errors import NotFound, NotReady
-from corpuscope.tools.core.excerpts import redact_value, shown_value
+from corpuscope.tools.core.excerpts import first_values, redact_value, shown_value
 from corpuscope.tools.core.ids import (
     check_cluster_id,
     children_of,
@@ -17,7 +17,7 @@ from corpuscope.tools.core.ids import (
     is_within,
     parent_of,
 )
-from corpuscope.tools.core.redaction import Redact, as_it_is
+from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Members, Node, Record, Run
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -188,12 +188,33 @@ def shown_records(workspace: Workspace, card: DatasetCard, ids: Sequence[str]) -
 
 
 def shown_record(workspace: Workspace, record: Record) -> Record:
-    """A record as it may be shown; some numbers are told by the name of their column only."""
+    """A record as it may be shown, with its first columns that have a value; some numbers are told
+    by the name of their column only."""
     redact = workspace.redact
-    if redact is as_it_is:
-        return record
-    metadata = {name: shown_value(name, value, redact) for name, value in record.metadata.items()}
+    metadata = {
+        name: shown_value(name, value, redact)
+        for name, value in first_values(record.metadata).items()
+    }
     return replace(record, text=redact(record.text), metadata=metadata)
+
+
+def shown_texts(workspace: Workspace, card: DatasetCard, ids: Sequence[str]) -> dict[str, str]:
+    """The texts of records by id as they may be shown; ids that are not there are left out."""
+    records = workspace.store.fetch(card, ids)
+    return {record_id: shown_text(workspace, record.text) for record_id, record in records.items()}
+
+
+def shown_text(workspace: Workspace, text: str) -> str:
+    """A text as it may be shown: redacted before anything is cut off."""
+    return workspace.redact(text)
+
+
+def shown_descriptions(workspace: Workspace, run: Run) -> dict[str, Description]:
+    """The descriptions of a run as they are kept now, and may be shown."""
+    return {
+        cluster: redact_description(description, workspace.redact)
+        for cluster, description in workspace.runs.descriptions(run).items()
+    }
 
 
 def shown_values(workspace: Workspace, column: str, values: Iterable[str]) -> dict[str, str]:
