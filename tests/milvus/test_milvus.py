@@ -80,16 +80,16 @@ def store(uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]
 
 
 async def test_the_whole_way_from_ingest_to_delete(shop: Client) -> None:
-    rows = tickets(each=30)
+    rows = tickets(each=20)
     for _ in range(2):  # the second time finds everything there
         made = await finish(shop, "ingest", dataset="shop", rows=rows, id_column="id")
         assert not made.is_error, made.text
     listed = await call(shop, "list-datasets")
-    assert listed.data["datasets"][0]["records"] == 150
+    assert listed.data["datasets"][0]["records"] == 100
 
     run = await finish(shop, "cluster", dataset="shop")
     assert not run.is_error, run.text
-    assert run.data["records"] == 150
+    assert run.data["records"] == 100
     assert len(run.data["top"]) >= 3
 
     described = await finish(shop, "describe-cluster", cluster="all")

@@ -10,7 +10,6 @@ from mcp.client import Client
 from support.calls import call, finish
 from support.texts import odd_texts, tickets
 
-from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings
 from corpuscope.tools.core.schema import DatasetCard, Description
 from corpuscope.tools.store.connection import MilvusLocation
@@ -60,26 +59,14 @@ async def test_a_cluster_job_of_a_deleted_dataset_leaves_no_run(
     assert Runs(settings.home / "runs").ids("doomed") == []
 
 
-async def test_a_cancelled_first_ingest_leaves_no_dataset_and_can_be_taken_up(
-    client: Client,
-) -> None:
-    rows = [{"text": f"{row['text']} {n}"} for n in range(8) for row in tickets()]
-    ticket = await call(client, "ingest", dataset="half", rows=rows, wait_seconds=0)
-    cancelled = await call(client, "cancel-job", job_id=ticket.data["job_id"])
-    assert cancelled.data["state"] == "cancelled"
-    listed = await call(client, "list-datasets")
-    assert "half" not in [one["name"] for one in listed.data["datasets"]]
-    done = await finish(client, "ingest", dataset="half", rows=rows)
-    assert done.data["records"] == len(rows)
-
-
-async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(settings: Settings) -> None:
-    async with Client(build_server(settings, warm=False)) as client:
-        await finish(client, "ingest", dataset="alive", rows=tickets(each=2))
-        for worker in workers_of(os.getpid()):
-            os.kill(worker, signal.SIGKILL)
-            wait_until_gone(worker)
-        answer = await finish(client, "ingest", dataset="alive", rows=tickets(each=3))
+async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(client: Client) -> None:
+    await finish(client, "ingest", dataset="alive", rows=tickets(each=2))
+    workers = workers_of(os.getpid())
+    assert workers
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+        wait_until_gone(worker)
+    answer = await finish(client, "ingest", dataset="alive", rows=tickets(each=3))
     assert answer.data["records"] == 15
 
 
