@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from mcp.client import Client
 from support.calls import forget_datasets
+from support.idle_servers import connected_with_worker
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, open_workspace, read_settings
@@ -67,7 +68,7 @@ async def served(
     settings: Settings, running_lite: None, anyio_backend: str
 ) -> AsyncIterator[Client]:
     """A client of the one server in memory, its home as the modules before have left it."""
-    async with Client(build_server(settings, warm=False), raise_exceptions=True) as connected:
+    async with connected_with_worker(build_server(settings, warm=False)) as connected:
         yield connected
 
 

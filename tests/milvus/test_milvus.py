@@ -15,6 +15,7 @@ import pytest
 from mcp.client import Client
 from support.calls import call, finish
 from support.endpoint_server import EndpointServer, describes, endpoint_server
+from support.idle_servers import connected_with_worker
 from support.milvus_servers import milvus_server
 from support.texts import tickets
 
@@ -68,7 +69,7 @@ async def shop(
         llm_base_url=endpoint.url,
         llm_model="tiny",
     )
-    async with Client(build_server(settings, warm=False), raise_exceptions=True) as connected:
+    async with connected_with_worker(build_server(settings, warm=False)) as connected:
         yield connected
 
 

@@ -1,12 +1,15 @@
 """Jobs through the tools: waiting, joining, cancelling, failing."""
 
+import sys
+from typing import Any
+
 import anyio
 import pytest
 from mcp.client import Client
 from support.calls import call, finish
 from support.texts import tickets
 
-from corpuscope.server.jobs import Job
+from corpuscope.server.jobs import Job, serving_jobs
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +97,29 @@ async def test_a_job_that_fails_says_why_when_asked(client: Client) -> None:
     answer = await finish(client, "cluster", dataset="nothing")
     assert answer.is_error
     assert "No dataset 'nothing'. Datasets: large, shop." in answer.text
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2], ids=["starting", "waiting", "working"])
+async def test_a_job_whose_worker_ends_by_itself_fails_and_says_why(
+    answers: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_process = anyio.open_process
+    answer = "sys.stdin.readline(); print('{}', flush=True); "
+
+    async def short_lived(command: list[str], **options: Any) -> Any:
+        code = f"import sys; {answer * answers}sys.exit(3)"
+        return await open_process([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(anyio, "open_process", short_lived)
+    async with serving_jobs({}, 1, lambda: None) as jobs:
+        await jobs.start_worker()
+        job = jobs.start("cluster", {})
+        await jobs.wait_for_end(job, 45)
+    assert job.state == "failed"
+    assert "The worker of j1 ended by itself" in job.message
+    if answers == 2:
+        assert "(exit code 3): that is a bug in it" in job.message
+    assert ("A worker ended while it started" in caplog.text) is (answers == 0)
 
 
 async def test_an_unknown_job_is_answered_with_the_known_ones(client: Client) -> None:

@@ -14,6 +14,7 @@ from mcp import MCPError, StdioServerParameters
 from mcp.client import Client
 from support.calls import call, finish
 from support.texts import tickets
+from support.worker_processes import wait_until_gone, workers_of
 
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.rows import BATCH_ROWS
@@ -120,13 +121,16 @@ async def test_an_ingest_killed_half_way_and_run_again_ends_as_if_run_once(
     count = write_rows(file, copies=14)
     assert count > 2 * BATCH_ROWS
     seen: list[str] = []
+    killed = int((place / "first.pid").read_text(encoding="utf-8"))
+    workers = workers_of(killed)
+    assert workers
 
     async def kill_at_the_first_batch(
         progress: float, total: float | None, message: str | None
     ) -> None:
         seen.append(message or "")
         if "rows/s" in (message or ""):
-            os.kill(int((place / "first.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+            os.kill(killed, signal.SIGKILL)
 
     arguments = {"path": str(file), "id_column": "id"}
     with pytest.raises(MCPError, match="closed"):
@@ -136,6 +140,8 @@ async def test_an_ingest_killed_half_way_and_run_again_ends_as_if_run_once(
             progress_callback=kill_at_the_first_batch,
         )
     assert "rows/s" in seen[-1]
+    for worker in workers:  # they end with their server, in a moment
+        wait_until_gone(worker)
     assert 0 < len(stored(place, "killed")[0]) < count, "it must have been killed half-way"
 
     again = await finish(second, "ingest", dataset="killed", **arguments)

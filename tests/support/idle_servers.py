@@ -1,9 +1,12 @@
-"""Servers whose workers start only when a job needs one."""
+"""Servers in memory that start no worker beside the one that their first job starts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any, Literal
 
 import pytest
+from mcp.client import Client
+from support.calls import call
 
 from corpuscope.server.jobs import Jobs
 
@@ -18,3 +21,16 @@ def no_worker_ahead() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Jobs, "start_worker", start_worker)
         yield
+
+
+@asynccontextmanager
+async def connected_with_worker(
+    server: Any, mode: Literal["auto", "legacy"] = "auto"
+) -> AsyncIterator[Client]:
+    """A client of a server that has a worker: a first job would not wait for one, and start two."""
+    with ExitStack() as start:
+        start.enter_context(no_worker_ahead())
+        async with Client(server, mode=mode, raise_exceptions=True) as connected:
+            await call(connected, "cluster", dataset="nothing", wait_seconds=45)
+            start.close()
+            yield connected

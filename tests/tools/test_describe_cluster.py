@@ -23,7 +23,7 @@ from support.endpoint_server import (
     says,
     stalls,
 )
-from support.idle_servers import no_worker_ahead
+from support.idle_servers import connected_with_worker, no_worker_ahead
 from support.made_shop import FLAT, fill, made_run
 from support.texts import tickets
 
@@ -116,7 +116,7 @@ def with_model(script: Script, settings: Settings, templates: Path) -> Settings:
 @pytest.fixture(scope="module")
 async def writing(with_model: Settings, keyless: Client) -> AsyncIterator[Client]:
     """A client of a server with a model, on the same home."""
-    async with Client(build_server(with_model, warm=False), raise_exceptions=True) as connected:
+    async with connected_with_worker(build_server(with_model, warm=False)) as connected:
         yield connected
 
 

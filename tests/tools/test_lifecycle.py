@@ -9,6 +9,7 @@ import pytest
 from mcp.client import Client
 from support.calls import call, finish
 from support.texts import odd_texts, tickets
+from support.worker_processes import wait_until_gone, workers_of
 
 from corpuscope.server.settings import Settings
 from corpuscope.tools.core.schema import DatasetCard, Description
@@ -68,28 +69,6 @@ async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(client: Cli
         wait_until_gone(worker)
     answer = await finish(client, "ingest", dataset="alive", rows=tickets(each=3))
     assert answer.data["records"] == 15
-
-
-def workers_of(parent: int) -> list[int]:
-    """The process ids of the worker processes that this process started."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(stat[1]) == parent and b"corpuscope.server.worker" in command:
-            found.append(int(folder.name))
-    return found
-
-
-def wait_until_gone(pid: int) -> None:
-    """Return when the process has ended; its parent may not have taken note of it yet."""
-    with os.fdopen(os.pidfd_open(pid)) as handle:
-        import select
-
-        assert select.select([handle], [], [], 10)[0], "the process did not end"
 
 
 def test_first_ingests_at_the_same_time_make_one_catalogue(tmp_path: Path) -> None:

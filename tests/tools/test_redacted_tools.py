@@ -12,6 +12,7 @@ from mcp.client import Client
 from mcp.types import TextResourceContents
 from support.calls import Answer, call, finish, forget_datasets
 from support.changed_settings import changed_settings
+from support.idle_servers import connected_with_worker
 from support.texts import tickets
 
 from corpuscope.server.app import TOOLS, build_server
@@ -65,7 +66,7 @@ async def client(
 ) -> AsyncIterator[Client]:
     """A client, of the older era, of a server that redacts, with a dataset and a run."""
     server = build_server(changed_settings(settings, redact=True), warm=False)
-    async with Client(server, mode="legacy", raise_exceptions=True) as connected:
+    async with connected_with_worker(server, mode="legacy") as connected:
         await safe(connected, "ingest", rows=people(), id_column="id", **ASKED)
         found = await safe(connected, "cluster", **ASKED)
         assert found.data["clusters"] > 2
