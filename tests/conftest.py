@@ -1,16 +1,35 @@
 """What the tests share: one home, and one server in memory with its worker, for the whole run."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from mcp.client import Client
 from support.calls import forget_datasets
+from support.idle_servers import connected_with_worker
 
 from corpuscope.server.app import build_server
-from corpuscope.server.settings import Settings, read_settings
+from corpuscope.server.settings import Settings, open_workspace, read_settings
+from corpuscope.tools.delete_dataset import delete_dataset
+from corpuscope.tools.store.connection import MilvusLocation
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.workspace import Workspace
 
 pytest_plugins = ["support.server_starts"]
+
+SLOWEST = ("tools/", "server/test_stdio", "milvus/", "server/", "bench/", "store/", "clustering/")
+"""What begins first where two processes share the tests: at the end neither waits for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first; within a file, and among the others, the order stays."""
+    top = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        place = item.path.relative_to(top).as_posix() if item.path.is_relative_to(top) else ""
+        return next((at for at, name in enumerate(SLOWEST) if place.startswith(name)), len(SLOWEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +55,20 @@ def settings(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Settings
 
 
 @pytest.fixture(scope="session")
-async def served(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
+def running_lite(settings: Settings) -> Iterator[None]:
+    """The Milvus Lite of the home, which would begin anew with every module otherwise."""
+    store = Store(MilvusLocation(settings.home))
+    store.connect()
+    yield
+    store.close()
+
+
+@pytest.fixture(scope="session")
+async def served(
+    settings: Settings, running_lite: None, anyio_backend: str
+) -> AsyncIterator[Client]:
     """A client of the one server in memory, its home as the modules before have left it."""
-    async with Client(build_server(settings, warm=False), raise_exceptions=True) as connected:
+    async with connected_with_worker(build_server(settings, warm=False)) as connected:
         yield connected
 
 
@@ -47,3 +77,13 @@ async def client(served: Client) -> AsyncIterator[Client]:
     """A client of a server without datasets; the tests of a module share those they make."""
     yield served
     await forget_datasets(served)
+
+
+@pytest.fixture(scope="module")
+def workspace(settings: Settings, running_lite: None) -> Iterator[Workspace]:
+    """The same home without a server; the datasets that a module makes go with it."""
+    opened = open_workspace(settings)
+    yield opened
+    for card in opened.store.cards():
+        delete_dataset(opened, card.name, confirm=True)
+    opened.store.close()

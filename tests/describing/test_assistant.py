@@ -1,11 +1,8 @@
 """Which evidence the assistant is shown in one answer, and what is kept of it."""
 
-from collections.abc import Iterator
-
 import pytest
 from support.made_shop import SIZE, fill, made_run
 
-from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import Description, Node, Stability
 from corpuscope.tools.describing import assistant
 from corpuscope.tools.describing.assistant import AssistantOrder, order_for_assistant
@@ -16,12 +13,9 @@ from corpuscope.tools.workspace.workspace import Workspace
 TREE = ("1", "1.1", "1.2", "2", "2.1", "3")
 
 
-@pytest.fixture(scope="module")
-def workspace(settings: Settings) -> Iterator[Workspace]:
-    opened = open_workspace(settings)
-    fill(opened)
-    yield opened
-    opened.store.close()
+@pytest.fixture(scope="module", autouse=True)
+def shop(workspace: Workspace) -> None:
+    fill(workspace)
 
 
 @pytest.fixture

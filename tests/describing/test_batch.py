@@ -22,7 +22,6 @@ from support.endpoint_server import (
 )
 from support.made_shop import SIZE, fill, made_run
 
-from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import Description, no_report
 from corpuscope.tools.describing.batch import (
     BatchOutcome,
@@ -53,13 +52,11 @@ def well_behaved(behaviours: list[Behaviour]) -> None:
     behaviours[:] = [describes]
 
 
-@pytest.fixture(scope="module")
-def workspace(settings: Settings, endpoint: EndpointServer) -> Iterator[Workspace]:
-    """A workspace with a run that was made by hand: nobody has to cluster for its tree."""
-    opened = open_workspace(settings)
-    fill(opened)
-    yield replace(opened, writer=LlmOptions(endpoint.options(), "tiny"))
-    opened.store.close()
+@pytest.fixture(scope="module", name="workspace")
+def writing_workspace(workspace: Workspace, endpoint: EndpointServer) -> Workspace:
+    """A workspace with tickets, and with a model that writes."""
+    fill(workspace)
+    return replace(workspace, writer=LlmOptions(endpoint.options(), "tiny"))
 
 
 @pytest.fixture

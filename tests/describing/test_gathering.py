@@ -1,14 +1,12 @@
 """From a run to the evidence of its clusters."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from support.made_shop import SIZE, fill, made_run
 
-from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.redaction import redact
 from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks, stored_evidence
@@ -16,12 +14,9 @@ from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
 
-@pytest.fixture(scope="module")
-def workspace(settings: Settings) -> Iterator[Workspace]:
-    found = open_workspace(settings)
-    fill(found)
-    yield found
-    found.store.close()
+@pytest.fixture(scope="module", autouse=True)
+def shop(workspace: Workspace) -> None:
+    fill(workspace)
 
 
 @pytest.fixture(scope="module")

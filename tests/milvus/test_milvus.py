@@ -15,6 +15,7 @@ import pytest
 from mcp.client import Client
 from support.calls import call, finish
 from support.endpoint_server import EndpointServer, describes, endpoint_server
+from support.idle_servers import connected_with_worker
 from support.milvus_servers import milvus_server
 from support.texts import tickets
 
@@ -68,7 +69,7 @@ async def shop(
         llm_base_url=endpoint.url,
         llm_model="tiny",
     )
-    async with Client(build_server(settings, warm=False), raise_exceptions=True) as connected:
+    async with connected_with_worker(build_server(settings, warm=False)) as connected:
         yield connected
 
 
@@ -80,16 +81,16 @@ def store(uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]
 
 
 async def test_the_whole_way_from_ingest_to_delete(shop: Client) -> None:
-    rows = tickets(each=30)
+    rows = tickets(each=20)
     for _ in range(2):  # the second time finds everything there
         made = await finish(shop, "ingest", dataset="shop", rows=rows, id_column="id")
         assert not made.is_error, made.text
     listed = await call(shop, "list-datasets")
-    assert listed.data["datasets"][0]["records"] == 150
+    assert listed.data["datasets"][0]["records"] == 100
 
     run = await finish(shop, "cluster", dataset="shop")
     assert not run.is_error, run.text
-    assert run.data["records"] == 150
+    assert run.data["records"] == 100
     assert len(run.data["top"]) >= 3
 
     described = await finish(shop, "describe-cluster", cluster="all")

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from mcp.client import Client
 from support.calls import call
+from support.changed_settings import changed_settings
+from support.idle_servers import no_worker_ahead
 
 from corpuscope.server.adapter import ToolSpec, wrapped
 from corpuscope.server.app import build_server
@@ -64,12 +66,15 @@ def redact(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="module")
-async def made_up(settings: Settings, redact: bool, anyio_backend: str) -> AsyncIterator[Client]:
-    server = build_server(settings.model_copy(update={"redact": redact}), warm=False)
+async def made_up(
+    settings: Settings, redact: bool, running_lite: None, anyio_backend: str
+) -> AsyncIterator[Client]:
+    server = build_server(changed_settings(settings, redact=redact), warm=False)
     server.add_tool(wrapped(ToolSpec(quote_people, "Quote people")), name="quote-people")
-    async with Client(server, raise_exceptions=True) as client:
-        await call(client, "list-datasets")  # it has begun in earnest before it ends
-        yield client
+    with no_worker_ahead():
+        async with Client(server, raise_exceptions=True) as client:
+            await call(client, "list-datasets")  # it has begun in earnest before it ends
+            yield client
 
 
 async def test_a_new_tool_is_redacted_in_text_and_data(made_up: Client, redact: bool) -> None:

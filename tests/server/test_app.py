@@ -7,6 +7,7 @@ from mcp import MCPError
 from mcp.client import Client
 from mcp.types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
 from support.calls import call, finish
+from support.idle_servers import no_worker_ahead
 from support.texts import tickets
 
 from corpuscope.server.app import build_server
@@ -34,16 +35,24 @@ NAMES = {
 MOST_BYTES = 2_048
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def shop(client: Client) -> None:
+    await finish(client, "ingest", dataset="shop", rows=tickets(), id_column="id")
+    await finish(client, "cluster", dataset="shop")
+
+
 @pytest.fixture(scope="module", params=["auto", "legacy"])
 async def host(
-    request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, client: Client, shop: None, settings: Settings
 ) -> AsyncIterator[Client]:
-    own = settings.model_copy(update={"home": tmp_path_factory.mktemp("home")})
-    server = build_server(own, warm=False)
-    async with Client(server, mode=request.param, raise_exceptions=True) as connected:
-        await finish(connected, "ingest", dataset="shop", rows=tickets(), id_column="id")
-        await finish(connected, "cluster", dataset="shop")
-        yield connected
+    """A client of each era; that of the older one is of a server that found the data there."""
+    if request.param == "auto":
+        yield client
+        return
+    server = build_server(settings, warm=False)
+    with no_worker_ahead():
+        async with Client(server, mode="legacy", raise_exceptions=True) as connected:
+            yield connected
 
 
 async def test_every_tool_describes_itself_within_the_limits(host: Client) -> None:
@@ -153,8 +162,10 @@ async def test_datasets_runs_and_clusters_are_completed(host: Client) -> None:
     assert await offered(prompt, "dataset", "x") == []
 
 
-async def test_deleting_asks_first_and_then_forgets_everything(host: Client) -> None:
-    await finish(host, "ingest", dataset="doomed", rows=tickets(each=2))
+async def test_deleting_asks_first_and_then_forgets_everything(
+    client: Client, host: Client
+) -> None:
+    await finish(client, "ingest", dataset="doomed", rows=tickets(each=2))
     asked = await call(host, "delete-dataset", dataset="doomed")
     assert asked.is_error
     assert "10 records" in asked.text

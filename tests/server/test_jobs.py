@@ -1,11 +1,15 @@
 """Jobs through the tools: waiting, joining, cancelling, failing."""
 
+import sys
+from typing import Any
+
+import anyio
 import pytest
 from mcp.client import Client
 from support.calls import call, finish
 from support.texts import tickets
 
-from corpuscope.server.jobs import Job
+from corpuscope.server.jobs import Job, serving_jobs
 
 pytestmark = pytest.mark.anyio
 
@@ -33,31 +37,49 @@ async def test_the_same_call_again_joins_the_job_that_runs(client: Client) -> No
     await call(client, "get-job", job_id=first.data["job_id"], wait_seconds=45)
 
 
-async def test_a_cancelled_job_leaves_the_store_as_it_was(client: Client) -> None:
+async def test_a_cancelled_first_ingest_leaves_no_dataset_and_can_be_taken_up(
+    client: Client,
+) -> None:
     before = await call(client, "list-datasets")
-    ticket = await call(client, "cluster", dataset="shop", seed=3, wait_seconds=0)
+    rows = [{"text": f"{row['text']} {number}"} for number in range(8) for row in tickets()]
+    ticket = await call(client, "ingest", dataset="large", rows=rows, wait_seconds=0)
     cancelled = await call(client, "cancel-job", job_id=ticket.data["job_id"])
     assert cancelled.data["state"] == "cancelled"
     assert (await call(client, "list-datasets")).data == before.data
     over = await call(client, "cancel-job", job_id=ticket.data["job_id"])
     assert over.is_error
     assert "over already (cancelled)" in over.text
+    after = await finish(client, "ingest", dataset="large", rows=rows)
+    assert not after.is_error, "the next job must find a worker again"
+    assert after.data["records"] == len(rows)
+
+
+async def test_a_running_job_is_stopped_in_the_middle_and_leaves_the_store_as_it_was(
+    client: Client,
+) -> None:
+    before = await call(client, "list-datasets")
+    in_the_middle = anyio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        if progress >= 0.3:
+            in_the_middle.set()
+
+    arguments = {"dataset": "large", "seed": 1, "wait_seconds": 45}
+    async with anyio.create_task_group() as group:
+
+        async def cluster() -> None:
+            await client.call_tool("cluster", arguments, progress_callback=note)
+
+        group.start_soon(cluster)
+        await in_the_middle.wait()
+        ticket = await call(client, "cluster", **arguments | {"wait_seconds": 0})
+        assert ticket.data["state"] == "running", "it is the same call, and so the same job"
+        cancelled = await call(client, "cancel-job", job_id=ticket.data["job_id"])
+    assert cancelled.data["state"] == "cancelled"
+    assert cancelled.data["progress"] < 1, "it was stopped and not waited for"
+    assert (await call(client, "list-datasets")).data == before.data
     after = await finish(client, "cluster", dataset="shop", seed=3)
     assert not after.is_error, "the next job must find a worker again"
-
-
-async def test_a_running_job_is_stopped_wherever_it_is(client: Client) -> None:
-    rows = [{"text": f"{row['text']} {number}"} for number in range(12) for row in tickets(each=60)]
-    await finish(client, "ingest", dataset="large", rows=rows[:2_000])
-    for seed in (1, 2, 3):
-        ticket = await call(client, "cluster", dataset="large", seed=seed, wait_seconds=0)
-        job = ticket.data["job_id"]
-        while ticket.data["progress"] < 0.15 * seed:
-            assert ticket.data["state"] in ("queued", "running")
-            ticket = await call(client, "get-job", job_id=job, wait_seconds=0)
-        cancelled = await call(client, "cancel-job", job_id=job)
-        assert cancelled.data["state"] == "cancelled"
-        assert cancelled.data["progress"] < 1, "it was stopped and not waited for"
 
 
 def test_the_time_left_follows_the_pace_once_there_is_one() -> None:
@@ -75,6 +97,29 @@ async def test_a_job_that_fails_says_why_when_asked(client: Client) -> None:
     answer = await finish(client, "cluster", dataset="nothing")
     assert answer.is_error
     assert "No dataset 'nothing'. Datasets: large, shop." in answer.text
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2], ids=["starting", "waiting", "working"])
+async def test_a_job_whose_worker_ends_by_itself_fails_and_says_why(
+    answers: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_process = anyio.open_process
+    answer = "sys.stdin.readline(); print('{}', flush=True); "
+
+    async def short_lived(command: list[str], **options: Any) -> Any:
+        code = f"import sys; {answer * answers}sys.exit(3)"
+        return await open_process([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(anyio, "open_process", short_lived)
+    async with serving_jobs({}, 1, lambda: None) as jobs:
+        await jobs.start_worker()
+        job = jobs.start("cluster", {})
+        await jobs.wait_for_end(job, 45)
+    assert job.state == "failed"
+    assert "The worker of j1 ended by itself" in job.message
+    if answers == 2:
+        assert "(exit code 3): that is a bug in it" in job.message
+    assert ("A worker ended while it started" in caplog.text) is (answers == 0)
 
 
 async def test_an_unknown_job_is_answered_with_the_known_ones(client: Client) -> None:

@@ -1,28 +1,17 @@
 """The pages that resources show."""
 
-from collections.abc import Iterator
-
-import pytest
 from support.made_shop import fill, made_run
 
 from corpuscope.server.resources import cluster_page
-from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.gathering import gather_tasks
 from corpuscope.tools.workspace.workspace import Workspace
 
 
-@pytest.fixture(scope="module")
-def workspace(settings: Settings) -> Iterator[Workspace]:
-    opened = open_workspace(settings)
-    fill(opened)
-    yield opened
-    opened.store.close()
-
-
 def test_the_page_of_a_cluster_shows_examples_then_its_words_with_their_evidence(
     workspace: Workspace,
 ) -> None:
+    fill(workspace)
     selection = made_run(workspace)
     page = cluster_page(workspace, "shop", selection.run.id, "3")
     assert page.startswith("# 3: word3, phrase3, text\n")

@@ -1,10 +1,11 @@
-"""The server as hosts start it: over stdio, several on one home, killed and started again."""
+"""The server as hosts start it: over stdio, two on one home, one of them killed."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from mcp import MCPError, StdioServerParameters
 from mcp.client import Client
 from support.calls import call, finish
 from support.texts import tickets
+from support.worker_processes import wait_until_gone, workers_of
 
 from corpuscope.tools.store.connection import MilvusLocation
+from corpuscope.tools.store.rows import BATCH_ROWS
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.reading import read_corpus
 
@@ -25,35 +28,64 @@ START = (
     "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid())); "
     "os.execv(sys.executable, [sys.executable, '-m', 'corpuscope'])"
 )
+ROWS = tickets(each=5)
 
 
-def server(home: Path, folder: Path) -> StdioServerParameters:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the servers: their home, their process ids, and the files they may read."""
+    return tmp_path_factory.mktemp("stdio")
+
+
+def server(place: Path, name: str) -> StdioServerParameters:
     environment = {
         "PATH": os.environ["PATH"],
-        "CORPUSCOPE_HOME": str(home),
-        "CORPUSCOPE_ALLOWED_DIRS": str(folder),
+        "CORPUSCOPE_HOME": str(place / "home"),
+        "CORPUSCOPE_ALLOWED_DIRS": str(place),
         "CORPUSCOPE_EMBEDDING": "lexical",
     }
-    arguments = ["-c", START, str(folder / "pid")]
+    arguments = ["-c", START, str(place / name)]
     return StdioServerParameters(
-        command=sys.executable, args=arguments, env=environment, cwd=str(folder)
+        command=sys.executable, args=arguments, env=environment, cwd=str(place)
     )
 
 
-def write_rows(file: Path, copies: int) -> None:
-    """Rows enough for several batches: each ticket in several wordings."""
-    with file.open("w", encoding="utf-8") as out:
-        for copy in range(copies):
-            for row in tickets():
-                changed = {"id": f"{row['id']}-{copy}", "text": f"{row['text']} Case {copy}."}
-                print(json.dumps(row | changed), file=out)
+@pytest.fixture(scope="module")
+async def first(place: Path, anyio_backend: str) -> AsyncIterator[Client]:
+    """A client of the server that began the home, with most of the rows in it."""
+    async with Client(server(place, "first.pid")) as connected:
+        await finish(connected, "ingest", dataset="shop", rows=ROWS[:20])
+        yield connected
 
 
-def kept(home: Path) -> tuple[list[str], list[str], Any]:
+@pytest.fixture(scope="module")
+async def second(place: Path, first: Client) -> AsyncIterator[Client]:
+    """A client of a server that started on the same home later."""
+    async with Client(server(place, "second.pid")) as connected:
+        yield connected
+
+
+async def records_seen_by(client: Client) -> int:
+    (dataset,) = (await call(client, "list-datasets")).data["datasets"]
+    return int(dataset["records"])
+
+
+def write_rows(file: Path, copies: int) -> int:
+    """Write rows enough for several batches, each ticket in several wordings; how many."""
+    rows = [
+        {"id": f"{row['id']}-{copy}", "text": f"{row['text']} Case {copy}."}
+        for copy in range(copies)
+        for row in tickets()
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return len(rows)
+
+
+def stored(place: Path, dataset: str) -> tuple[list[str], list[str], Any]:
     """Everything an ingest leaves: ids, texts, vectors."""
-    store = Store(MilvusLocation(home))
+    store = Store(MilvusLocation(place / "home"))
     try:
-        card = store.find("shop")
+        card = store.find(dataset)
         assert card is not None
         corpus = read_corpus(store, card)
     finally:
@@ -62,65 +94,63 @@ def kept(home: Path) -> tuple[list[str], list[str], Any]:
 
 
 async def test_a_second_server_on_the_same_home_sees_and_extends_the_same_datasets(
-    tmp_path: Path,
+    first: Client, second: Client
 ) -> None:
-    rows = tickets(each=5)
-    async with Client(server(tmp_path / "home", tmp_path)) as first:
-        await finish(first, "ingest", dataset="shop", rows=rows[:20])
-        async with Client(server(tmp_path / "home", tmp_path)) as second:
-            assert (await call(second, "list-datasets")).data["datasets"][0]["records"] == 20
-            await finish(second, "ingest", dataset="shop", rows=rows)
-            assert (await call(first, "list-datasets")).data["datasets"][0]["records"] == 25
-    async with Client(server(tmp_path / "home", tmp_path)) as third:
-        assert (await call(third, "list-datasets")).data["datasets"][0]["records"] == 25
+    assert await records_seen_by(second) == 20
+    await finish(second, "ingest", dataset="shop", rows=ROWS)
+    assert await records_seen_by(first) == 25
 
 
 async def test_the_other_server_takes_over_when_the_owner_of_the_store_is_killed(
-    tmp_path: Path,
+    first: Client, second: Client, place: Path
 ) -> None:
-    async with Client(server(tmp_path / "home", tmp_path)) as survivor:
-        # The one that starts second, and ingests, owns nothing; the first one owns the store.
-        await finish(survivor, "ingest", dataset="shop", rows=tickets(each=5))
-        owner = json.loads((tmp_path / "home" / "milvus.json").read_text(encoding="utf-8"))
-        os.kill(owner["pid"], signal.SIGKILL)
-        answer = await call(survivor, "list-datasets")
-        assert answer.data["datasets"][0]["records"] == 25
+    # The first server started the store; the second one has only used it.
+    owner = json.loads((place / "home" / "milvus.json").read_text(encoding="utf-8"))
+    records = await records_seen_by(first)
+    os.kill(owner["pid"], signal.SIGKILL)
+    assert await records_seen_by(second) == records
+    taken_over = json.loads((place / "home" / "milvus.json").read_text(encoding="utf-8"))
+    assert taken_over["pid"] != owner["pid"]
+    assert await records_seen_by(first) == records
 
 
 async def test_an_ingest_killed_half_way_and_run_again_ends_as_if_run_once(
-    tmp_path: Path,
+    first: Client, second: Client, place: Path
 ) -> None:
-    file = tmp_path / "rows.jsonl"
-    write_rows(file, copies=20)
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    file = place / "rows.jsonl"
+    count = write_rows(file, copies=14)
+    assert count > 2 * BATCH_ROWS
     seen: list[str] = []
+    killed = int((place / "first.pid").read_text(encoding="utf-8"))
+    workers = workers_of(killed)
+    assert workers
 
     async def kill_at_the_first_batch(
         progress: float, total: float | None, message: str | None
     ) -> None:
         seen.append(message or "")
         if "rows/s" in (message or ""):
-            os.kill(int((tmp_path / "pid").read_text(encoding="utf-8")), signal.SIGKILL)
+            os.kill(killed, signal.SIGKILL)
 
-    async with Client(server(killed, tmp_path)) as client:
-        with pytest.raises(MCPError, match="closed"):
-            await client.call_tool(
-                "ingest",
-                {"dataset": "shop", "path": str(file), "id_column": "id", "wait_seconds": 45},
-                progress_callback=kill_at_the_first_batch,
-            )
+    arguments = {"path": str(file), "id_column": "id"}
+    with pytest.raises(MCPError, match="closed"):
+        await first.call_tool(
+            "ingest",
+            {"dataset": "killed", "wait_seconds": 45, **arguments},
+            progress_callback=kill_at_the_first_batch,
+        )
     assert "rows/s" in seen[-1]
-    assert 0 < len(kept(killed)[0]) < 4_000, "it must have been killed half-way"
+    for worker in workers:  # they end with their server, in a moment
+        wait_until_gone(worker)
+    assert 0 < len(stored(place, "killed")[0]) < count, "it must have been killed half-way"
 
-    async with Client(server(killed, tmp_path)) as client:
-        again = await finish(client, "ingest", dataset="shop", path=str(file), id_column="id")
-        assert again.data["added"] > 0
-        assert again.data["unchanged"] > 0
-        once_more = await finish(client, "ingest", dataset="shop", path=str(file), id_column="id")
-        assert (once_more.data["added"], once_more.data["unchanged"]) == (0, 4_000)
-    async with Client(server(whole, tmp_path)) as client:
-        await finish(client, "ingest", dataset="shop", path=str(file), id_column="id")
-    assert kept(killed) == kept(whole)
+    again = await finish(second, "ingest", dataset="killed", **arguments)
+    assert again.data["added"] > 0
+    assert again.data["unchanged"] > 0
+    once_more = await finish(second, "ingest", dataset="killed", **arguments)
+    assert (once_more.data["added"], once_more.data["unchanged"]) == (0, count)
+    await finish(second, "ingest", dataset="whole", **arguments)
+    assert stored(place, "killed") == stored(place, "whole")
 
 
 def test_importing_the_server_loads_no_heavy_library() -> None:
@@ -130,5 +160,7 @@ def test_importing_the_server_loads_no_heavy_library() -> None:
         "import sys, corpuscope.server.app, corpuscope.server.cli; "
         f"print([name for name in '{heavy}'.split() if name in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == "[]"

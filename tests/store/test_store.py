@@ -12,8 +12,8 @@ import pytest
 from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.errors import NotFound, Unavailable
 from corpuscope.tools.core.schema import DatasetCard, Record
+from corpuscope.tools.store import scan
 from corpuscope.tools.store.connection import MilvusLocation
-from corpuscope.tools.store.scan import FIRST_PAGE_ROWS, PAGE_BYTES
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.reading import read_corpus
 
@@ -111,14 +111,18 @@ def test_pages_bring_only_what_was_asked_for(store: Store, filled: DatasetCard) 
     assert list(store.pages(filled, expression='metadata["n"] < 0')) == []
 
 
-def test_long_texts_are_read_in_smaller_pages(store: Store) -> None:
+def test_long_texts_are_read_in_smaller_pages(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "FIRST_PAGE_ROWS", 100)
+    monkeypatch.setattr(scan, "PAGE_BYTES", 20 * 60_000)
     long = card("long", full_text=False)
     store.create(long)
-    store.upsert(long, records(FIRST_PAGE_ROWS + 700, text="{:05} " + "é" * 30_000))
+    store.upsert(long, records(170, text="{:05} " + "é" * 30_000))
     sizes = [len(page.ids) for page in store.pages(long, fields=["text"])]
-    assert sizes[0] == FIRST_PAGE_ROWS
-    assert sum(sizes) == FIRST_PAGE_ROWS + 700
-    assert max(sizes[1:]) * 60_000 < PAGE_BYTES * 1.1
+    assert sizes[0] == 100
+    assert sum(sizes) == 170
+    assert max(sizes[1:]) == 19
     store.drop(long)
 
 

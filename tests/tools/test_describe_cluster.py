@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from support.endpoint_server import (
     says,
     stalls,
 )
+from support.idle_servers import connected_with_worker, no_worker_ahead
 from support.made_shop import FLAT, fill, made_run
 from support.texts import tickets
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.core.schema import Description, Proof
+from corpuscope.tools.core.schema import Description, Proof, Watch
+from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
@@ -71,18 +74,15 @@ async def describe(client: Client, cluster: object = "all", **more: object) -> A
     return answer
 
 
-@pytest.fixture(scope="module")
-def workspace(settings: Settings) -> Iterator[Workspace]:
-    """The home with `shop` and a run of it, `r1`, that was made by hand: nobody has to cluster."""
-    opened = open_workspace(settings)
-    fill(opened)
-    made_run(opened, FLAT, telling=True)
-    yield opened
-    opened.store.close()
+@pytest.fixture(scope="module", autouse=True)
+def shop(client: Client, workspace: Workspace) -> None:
+    """The home has `shop` and a run of it, `r1`, that was made by hand: nobody has to cluster."""
+    fill(workspace)
+    made_run(workspace, FLAT, telling=True)
 
 
 @pytest.fixture(scope="module")
-async def keyless(client: Client, workspace: Workspace) -> Client:
+async def keyless(client: Client, shop: None) -> Client:
     """A client of a server without a model, with `shop`."""
     return client
 
@@ -95,40 +95,37 @@ def script() -> Iterator[Script]:
 
 
 @pytest.fixture(scope="module")
-async def writing(script: Script, settings: Settings, keyless: Client) -> AsyncIterator[Client]:
-    """A client of a server with a model, on the same home."""
-    with_model = changed_settings(
-        settings, llm_base_url=script.server.url, llm_model="tiny", llm_price_in=0.5
-    )
-    async with Client(build_server(with_model, warm=False), raise_exceptions=True) as connected:
-        yield connected
-
-
-@pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a template of the user's."""
-    folder = tmp_path_factory.mktemp("prompts")
-    (folder / "describe-user.md").write_text("Ours: $cluster\n$focus\n$evidence", encoding="utf-8")
-    return folder
+    """The folder for templates of the user's; there are none yet."""
+    return tmp_path_factory.mktemp("prompts")
 
 
 @pytest.fixture(scope="module")
-async def guarded(
-    script: Script, settings: Settings, templates: Path, workspace: Workspace
-) -> AsyncIterator[Client]:
-    """A client of a server with a model that redacts, has own templates, and wants German."""
-    with_model = changed_settings(
+def with_model(script: Script, settings: Settings, templates: Path) -> Settings:
+    """Settings of the same home, with a model, which sees no personal data."""
+    return changed_settings(
         settings,
         llm_base_url=script.server.url,
         llm_model="tiny",
+        llm_price_in=0.5,
         redact=True,
-        language="de",
         prompts_dir=templates,
     )
+
+
+@pytest.fixture(scope="module")
+async def writing(with_model: Settings, keyless: Client) -> AsyncIterator[Client]:
+    """A client of a server with a model, on the same home."""
+    async with connected_with_worker(build_server(with_model, warm=False)) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def contacts(workspace: Workspace) -> str:
+    """A dataset with personal data and a run."""
     fill(workspace, "contacts", with_contacts())
     made_run(workspace, FLAT, dataset="contacts", telling=True)
-    async with Client(build_server(with_model, warm=False), raise_exceptions=True) as connected:
-        yield connected
+    return "contacts"
 
 
 def prompts(script: Script) -> list[str]:
@@ -269,7 +266,8 @@ async def test_a_job_that_was_cancelled_goes_on_where_it_was(
     job = ticket.data["job_id"]
     while "described 2 of 5" not in ticket.text:
         ticket = await call(writing, "get-job", job_id=job, wait_seconds=1)
-    await call(writing, "cancel-job", job_id=job)
+    with no_worker_ahead():
+        await call(writing, "cancel-job", job_id=job)
     script.now(describes)
     answer = await describe(writing, run=run.id)
     assert len(answer.data["descriptions"]) == 5
@@ -334,13 +332,13 @@ async def test_an_endpoint_that_refuses_is_named_with_what_to_do(
 
 
 async def test_personal_data_reach_no_model_and_no_assistant(
-    guarded: Client, script: Script
+    writing: Client, contacts: str, script: Script
 ) -> None:
     script.now(describes)
-    await describe(guarded, dataset="contacts")
-    members = await call(guarded, "get-members", cluster="1", dataset="contacts")
-    hits = await call(guarded, "search", query="refund", dataset="contacts")
-    detailed = await describe(guarded, dataset="contacts", detail="detailed")
+    await describe(writing, dataset=contacts)
+    members = await call(writing, "get-members", cluster="1", dataset=contacts)
+    hits = await call(writing, "search", query="refund", dataset=contacts)
+    detailed = await describe(writing, dataset=contacts, detail="detailed")
     shown = [*prompts(script), members.text, hits.text, detailed.text]
     assert all("[email]" in text for text in prompts(script))
     assert "[phone]" in members.text
@@ -349,31 +347,37 @@ async def test_personal_data_reach_no_model_and_no_assistant(
         assert "901820" not in text
 
 
-async def test_answers_in_another_language_than_was_asked_for_are_not_taken(
-    guarded: Client, script: Script
+def test_answers_in_another_language_than_was_asked_for_are_not_taken(
+    with_model: Settings, workspace: Workspace, contacts: str, script: Script
 ) -> None:
+    run = made_run(workspace, FLAT, dataset=contacts, telling=True).run.id
     script.now(describes)
-    answer = await describe(guarded, "1", dataset="contacts", refresh=True)
+    german = open_workspace(changed_settings(with_model, language="de"))
+    with closing(german.store):
+        result = describe_cluster(german, Watch(), "1", dataset=contacts, run=run)
     assert "Write in German." in script.asked[0].told
-    assert answer.data["descriptions"][0]["author"] == "keywords"
+    assert [description.author for description in result.descriptions] == ["keywords"]
     repair = script.asked[1].body["messages"][-1]["content"]
     assert "it is in English, expected German" in repair
 
 
 async def test_templates_of_the_users_are_used_and_a_change_of_them_writes_anew(
-    guarded: Client, script: Script, templates: Path
+    writing: Client, contacts: str, script: Script, templates: Path
 ) -> None:
-    script.now(describes)
-    await describe(guarded, "2", dataset="contacts")
-    before = len(script.asked)
-    await describe(guarded, "2", dataset="contacts")
-    assert len(script.asked) == before
     file = templates / "describe-user.md"
+    file.write_text("Ours: $cluster\n$focus\n$evidence", encoding="utf-8")
+    script.now(describes)
+    await describe(writing, "2", dataset=contacts)
+    before = len(script.asked)
+    assert script.asked[-1].prompt.startswith("Ours: 2\n")
+    await describe(writing, "2", dataset=contacts)
+    assert len(script.asked) == before
     file.write_text("Theirs: $cluster\n$focus\n$evidence", encoding="utf-8")
-    await describe(guarded, "2", dataset="contacts")
+    await describe(writing, "2", dataset=contacts)
     assert script.asked[-1].prompt.startswith("Theirs: 2\n")
     file.write_text("$cluster", encoding="utf-8")
-    answer = await finish(guarded, "describe-cluster", cluster="2", dataset="contacts")
+    answer = await finish(writing, "describe-cluster", cluster="2", dataset=contacts)
+    file.unlink()
     assert answer.is_error
     assert "describe-user.md has the places $cluster; expected: $cluster, $evidence, $focus" in (
         answer.text

@@ -8,7 +8,7 @@ from mcp.client import Client
 from support.calls import Answer, call, finish
 from support.made_shop import FLAT, fill, made_run
 
-from corpuscope.server.settings import Settings, open_workspace
+from corpuscope.tools.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -31,12 +31,10 @@ SUMMARIES = {
 
 
 @pytest.fixture(scope="module")
-def shop(client: Client, settings: Settings) -> Client:
+def shop(client: Client, workspace: Workspace) -> Client:
     """A client of a server without a model, with a run of `shop` that was made by hand."""
-    workspace = open_workspace(settings)
     fill(workspace)
     made_run(workspace, FLAT, telling=True)
-    workspace.store.close()
     return client
 
 

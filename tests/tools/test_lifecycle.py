@@ -9,8 +9,8 @@ import pytest
 from mcp.client import Client
 from support.calls import call, finish
 from support.texts import odd_texts, tickets
+from support.worker_processes import wait_until_gone, workers_of
 
-from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings
 from corpuscope.tools.core.schema import DatasetCard, Description
 from corpuscope.tools.store.connection import MilvusLocation
@@ -60,49 +60,15 @@ async def test_a_cluster_job_of_a_deleted_dataset_leaves_no_run(
     assert Runs(settings.home / "runs").ids("doomed") == []
 
 
-async def test_a_cancelled_first_ingest_leaves_no_dataset_and_can_be_taken_up(
-    client: Client,
-) -> None:
-    rows = [{"text": f"{row['text']} {n}"} for n in range(8) for row in tickets()]
-    ticket = await call(client, "ingest", dataset="half", rows=rows, wait_seconds=0)
-    cancelled = await call(client, "cancel-job", job_id=ticket.data["job_id"])
-    assert cancelled.data["state"] == "cancelled"
-    listed = await call(client, "list-datasets")
-    assert "half" not in [one["name"] for one in listed.data["datasets"]]
-    done = await finish(client, "ingest", dataset="half", rows=rows)
-    assert done.data["records"] == len(rows)
-
-
-async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(settings: Settings) -> None:
-    async with Client(build_server(settings, warm=False)) as client:
-        await finish(client, "ingest", dataset="alive", rows=tickets(each=2))
-        for worker in workers_of(os.getpid()):
-            os.kill(worker, signal.SIGKILL)
-            wait_until_gone(worker)
-        answer = await finish(client, "ingest", dataset="alive", rows=tickets(each=3))
+async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(client: Client) -> None:
+    await finish(client, "ingest", dataset="alive", rows=tickets(each=2))
+    workers = workers_of(os.getpid())
+    assert workers
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+        wait_until_gone(worker)
+    answer = await finish(client, "ingest", dataset="alive", rows=tickets(each=3))
     assert answer.data["records"] == 15
-
-
-def workers_of(parent: int) -> list[int]:
-    """The process ids of the worker processes that this process started."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(stat[1]) == parent and b"corpuscope.server.worker" in command:
-            found.append(int(folder.name))
-    return found
-
-
-def wait_until_gone(pid: int) -> None:
-    """Return when the process has ended; its parent may not have taken note of it yet."""
-    with os.fdopen(os.pidfd_open(pid)) as handle:
-        import select
-
-        assert select.select([handle], [], [], 10)[0], "the process did not end"
 
 
 def test_first_ingests_at_the_same_time_make_one_catalogue(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from mcp.client import Client
 from mcp.types import TextResourceContents
 from support.calls import Answer, call, finish, forget_datasets
+from support.changed_settings import changed_settings
+from support.idle_servers import connected_with_worker
 from support.texts import tickets
 
 from corpuscope.server.app import TOOLS, build_server
@@ -59,10 +61,12 @@ def people(each: int = 24, first: int = 0) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-async def client(settings: Settings, anyio_backend: str) -> AsyncIterator[Client]:
-    """A client of a server that redacts, with a dataset and a run."""
-    own = settings.model_copy(update={"redact": True})
-    async with Client(build_server(own, warm=False), raise_exceptions=True) as connected:
+async def client(
+    settings: Settings, running_lite: None, anyio_backend: str
+) -> AsyncIterator[Client]:
+    """A client, of the older era, of a server that redacts, with a dataset and a run."""
+    server = build_server(changed_settings(settings, redact=True), warm=False)
+    async with connected_with_worker(server, mode="legacy") as connected:
         await safe(connected, "ingest", rows=people(), id_column="id", **ASKED)
         found = await safe(connected, "cluster", **ASKED)
         assert found.data["clusters"] > 2
