@@ -69,6 +69,7 @@ async def test_a_running_job_is_stopped_in_the_middle_and_leaves_the_store_as_it
 
         async def cluster() -> None:
             await client.call_tool("cluster", arguments, progress_callback=note)
+            in_the_middle.set()  # at the latest
 
         group.start_soon(cluster)
         await in_the_middle.wait()
