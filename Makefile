@@ -14,10 +14,10 @@ demo: $(VENV)/ready
 
 # A process for each core; the tests of a file share datasets, so they stay together.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 cover: $(VENV)/ready
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --cov=corpuscope --cov-branch --cov-report=term
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov=corpuscope --cov-branch --cov-report=term
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
