@@ -214,6 +214,8 @@ class Run:
     layers: list[Layer]
     recommended: int
     """Index of the recommended layer."""
+    headings: int | None = None
+    """Index of the coarser layer whose clusters head the themes; None where themes are few."""
     reason: str
     """Why that layer, in one sentence."""
     hint: str | None = None
