@@ -17,6 +17,7 @@ A dataset that is new or replaced:
 3. The records. Killed here, a dataset to be replaced is untouched: its card names the old ones.
 4. The card without `pending`: in one write the new collection takes the old one's place.
 5. What the card does not name is dropped. Killed here: leftovers.
+6. The cache of what `cluster` would read back, where the records were few enough to be kept.
 
 A dataset that gets more rows:
 
@@ -51,6 +52,7 @@ from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vect
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 from corpuscope.tools.store.collections import is_collection_of, new_collection_name
 from corpuscope.tools.store.rows import RecordColumns
+from corpuscope.tools.workspace.reading import keep_records
 from corpuscope.tools.workspace.workspace import Workspace
 
 SURVEY_TEXTS = 50_000
@@ -118,6 +120,10 @@ class _Survey:
     batches: list[BuiltBatch] | None
     """All records, where they take no more than `KEPT_BYTES`."""
 
+    def fits(self, dim: int) -> bool:
+        """Whether the records may be kept in memory with vectors of `dim` numbers, too."""
+        return self.batches is not None and self.tally.made * dim * 4 <= KEPT_BYTES
+
 
 def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequest:
     """The request with its `.npy` file opened, where `vector_column` is one.
@@ -166,6 +172,7 @@ def ingest_records(
         batches,
         survey.tally.read,
         lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+        keep=old is None and survey.fits(card.dim),
     )
     writer.finish()
     card = writer.card
@@ -175,6 +182,8 @@ def ingest_records(
         store.save_card(card)
         drop_leftovers(workspace, name, card)
     count = store.count(card)
+    if writer.written and count == writer.counts[0]:
+        keep_records(workspace, card, writer.written)
     return IngestOutcome(card, survey.columns, survey.tally, note, count, *writer.counts)
 
 
