@@ -49,6 +49,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
+    "charset_normalizer": {"tools/ingestion/encodings.py"},
     "evoc": {"tools/clustering/graph.py"},
     "faiss": {"tools/clustering/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},

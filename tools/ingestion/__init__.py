@@ -5,6 +5,7 @@ May import core, store, embedding and workspace; no other wing of its floor.
 loading: the two passes of an ingest, and the order of its writes
 batch_writer: the second pass: records embedded and written, the card marked when they change
 readers: the reader for a file, by the ending of its name
+encodings: in which encoding a text file is, and its lines
 text_files: csv, tsv, jsonl, json
 table_files: parquet, xlsx
 rows: rows as they stand in a source, before columns mean anything

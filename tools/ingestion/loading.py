@@ -84,6 +84,8 @@ class IngestRequest:
     limit: int | None
     vectors: NDArray[Any] | None = None
     """(rows, dim), where the vectors come from a file of their own."""
+    encoding: str | None = None
+    """Of a text file; None: it is detected."""
 
     @property
     def brings_vectors(self) -> bool:
@@ -209,7 +211,7 @@ def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) ->
 def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | BadRow]:
     source = request.source
     rows = (
-        read_rows(source, max_bytes=workspace.files.max_bytes)
+        read_rows(source, max_bytes=workspace.files.max_bytes, encoding=request.encoding)
         if isinstance(source, Path)
         else inline_rows(source)
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from corpuscope.tools.core.errors import NotFound
 from corpuscope.tools.core.files import written_aside
-from corpuscope.tools.core.ids import RUN, check_dataset_name, check_run_id
+from corpuscope.tools.core.ids import RUN, check_run_id, dataset_name
 from corpuscope.tools.core.schema import (
     Description,
     Floats,
@@ -49,7 +49,7 @@ class Runs:
 
     def ids(self, dataset: str) -> list[str]:
         """The ids of the dataset's runs, the oldest first."""
-        folder = self.root / check_dataset_name(dataset)
+        folder = self.root / dataset_name(dataset)
         if not folder.is_dir():
             return []
         names = (

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import (
     DatasetCard,
     Floats,
@@ -93,7 +94,7 @@ class Store:
         return sorted(cards, key=lambda card: card.name)
 
     def card(self, name: str | None) -> DatasetCard:
-        """The card of this name, or the only one where no name is given.
+        """The card of this name, however it is spelt, or the only one where no name is given.
 
         Raises:
             NotFound: No such dataset; the message lists those there are.
@@ -107,8 +108,9 @@ class Store:
             if len(cards) > 1:
                 raise BadInput(f"Several datasets: say which with `dataset`. Datasets: {names}.")
             return cards[0]
+        meant = dataset_name(name)
         for card in cards:
-            if card.name == name:
+            if card.name == meant:
                 return card
         raise NotFound(f"No dataset '{name[:60]}'. Datasets: {names}.")
 
