@@ -214,6 +214,9 @@ class Run:
     layers: list[Layer]
     recommended: int
     """Index of the recommended layer."""
+    found: int | None = None
+    """Index of the layer that clustering recommended, where `recommended` is another one that was
+    chosen to be shown."""
     headings: int | None = None
     """Index of the coarser layer whose clusters head the themes; None where themes are few."""
     reason: str

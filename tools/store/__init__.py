@@ -14,5 +14,6 @@ filters: metadata filters as Milvus expressions
 lite_server: Milvus Lite in a process of its own, for several corpuscope processes
 lite_scan: pages of a scan, read from the insides of Milvus Lite
 runs: runs and what belongs to them, as files
+defaults: a dataset's default run, and the layer that a run shows
 locks: one writer per dataset across processes
 """
