@@ -9,7 +9,7 @@ from corpuscope.tools.clustering.layers import MIN_SAMPLES
 from corpuscope.tools.clustering.noise import noise_sentence
 from corpuscope.tools.clustering.pipeline import Parameters, Space
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.schema import NOISE, Layer, Node, Result, Run, Verbatim, Watch
+from corpuscope.tools.core.schema import NOISE, STALE, Layer, Node, Result, Run, Verbatim, Watch
 from corpuscope.tools.core.text import clean_text, shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.runs.assignment import assign_records
@@ -95,6 +95,9 @@ class ClusterResult(Result):
     clusters that are the same kept their ids."""
     titles_kept: int
     """Descriptions taken over from that run, or from the one that records were assigned to."""
+    stale: list[Verbatim]
+    """Clusters whose description was taken over, though many of their records changed since it was
+    written."""
     assigned_from: Verbatim | None
     assigned: int
     """New records that were put into the clusters of `assigned_from`."""
@@ -132,6 +135,11 @@ class ClusterResult(Result):
         if self.titles_kept:
             came = self.assigned_from or (self.comparison and self.comparison.earlier)
             lines.append(f"{self.titles_kept} descriptions were taken over from {came}.")
+        if self.stale:
+            lines.append(
+                f"Stale, as {STALE:.0%} or more of the records changed since they were written: "
+                f"{', '.join(self.stale)}. describe-cluster tries them on the texts of now."
+            )
         if self.headings:
             lines.append(f"{self.clusters} themes under headings (all: `list-clusters`):")
             lines += [heading.as_text() for heading in self.headings]
@@ -325,11 +333,18 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         top=_top(workspace, selection, shown, draft, size),
         comparison=draft.comparison and draft.comparison.without_unchanged(),
         titles_kept=len(selection.descriptions) if split is None else 0,
+        stale=_stale(selection) if split is None else [],
         assigned_from=run.assigned_from,
         assigned=run.assigned,
         hint=hint or (LEXICAL_HINT if draft.card.embedding == LEXICAL else None),
         map="ready",
     )
+
+
+def _stale(selection: Selection) -> list[str]:
+    """The themes shown whose words are stale, in the order of their ids."""
+    themes, words = selection.standing_in(selection.run.recommended), selection.descriptions
+    return [node.id for node in themes if node.id in words and words[node.id].stale]
 
 
 def _top(

@@ -16,6 +16,7 @@ from corpuscope.tools.describing.batch import (
     describe_batch,
     expected_batch_usage,
 )
+from corpuscope.tools.describing.describe import prove_stale
 from corpuscope.tools.describing.result import (
     DescribeResult,
     Detail,
@@ -76,6 +77,8 @@ def describe_cluster(
     if asked_focus is not None and not estimate:
         workspace.runs.save_focus(selection.run, asked_focus)
     watch.report(0.02, "gathering evidence")
+    if not estimate and not refresh and selection.run.collection == selection.card.collection:
+        prove_stale(workspace, selection, nodes)
     if (writer := workspace.writer) is not None:
         order = DescriptionOrder(writer, nodes, refresh, verify, max_calls, asked_focus)
         if estimate:

@@ -56,6 +56,10 @@ class ClusterLine(Result):
     """The heading that it is listed under."""
     author: Author | None = None
     """Who wrote the title: llm, assistant, person, or keywords; None where there is no title."""
+    stale: Verbatim | None = None
+    """Where its title was written, `r1:3`, if the cluster has become another since then."""
+    changed: float = 0.0
+    """Share of its records that changed since then, 0 to 1."""
     proof: float | None = None
     """0 to 1: how well the description tells its texts from the nearest clusters'."""
     proof_word: str | None = None
@@ -73,6 +77,8 @@ class ClusterLine(Result):
         below = f", {self.children} sub-clusters" if self.children else ""
         holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         origin = ", named from keywords only" if self.author == "keywords" else ""
+        if self.stale:
+            origin += f", title from {self.stale}, {self.changed:.0%} of its records changed"
         proven = "" if self.proof is None else f", proof {self.proof:.2f} {self.proof_word}"
         size = f"{self.size:,} records ({self.share:.1%})"
         return f"{self.id}: {named}: {size}{below}{origin}{proven}{holds}"
@@ -267,6 +273,8 @@ def _cluster_line(
         heading=page.heading_of.get(node.id),
         children=len(selection.children(node.id)),
         author=description.author if description else None,
+        stale=description.carried_from if description and description.stale else None,
+        changed=description.changed if description else 0.0,
         proof=proof.auc if proof else None,
         proof_word=proof_word(proof) if proof else None,
         stability=known.scores.get(node.id) if known else None,
