@@ -89,9 +89,10 @@ OWNERS = {
         "tools/store/scan.py",
     },
     "pymilvus.model": {"tools/embedding/torch_models.py"},
+    "safetensors": {"tools/embedding/word_vectors.py"},
     "sentence_transformers": {"tools/embedding/torch_models.py"},
     "stdnum": {"tools/core/redaction.py"},
-    "tokenizers": {"tools/embedding/onnx.py"},
+    "tokenizers": {"tools/embedding/onnx.py", "tools/embedding/word_vectors.py"},
     "torch": {"tools/embedding/torch_models.py"},
     "umap": {"tools/clustering/projection.py"},
 }

@@ -40,10 +40,11 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from corpuscope.tools.analysis.language import foreign_language
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
-from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder
+from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder, TextFacts
 from corpuscope.tools.ingestion.batch_writer import BatchWriter
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.readers import read_rows
@@ -313,7 +314,9 @@ def _start_dataset(
     if not request.brings_vectors:
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
-        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder)
+        foreign = foreign_language(survey.texts) if spec == AUTO else None
+        facts = TextFacts(survey.tally.made, foreign)
+        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder, facts)
         card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)
         return card, fitted.embedder, fitted.note
