@@ -6,6 +6,7 @@ May import core and llm.
     factory       from a spec to an embedder: `open_embedder`, `fit_embedder`
     lexical       words and parts of words, fitted on the dataset; no model
     onnx          transformer models in ONNX files
+    masked        any of them, behind what a dataset masks
     remote        an OpenAI-compatible endpoint
     model2vec     static word vectors (an extra)
     torch_models  sentence-transformers and BGE-M3 (extras)

@@ -40,11 +40,15 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
+from corpuscope.tools.core.masking import masked_text
+from corpuscope.tools.core.schema import COLUMN, NO_MASK, DatasetCard, Mask, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
+from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder
 from corpuscope.tools.ingestion.batch_writer import BatchWriter
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
+from corpuscope.tools.ingestion.mojibake import mended_rows
+from corpuscope.tools.ingestion.observations import Observations, Observer
 from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import (
     RecordBuilder,
@@ -80,6 +84,10 @@ class IngestRequest:
     """(rows, dim), where the vectors come from a file of their own."""
     encoding: str | None = None
     """Of a text file; None: it is detected."""
+    mend: bool = False
+    """Whether strings that were decoded wrongly once are mended."""
+    mask: Mask = NO_MASK
+    """What vectors and keywords are made without; nothing: as in the dataset that is there."""
 
     @property
     def brings_vectors(self) -> bool:
@@ -101,6 +109,8 @@ class IngestOutcome:
     added: int
     updated: int
     unchanged: int
+    observed: Observations
+    """Of the source."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,7 @@ class _Survey:
     """A random sample of at most `SURVEY_TEXTS`; empty where the vectors come with the rows."""
     dim: int
     """Numbers in each vector that comes with the rows; 0 where none do."""
+    observed: Observations
 
 
 def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequest:
@@ -169,14 +180,17 @@ def ingest_records(
         store.save_card(card)
         drop_leftovers(workspace, name, card)
     count = store.count(card)
-    return IngestOutcome(card, survey.columns, builder.tally, note, count, *writer.counts)
+    return IngestOutcome(
+        card, survey.columns, builder.tally, note, count, *writer.counts, survey.observed
+    )
 
 
 def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:
     """Whether a first ingest that did not end is dropped: it was to be by another embedder."""
     if present is None or not present.pending:
         return False
-    return request.embedding not in (AUTO, present.embedding)
+    other_mask = bool(request.mask) and request.mask != present.mask
+    return other_mask or request.embedding not in (AUTO, present.embedding)
 
 
 def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
@@ -198,7 +212,7 @@ def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | B
         if isinstance(source, Path)
         else inline_rows(source)
     )
-    return islice(rows, request.limit)
+    return islice(mended_rows(rows) if request.mend else rows, request.limit)
 
 
 def _survey_source(
@@ -220,11 +234,12 @@ def _survey_source(
         }
         columns = replace(columns, metadata=kinds)
     builder = RecordBuilder(columns, request.vectors, workspace.redact)
+    observer = Observer(columns, head, old.mask if old else request.mask)
     # Reservoir sampling (Vitter's algorithm R): each text is equally likely to stay in the sample.
     chooser = random.Random(0)
     texts: list[str] = []
     dim = 0 if request.vectors is None else request.vectors.shape[1]
-    for number, record in enumerate(builder.build(chain(head, rows))):
+    for number, record in enumerate(builder.build(observer.watch(chain(head, rows)))):
         if record.vector is not None:
             dim = len(record.vector)
         elif len(texts) < SURVEY_TEXTS:
@@ -240,7 +255,7 @@ def _survey_source(
             f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
             f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
         )
-    return _Survey(columns, tally, texts, dim)
+    return _Survey(columns, tally, texts, dim, observer.observations())
 
 
 def _start_dataset(
@@ -258,6 +273,7 @@ def _start_dataset(
         id_column=survey.columns.id,
         metadata_columns=survey.columns.metadata,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        mask=request.mask,
     )
     folder = workspace.dataset_folder(card)
     spec = request.embedding
@@ -266,10 +282,11 @@ def _start_dataset(
     if not request.brings_vectors:
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
-        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder)
+        texts = [masked_text(text, card.mask) for text in survey.texts]
+        fitted = fit_embedder(spec, texts, workspace.embedders.options, folder)
         card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)
-        return card, fitted.embedder, fitted.note
+        return card, with_mask(fitted.embedder, card.mask), fitted.note
     note = "They came with the file."
     if spec == COLUMN:
         has_full_text = workspace.store.has_full_text()
@@ -293,6 +310,11 @@ def _extend_dataset(
         raise BadInput(
             f"'{old.name}' has vectors by {old.embedding}, not {spec}; a dataset never mixes "
             "models. Leave `embedding` out, use mode='replace', or take another name."
+        )
+    if request.mask and request.mask != old.mask:
+        raise BadInput(
+            f"'{old.name}' masks {old.mask}, this call {request.mask}; its texts all have the same "
+            "mask. Leave `mask` and `stop_words` out to add rows, or use mode='replace'."
         )
     columns = old.metadata_columns | survey.columns.metadata
     card = replace(old, metadata_columns=columns)
