@@ -125,7 +125,7 @@ def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator
 def earlier_labels(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:
     """(m,) labels of the recommended clusters in which an earlier run had the distinct texts."""
     members = runs.members(earlier)
-    paths = layer_paths(members.paths, earlier.nodes, earlier.recommended)
+    paths = layer_paths(members.paths, earlier.nodes, earlier.found_layer)
     numbers = {path: number for number, path in enumerate(sorted({*paths} - {NOISE}))} | {NOISE: -1}
     of_record = {id_: numbers[path] for id_, path in zip(members.ids, paths, strict=True)}
     return np.array([of_record.get(corpus.ids[row], UNKNOWN) for row in corpus.first], np.int32)

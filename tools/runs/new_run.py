@@ -83,7 +83,7 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
         before = earlier_labels(workspace.runs, earlier, corpus)
         parameters = replace(parameters, before=before)
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
-    deeper = clustering.choice.recommended - earlier.recommended if earlier else 0
+    deeper = clustering.choice.recommended - earlier.found_layer if earlier else 0
     if earlier and deeper > 0 and has_all_resolutions(earlier):
         # A heading more above the themes would change all their ids.
         clustering = drop_coarser_layers(clustering, corpus.weights, deeper)
