@@ -97,11 +97,12 @@ def test_vectors_of_parquet_come_whole_whatever_stands_between_them(
     from pyarrow import parquet
 
     path = tmp_path / "a.parquet"
-    sound = [[float(n), n + 0.5] for n in range(600)]
-    lists: list[list[float | None] | None] = [*sound[:400], None, [1.0, None], *sound[402:]]
-    for cells, missing in ((sound, []), (lists, [400])):
+    sound: list[list[float | None] | None] = [[float(n), n + 0.5] for n in range(600)]
+    lists = [*sound[:400], None, [1.0, None], *sound[402:]]
+    for cells in (sound, lists):
+        missing = [400] if cells is lists else []
         kind = pa.list_(pa.float32(), 2) if fixed else pa.list_(pa.float32())
-        odd = [] if fixed else [[], [1.0, 2.0, 3.0]]
+        odd: list[list[float]] = [] if fixed else [[], [1.0, 2.0, 3.0]]
         table = pa.table({"vector": pa.array([*cells, *odd], kind)}).slice(3)
         parquet.write_table(table, path)
         rows = values(list(read_rows(path, max_bytes=LIMIT)))
