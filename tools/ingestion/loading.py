@@ -63,7 +63,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 SURVEY_TEXTS = 50_000
 """Enough texts to fit a vocabulary on; more cost time and memory and change little."""
 
-KEPT_BYTES = 128 * 2**20
+KEPT_BYTES = 192 * 2**20
 """Records made in the first pass and their vectors are kept for the second, up to this size: enough
 for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
 
