@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, kron
 
-from corpuscope.tools.clustering.node_embedding import DIMENSIONS, optimise_embedding
+from corpuscope.tools.clustering.node_embedding import (
+    DIMENSIONS,
+    PHASES,
+    edge_turns,
+    optimise_embedding,
+)
 from corpuscope.tools.core.schema import Floats
 
 GROUPS, EACH = 4, 30
@@ -57,3 +62,17 @@ def test_the_same_seed_gives_the_same_points_and_the_start_is_left_alone(
 def test_nodes_that_begin_in_one_place_stay_finite(graph: csr_array, start: Floats) -> None:
     points = optimise_embedding(graph, np.zeros_like(start), noise_level=0.3, seed=0)
     assert np.isfinite(points).all()
+
+
+def test_a_heavy_edge_has_its_turn_in_every_phase_and_light_ones_as_often_as_they_weigh() -> None:
+    count = 200
+    full = csr_array(np.ones((count, count), np.float32))
+    shares = np.full(full.nnz, 0.05, np.float32)
+    shares[full.indices == 7] = 1.0
+    ends, others = edge_turns(full.indptr, full.indices, shares)
+    for first, last in ends[:, :2]:
+        assert (others[first:last] == 7).sum() == 1
+    light = len(others) - PHASES * count
+    assert light == pytest.approx(0.05 * PHASES * count * (count - 1), rel=0.02)
+    by_phase = ends[:, -1] - ends[:, 0]
+    assert by_phase.min() > 0.9 * by_phase.max()

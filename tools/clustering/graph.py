@@ -5,7 +5,7 @@ made of that: sparse matrices, the graph of a part, places in few dimensions.
 
 Everything after this module stands on one graph: the clusters, the map, near-duplicates and the
 later assignment of new records. The steps from the graph to the node embedding are those of EVoC
-(McInnes et al., package `evoc`): fuzzy graph, start by label propagation, and `optimise_embedding`.
+(McInnes et al., package `evoc`): fuzzy graph and `optimise_embedding`, from a start of main axes.
 """
 
 import math
@@ -28,11 +28,15 @@ neighbours are half of all, and the AMI is 0.1 lower than with 8; beyond 30 noth
 EXACT_UP_TO = 5_000
 """Vectors up to which all are compared with all: half a second, and the answer is exact."""
 
-FEWEST_FOR_PROPAGATION = 64
-"""Below it the start is a plain PCA; EVoC draws the same line."""
+START_LENGTH = 4.0
+"""Of the longest main axis of the start; 2 gives the same AMI."""
 
-START_DIMENSIONS = 16
-"""Main axes of the vectors that shape the start: as good as all, and a third of its time less."""
+SMOOTHINGS = 4
+"""Times that each node of the start is put half-way to its neighbours: agreement between seeds
+0.89 and not 0.87 over six labelled sets, at the same AMI."""
+
+JITTER = 0.01
+"""What is added to the start at random: nodes in one place would never part."""
 
 NO_NEIGHBOUR = -1
 """Stands in `indices` where a vector has fewer neighbours than there are columns."""
@@ -196,8 +200,7 @@ def embed_nodes(
         return points
     if len(linked) < len(points):
         fuzzy, vectors = fuzzy[linked][:, linked], vectors[linked]
-    random = np.random.RandomState(seed)
-    start = _start(fuzzy, vectors, DIMENSIONS, noise_level, random)
+    start = _start(fuzzy, vectors, DIMENSIONS, seed)
     points[linked] = optimise_embedding(fuzzy, start, noise_level=noise_level, seed=seed)
     return points
 
@@ -241,33 +244,20 @@ def _self_first(ids: Ints, similarities: Floats, asked: NDArray[np.int64]) -> tu
     return ids, similarities
 
 
-def _start(
-    fuzzy: Any, vectors: Floats, dimensions: int, noise_level: float, random: np.random.RandomState
-) -> Floats:
-    """Where the node embedding begins: (n, dimensions) float32, contiguous.
+def _start(fuzzy: Any, vectors: Floats, dimensions: int, seed: int) -> Floats:
+    """Where the node embedding begins: (n, dimensions) float32, the vectors on their main axes.
 
-    Main axes for few nodes; else EVoC's label propagation, which lays out a coarse graph of
-    communities first and puts each node near its own.
+    Over seven labelled sets as good as EVoC's label propagation (AMI of the best layer 0.688 both),
+    on made vectors better (0.910 and 0.901), in a third of the time.
     """
-    if len(vectors) < FEWEST_FOR_PROPAGATION:
-        return principal_axes(vectors, dimensions)
-    from evoc.label_propagation import label_propagation_init
-
-    # EVoC starts from a PCA of its coarsest parts, which divides by zero where all are equal.
-    spread = float(np.ptp(vectors, axis=0).max())
-    axes = principal_axes(vectors, START_DIMENSIONS)
-    start: Floats = label_propagation_init(
-        fuzzy,
-        n_components=dimensions,
-        approx_n_parts=int(np.clip(8 * np.sqrt(len(vectors)), 256, 16384)),
-        random_scale=0.1,
-        scaling=0.5,
-        noise_level=noise_level,
-        random_state=random,
-        data=axes,
-        base_init="pca" if spread > SMALLEST_COSINE else "random",
-    )
-    return np.ascontiguousarray(start, dtype=np.float32)
+    places = principal_axes(vectors, dimensions)
+    weights = np.asarray(fuzzy.sum(axis=1), np.float32).reshape(-1, 1)
+    for _ in range(SMOOTHINGS):
+        places = (places + (fuzzy @ places) / weights) / 2
+    length = max(float(np.ptp(places, axis=0).max()), SMALLEST_COSINE)
+    jitter = np.random.default_rng(seed).normal(scale=JITTER, size=places.shape)
+    start: Floats = (places * (START_LENGTH / length) + jitter).astype(np.float32)
+    return start
 
 
 def principal_axes(points: Floats, dimensions: int) -> Floats:
