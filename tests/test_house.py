@@ -53,6 +53,7 @@ OWNERS = {
     "faiss": {"tools/clustering/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
+    "ftfy": {"tools/analysis/terms.py"},
     "grpc": {"tools/store/lite_server.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
@@ -82,6 +83,7 @@ OWNERS = {
     "sentence_transformers": {"tools/embedding/torch_models.py"},
     "stdnum": {"tools/core/redaction.py"},
     "tokenizers": {"tools/embedding/onnx.py"},
+    "stopwordsiso": {"tools/analysis/stop_words.py"},
     "torch": {"tools/embedding/torch_models.py"},
     "umap": {"tools/clustering/projection.py"},
 }

@@ -5,6 +5,8 @@ languages that the detector knows.
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,9 @@ detector was measured from there on; below it, names and loan words decide."""
 SURE_PROBABILITY = 0.9
 """The probability from which a language counts as found. On messages of programs with 15 to 25
 letters, in 28 languages: 60 % found, none of these wrong; with 80 and more, 90 %, and 0.02 %."""
+
+SAMPLED_TEXTS, SAMPLED_CHARACTERS = 200, 300
+"""Read of a dataset to tell its languages: a share of a tenth to within 4 points, in 40 ms."""
 
 NO_LANGUAGE = "zxx"
 """The detector's code for what is no language: program code, numbers."""
@@ -69,6 +74,17 @@ def language_of(text: str) -> str | None:
     """
     code, probability = max(_probabilities(text).items(), key=lambda item: item[1])
     return code if probability >= SURE_PROBABILITY and code != NO_LANGUAGE else None
+
+
+def language_shares(texts: Sequence[str]) -> dict[str, float]:
+    """The languages of a dataset: code to the share of the texts in it, of those that are told.
+
+    An even sample of `SAMPLED_TEXTS` is read, of each its beginning; empty where not one is told.
+    """
+    step = max(1, -(-len(texts) // SAMPLED_TEXTS))
+    told = [language_of(text[:SAMPLED_CHARACTERS]) for text in texts[::step]]
+    counts = Counter(code for code in told if code is not None)
+    return {code: count / counts.total() for code, count in counts.most_common()}
 
 
 def clashing_language(text: str, expected: str) -> str | None:
