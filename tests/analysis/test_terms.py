@@ -2,7 +2,7 @@
 
 import pytest
 
-from corpuscope.tools.analysis.terms import fragments, readable_words, text_terms
+from corpuscope.tools.analysis.terms import fragments, readable_words, term_pattern, text_terms
 
 
 def terms(text: str, *stop: str) -> set[str]:
@@ -94,3 +94,11 @@ def test_pieces_of_a_longer_word_are_told_from_words() -> None:
 def test_a_sequence_in_one_text_and_latin_words_are_left_to_themselves() -> None:
     assert fragments({"信用": 1, "用": 1}) == {"信用", "用"}
     assert fragments({"bag": 1, "lost bag": 1}) == set()
+
+
+def test_a_term_stands_between_borders_where_its_script_has_any() -> None:
+    assert term_pattern("lost bag").search("my lost  bag is")
+    assert not term_pattern("bag").search("bags")
+    assert term_pattern("bag", r"\w{0,3}").search("bags")
+    assert term_pattern("信用卡").search("我的信用卡还没有到")
+    assert term_pattern("c++").search("in c++ today")

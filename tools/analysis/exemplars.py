@@ -4,13 +4,12 @@ In: unit vectors, members and their strengths, and what each says of the cluster
 indices of central members that hold keywords and are not alike.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from corpuscope.tools.analysis.terms import is_sequence
+from corpuscope.tools.analysis.terms import term_pattern
 from corpuscope.tools.core.schema import Floats, Ints
 
 CANDIDATES = 500
@@ -30,7 +29,7 @@ candidates that holds most: the mean of a theme is often nearest to a text that 
 CHARACTERS_READ = 1_000
 """Of a text, when keywords are looked for: its subject is said at its beginning."""
 
-ENDING = r"\w{0,3}(?!\w)"
+ENDING = r"\w{0,3}"
 """What an inflection puts behind a keyword."""
 
 CENTRALITY_WEIGHT = 0.7
@@ -98,7 +97,7 @@ def held_keywords(texts: Sequence[str], keywords: Sequence[str]) -> Floats:
     if not keywords or not texts:
         return np.zeros(len(texts), np.float32)
     weights = 1 / np.arange(1, len(keywords) + 1, dtype=np.float32)
-    patterns = [re.compile(_keyword_pattern(word)) for word in keywords]
+    patterns = [term_pattern(word, ENDING) for word in keywords]
     held = np.zeros(len(texts), np.float32)
     for row, text in enumerate(texts):
         read = text[:CHARACTERS_READ].lower().replace("\u2019", "'")
@@ -107,9 +106,3 @@ def held_keywords(texts: Sequence[str], keywords: Sequence[str]) -> Floats:
                 held[row] += weight
     share: Floats = held / weights.sum()
     return share
-
-
-def _keyword_pattern(word: str) -> str:
-    """Where a script has no spaces, words have no border."""
-    escaped = r"\s+".join(map(re.escape, word.split()))
-    return escaped if is_sequence(word) else rf"(?<!\w){escaped}{ENDING}"

@@ -125,6 +125,15 @@ def is_sequence(term: str) -> bool:
     return not term.isascii() and (UNSPACED.match(term) is not None or "가" <= term[0] <= "힣")
 
 
+def term_pattern(term: str, ending: str = "") -> re.Pattern[str]:
+    """Where a term stands in a text in small letters, with what `ending` (a pattern) lets follow.
+
+    Where a script has no spaces, words have no border.
+    """
+    words = r"\s+".join(map(re.escape, term.split()))
+    return re.compile(words if is_sequence(term) else rf"(?<!\w){words}{ending}(?!\w)")
+
+
 def fragments(counts: Mapping[str, int]) -> set[str]:
     """Of sequences and the number of texts with each those that are no words.
 
