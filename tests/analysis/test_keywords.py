@@ -280,6 +280,7 @@ def test_stop_words_of_every_language_in_a_mixed_dataset_fall_out() -> None:
         (("flighted", "flightled", "flight"), True),
         (("cancel", "cancelled", "cancelling"), True),
         (("bag", "bags"), True),
+        (("plot", "plots", "plotting", "plotted"), True),
         (("city", "cities"), True),
         (("карта", "карту", "карты"), True),
         (("카드가", "카드를", "카드"), True),

@@ -65,13 +65,6 @@ PHRASE_SHARE = 0.6
 ARABIC_ARTICLE = re.compile(r"^[\u0648\u0628\u0641]?\u0627\u0644(?=\w{3})|^\u0644\u0644(?=\w{3})")
 """It is written together with its word, and with and, in, so, for before it."""
 
-LONG_STEM = 6
-"""A word of so many letters may have one letter more behind it: cancel, cancelling."""
-
-_INFLECTED = ((2, 3), (5, 3), (4, 2))
-"""Korean, Latin, other scripts: letters that two inflections of one word begin with at least, and
-letters behind these at most. What is Latin and shorter is held apart (plane, plant)."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
@@ -280,11 +273,24 @@ def _same_word(first: str, second: str) -> bool:
         return True
     pairs = zip(first, second, strict=False)
     begin = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    tails = sorted((len(first) - begin, len(second) - begin))
-    fewest, longest = _INFLECTED[0 if "가" <= first[0] <= "힣" else 1 if first[0] < "ʰ" else 2]
+    tails = sorted((first[begin:], second[begin:]), key=len)
+    fewest, longest = _inflection_limits(first[0])
     if not tails[0]:
-        fewest, longest = min(fewest, 4), longest + (begin >= LONG_STEM)
-    return begin >= fewest and tails[1] <= longest and 2 * begin > tails[0] + tails[1]
+        fewest = min(fewest, 4)
+        longest += tails[1][:1] == first[begin - 1]  # plotting
+    return (
+        begin >= fewest and len(tails[1]) <= longest and 2 * begin > len(tails[0]) + len(tails[1])
+    )
+
+
+def _inflection_limits(letter: str) -> tuple[int, int]:
+    """Letters that two inflections of one word begin with at least, and those behind at most.
+
+    What is Latin and shorter is held apart (plane, plant); other scripts inflect shorter words.
+    """
+    if "가" <= letter <= "힣":  # Korean syllables
+        return 2, 3
+    return (5, 3) if letter < "\N{MODIFIER LETTER SMALL H}" else (4, 2)  # Latin ends there
 
 
 def _terms_of(candidates: list[tuple[str, int]]) -> Iterator[_Term]:
