@@ -14,7 +14,8 @@ import numpy as np
 from bench.description_methods import Account, Ground, by_keywords, by_model, prepare
 from bench.table import NOT_THERE, markdown, section
 from corpuscope.server.settings import open_workspace, read_settings
-from corpuscope.tools.analysis.keywords import CONTENT_WORDS, word_stems
+from corpuscope.tools.analysis.keywords import word_stems
+from corpuscope.tools.analysis.stop_words import CONTENT_WORDS
 from corpuscope.tools.core.schema import Description, Proof
 from corpuscope.tools.describing.describe import prove_description
 from corpuscope.tools.describing.gathering import DescriptionTask

@@ -54,7 +54,7 @@ OWNERS = {
     "faiss": {"tools/clustering/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
-    "ftfy": {"tools/ingestion/mojibake.py"},
+    "ftfy": {"tools/analysis/terms.py", "tools/ingestion/mojibake.py"},
     "grpc": {"tools/store/lite_server.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
@@ -94,6 +94,7 @@ OWNERS = {
     "sentence_transformers": {"tools/embedding/torch_models.py"},
     "stdnum": {"tools/core/redaction.py"},
     "tokenizers": {"tools/embedding/onnx.py", "tools/embedding/word_vectors.py"},
+    "stopwordsiso": {"tools/analysis/stop_words.py"},
     "torch": {"tools/embedding/torch_models.py"},
     "umap": {"tools/clustering/projection.py"},
 }

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from corpuscope.tools.analysis.exemplars import choose_exemplars
-from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.analysis.exemplars import choose_exemplars, held_keywords
+from corpuscope.tools.core.schema import Floats, Ints
 
 
 def around(count: int, spread: float) -> Floats:
@@ -53,3 +53,44 @@ def test_the_same_input_gives_the_same_exemplars() -> None:
     members = np.arange(500, dtype=np.int32)
     first = choose_exemplars(vectors, members, strengths)
     assert first.tolist() == choose_exemplars(vectors, members, strengths).tolist()
+
+
+def test_the_first_exemplar_is_the_most_central_of_those_that_hold_the_keywords() -> None:
+    vectors = around(60, 0.2)
+    members = np.arange(60, dtype=np.int32)
+    central = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")
+    joke, shows = int(central[0]), [int(point) for point in central[3:9]]
+
+    def holding(points: Ints) -> Floats:
+        return np.array([0.6 if point in shows else 0.2 for point in points], np.float32)
+
+    strengths = np.ones(60, np.float32)
+    assert choose_exemplars(vectors, members, strengths)[0] == joke
+    found = choose_exemplars(vectors, members, strengths, holding=holding).tolist()
+    assert found[0] == shows[0]
+    assert set(found) <= set(shows)
+
+
+def test_where_few_or_none_hold_keywords_the_central_members_follow() -> None:
+    vectors = around(40, 0.2)
+    members, strengths = np.arange(40, dtype=np.int32), np.ones(40, np.float32)
+    alone = choose_exemplars(vectors, members, strengths)
+    one = choose_exemplars(
+        vectors, members, strengths, holding=lambda points: (points == 7).astype(np.float32)
+    )
+    assert one[0] == 7 and len(one) == 5
+    none = choose_exemplars(
+        vectors, members, strengths, holding=lambda points: np.zeros(len(points), np.float32)
+    )
+    assert none.tolist() == alone.tolist()
+
+
+def test_a_text_holds_keywords_by_their_place_in_any_inflection_and_script() -> None:
+    keywords = ["bag", "lost luggage"]
+    held = held_keywords(
+        ["My BAGS", "they lost  luggage", "a bagpipe and a luggage", "bag: lost luggage"], keywords
+    )
+    assert np.allclose(held, [2 / 3, 1 / 3, 0, 1])
+    assert held_keywords(["我的信用卡到了", "酒店"], ["信用卡"]).tolist() == [1, 0]
+    assert held_keywords(["text"], []).tolist() == [0]
+    assert held_keywords([], ["bag"]).tolist() == []

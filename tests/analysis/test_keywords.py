@@ -1,8 +1,14 @@
 """Keywords of made clusters, in several languages."""
 
 import numpy as np
+import pytest
 
-from corpuscope.tools.analysis.keywords import MOST_CHARACTERS, cluster_keywords
+from corpuscope.tools.analysis.keywords import (
+    MOST_CHARACTERS,
+    cluster_keywords,
+    word_families,
+)
+from corpuscope.tools.analysis.stop_words import stop_words_for
 from corpuscope.tools.core.redaction import redact
 from corpuscope.tools.core.schema import Ints
 
@@ -154,3 +160,175 @@ def test_an_address_where_a_long_text_is_cut_is_in_no_keyword() -> None:
 def test_without_redaction_a_word_in_brackets_is_a_word() -> None:
     texts, clusters = clusters_of([f"{text} [email] [card]" for text in CARDS], TRAINS)
     assert "email" in " ".join(cluster_keywords(texts, clusters, count=20)["1"])
+
+
+SAMPLES = {
+    "zh": (
+        [
+            "我的信用卡还没有到",
+            "信用卡寄丢了怎么办",
+            "新的信用卡什么时候能寄到",
+            "信用卡快递没有更新",
+        ],
+        [
+            "酒店房间很脏没有打扫",
+            "酒店房间空调坏了",
+            "酒店房间太吵晚上睡不着",
+            "预订的酒店房间没有窗户",
+        ],
+        ("信用卡", "酒店房间"),
+    ),
+    "ja": (
+        [
+            "クレジットカードが届いていません",
+            "クレジットカードの再発行",
+            "クレジットカードを紛失した",
+        ],
+        ["ホテルの部屋が汚かった", "予約した部屋と違う部屋だった", "ホテルの部屋がうるさい"],
+        ("クレジットカード", "部屋"),
+    ),
+    "th": (
+        ["กระเป๋าเดินทางหายที่สนามบิน", "กระเป๋าเดินทางของฉันยังไม่มา", "กระเป๋าเดินทางมาช้ามาก"],
+        ["ห้องพักสกปรกมาก", "ห้องพักมีกลิ่นเหม็น", "แอร์ในห้องพักเสีย", "ห้องพักเสียงดังนอนไม่หลับ"],
+        ("กระเป๋าเดินทาง", "ห้องพัก"),
+    ),
+    "lo": (
+        ["ກະເປົາເດີນທາງເສຍຢູ່ສະໜາມບິນ", "ກະເປົາເດີນທາງຍັງບໍ່ມາ", "ຊອກຫາກະເປົາເດີນທາງ"],
+        ["ຫ້ອງພັກເປື້ອນຫຼາຍ", "ຫ້ອງພັກມີກິ່ນເໝັນ", "ແອໃນຫ້ອງພັກເສຍ"],
+        ("ກະເປົາເດີນທາງ", "ຫ້ອງພັກ"),
+    ),
+    "km": (
+        ["វ៉ាលីរបស់ខ្ញុំបាត់នៅព្រលានយន្តហោះ", "វ៉ាលីមិនទាន់មកដល់", "វ៉ាលីរបស់ខ្ញុំខូច", "រកវ៉ាលីដែលបាត់"],
+        ["បន្ទប់សណ្ឋាគារកខ្វក់", "បន្ទប់មានក្លិនស្អុយ", "ម៉ាស៊ីនត្រជាក់ក្នុងបន្ទប់ខូច"],
+        ("វ៉ាលី", "បន្ទប់"),
+    ),
+    "my": (
+        ["အိတ်ပျောက်သွားတယ်", "ကျွန်တော့်အိတ် မရောက်သေးဘူး", "အိတ်ပျက်စီးနေတယ်"],
+        ["ဟိုတယ်အခန်းညစ်ပတ်တယ်", "အခန်းမှာအနံ့ဆိုးတယ်", "အခန်းထဲက အဲကွန်းပျက်နေတယ်"],
+        ("အိတ်", "အခန်း"),
+    ),
+    "ko": (
+        [
+            "신용카드를 잃어버렸어요",
+            "신용카드는 언제 배송되나요",
+            "신용카드 배송 상태를 알고 싶어요",
+        ],
+        ["비행기가 다섯 시간 지연되었어요", "날씨 때문에 비행기가 지연됐어요", "비행기를 놓쳤어요"],
+        ("신용카드", "비행기"),
+    ),
+    "de": (
+        ["Meine Karte ist nicht da", "Wann kommt die Karte?", "Die Karten sind nicht angekommen"],
+        ["Das Zimmer im Hotel war laut", "Die Zimmer sind nicht sauber", "Unser Zimmer ist klein"],
+        ("karte", "zimmer"),
+    ),
+    "fr": (
+        [
+            "Ma carte n'est pas encore arrivée",
+            "Où est la carte ?",
+            "Les cartes ne sont pas livrées",
+        ],
+        [
+            "L'avion a du retard",
+            "Le retard de l'avion n'était pas annoncé",
+            "Cet avion n'est pas là",
+        ],
+        ("carte", "avion"),
+    ),
+    "ru": (
+        [
+            "Моя карта ещё не пришла",
+            "Где моя карта?",
+            "Когда я получу новую карту?",
+            "Доставка карты задерживается",
+        ],
+        ["Мой рейс отменили", "Из-за погоды отменили все рейсы", "Где рейс? Задержка рейса"],
+        ("карта", "рейс"),
+    ),
+    "ar": (
+        ["لم تصل بطاقتي بعد", "متى ستصل البطاقة الجديدة؟", "تأخر وصول البطاقة", "أين بطاقة جديدة؟"],
+        ["كانت غرفة الفندق متسخة", "المكيف في الغرفة لا يعمل", "الغرفة كانت صاخبة جدا"],
+        ("البطاقة", "الغرفة"),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", SAMPLES)
+def test_keywords_in_other_languages_and_scripts_are_words(code: str) -> None:
+    first, second, words = SAMPLES[code]
+    texts, clusters = clusters_of(first, second)
+    found = cluster_keywords(texts, clusters)
+    terms = {number: " ".join(keywords).split() for number, keywords in found.items()}
+    families = word_families([*words, *terms["1"], *terms["2"]])
+    for number, word in enumerate(words, 1):
+        assert families[word] in {families[term] for term in terms[str(number)]}
+    for inside in terms.values():
+        assert not set(inside) & stop_words_for(texts)
+        assert len({families[word] for word in inside}) == len(inside)
+
+
+def test_stop_words_of_every_language_in_a_mixed_dataset_fall_out() -> None:
+    german, english = SAMPLES["de"][:2], (CARDS, TRAINS)
+    texts, clusters = clusters_of(*german, *english)
+    words = {word for terms in cluster_keywords(texts, clusters).values() for word in terms}
+    assert {"karte", "zimmer", "card", "train"} <= words
+    assert not words & {"die", "ist", "nicht", "sind", "the", "was", "my"}
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (("flighted", "flightled", "flight"), True),
+        (("cancel", "cancelled", "cancelling"), True),
+        (("bag", "bags"), True),
+        (("plot", "plots", "plotting", "plotted"), True),
+        (("city", "cities"), True),
+        (("карта", "карту", "карты"), True),
+        (("카드가", "카드를", "카드"), True),
+        (("البطاقة", "بطاقة", "والبطاقة"), True),
+        (("plane", "plant"), False),
+        (("pass", "passport"), False),
+        (("station", "stadium"), False),
+        (("java", "javascript"), False),
+        (("late", "lately", "lady"), False),
+    ],
+)
+def test_inflections_of_one_word_are_one_family(words: tuple[str, ...], same: bool) -> None:
+    assert (len(set(word_families(words).values())) == 1) is same
+
+
+def test_inflections_of_one_word_are_one_keyword() -> None:
+    texts, clusters = clusters_of(
+        [f"{day} my flight was {word}" for word in CANCELLED for day in ("Monday", "Friday")] * 3,
+        TRAINS,
+    )
+    found = cluster_keywords(texts, clusters)["1"]
+    words = [word for term in found for word in term.split()]
+    assert sum(word.startswith("cancel") for word in words) == 1
+    assert sum(word.startswith("flight") for word in words) == 1
+
+
+CANCELLED = (
+    "cancelled flightled",
+    "cancelled flighted",
+    "canceled",
+    "cancel",
+    "cancelling flights",
+)
+
+
+def test_debris_is_in_no_keyword_of_any_cluster() -> None:
+    debris = (
+        "&amp; http://t.co/Ab{} \u201a\xc4\xfa \xe2\u20ac\u2122 <br> amp quot nbsp \ufffd www.x.com"
+    )
+    groups = [[f"{text} {debris.format(n)}" for n, text in enumerate(g)] for g in (CARDS, TRAINS)]
+    found = cluster_keywords(*clusters_of(*groups), count=30)
+    clean = cluster_keywords(*clusters_of(CARDS, TRAINS), count=30)
+    assert found == clean
+
+
+def test_an_address_hidden_in_entities_is_in_no_keyword_where_it_is_redacted() -> None:
+    written = [f"{text} write to card.desk&#64;card-mail.com" for text in CARDS]
+    texts, clusters = clusters_of(written, TRAINS)
+    found = cluster_keywords(texts, clusters, count=20, redact=redact)["1"]
+    assert "card" in found
+    assert not [word for word in found if "desk" in word or "mail" in word]

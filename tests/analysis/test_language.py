@@ -8,6 +8,7 @@ from corpuscope.tools.analysis.language import (
     language_code,
     language_name,
     language_of,
+    language_shares,
 )
 from corpuscope.tools.core.errors import BadInput
 
@@ -62,6 +63,13 @@ def test_a_sentence_is_in_its_language_and_clashes_with_no_other_but_the_unlike(
 @pytest.mark.parametrize("code", ["en", "de", "fr", "es", "ja", "ar", "pl", "ru", "ko", "tr"])
 def test_the_large_languages_are_told_from_a_sentence(code: str) -> None:
     assert language_of(SENTENCES[code]) == code
+
+
+def test_the_languages_of_a_dataset_have_shares_of_the_texts_that_are_told() -> None:
+    texts = [SENTENCES["en"]] * 3 + [SENTENCES["ja"], "ok", "12345"]
+    assert language_shares(texts) == {"en": 0.75, "ja": 0.25}
+    assert language_shares([SENTENCES["ru"]] * 5_000) == {"ru": 1.0}
+    assert language_shares(["ok"]) == language_shares([]) == {}
 
 
 @pytest.mark.parametrize("text", SHORT_ENGLISH)

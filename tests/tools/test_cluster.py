@@ -208,6 +208,91 @@ async def test_few_equal_or_single_texts_give_a_sound_answer_and_a_hint(client: 
     assert drawn.images
 
 
+async def test_few_texts_fall_into_their_themes_and_the_answer_says_how(client: Client) -> None:
+    chosen = [row for row in tickets(each=6) if row["theme"] in ("garden", "login", "coffee")]
+    await finish(client, "ingest", dataset="dozen", rows=chosen)
+    answer = await finish(client, "cluster", dataset="dozen")
+    assert not answer.is_error, answer.text
+    assert "18 distinct texts are too few for density" in answer.text
+    assert "average linkage" in answer.text
+    assert 3 <= answer.data["clusters"] <= 6
+    for cluster in answer.data["top"]:
+        page = await call(client, "get-members", dataset="dozen", cluster=cluster["id"])
+        assert len({member["metadata"]["theme"] for member in page.data["members"]}) == 1
+        assert cluster["keywords"]
+
+
+async def test_a_text_like_no_other_is_noise_with_a_reason_among_few_too(client: Client) -> None:
+    pairs = [row for row in tickets(each=6) if row["theme"] in ("garden", "login")]
+    alone = {"id": "X", "text": "zebra quartz jukebox", "theme": "odd"}
+    await finish(client, "ingest", dataset="alone", rows=[*pairs, alone])
+    answer = await finish(client, "cluster", dataset="alone")
+    assert answer.data["noise_reasons"]["isolated"] == answer.data["noise"] >= 1
+    noise = await call(client, "get-members", dataset="alone", cluster="noise")
+    assert "zebra" in noise.text
+    assert (await finish(client, "plot", dataset="alone")).images
+
+
+async def test_a_small_cluster_is_split_too(client: Client) -> None:
+    far = [row for row in tickets(each=36) if row["theme"] == "garden"]
+    near = [{"text": f"the {thing} {what}", "theme": thing} for thing in THINGS for what in FAULTS]
+    await finish(client, "ingest", dataset="nested", rows=[*far, *near])
+    whole = await finish(client, "cluster", dataset="nested", min_cluster_size=8)
+    for cluster in whole.data["top"]:
+        if cluster["size"] < 30:
+            parts = await finish(client, "cluster", dataset="nested", within=cluster["id"])
+            assert parts.data["clusters"] >= 2, parts.text
+            assert "average linkage" in parts.text
+            return
+    raise AssertionError(f"no small cluster: {whole.text}")
+
+
+THINGS = ("parcel", "courier", "depot")
+FAULTS = ("came late", "was late again", "is far too late", "lost it", "has lost all", "lost mine")
+
+
+async def test_chinese_texts_have_words_for_keywords_and_an_example_that_holds_them(
+    client: Client,
+) -> None:
+    cards = [
+        "我的信用卡还没有到",
+        "信用卡寄丢了怎么办",
+        "新的信用卡什么时候能寄到",
+        "信用卡快递没有更新",
+    ]
+    rooms = [
+        "酒店房间很脏没有打扫",
+        "酒店房间空调坏了",
+        "酒店房间太吵晚上睡不着",
+        "预订的酒店房间没有窗",
+    ]
+    rows = [
+        {"text": text, "vector": [theme, 1 - theme, 0.1 * number]}
+        for theme, texts in enumerate((cards, rooms))
+        for number, text in enumerate(texts)
+    ]
+    await finish(client, "ingest", dataset="cn", rows=rows, vector_column="vector")
+    answer = await finish(client, "cluster", dataset="cn")
+    top = answer.data["top"]
+    assert {tuple(cluster["keywords"][:1]) for cluster in top} == {("信用卡",), ("酒店房间",)}
+    assert all(cluster["keywords"][0] in cluster["exemplar"] for cluster in top)
+
+
+async def test_debris_is_in_no_keyword_and_what_says_nothing_is_no_example(client: Client) -> None:
+    rows = [
+        {"text": f"{row['text']} &amp; http://t.co/a{n} \u201a\xc4\xfa <br> \ufffd"}
+        for n, row in enumerate(tickets(each=30))
+    ]
+    await finish(client, "ingest", dataset="debris", rows=rows)
+    answer = await finish(client, "cluster", dataset="debris")
+    assert answer.data["clusters"] >= 3
+    for cluster in answer.data["top"]:
+        words = {word for keyword in cluster["keywords"] for word in keyword.split()}
+        assert not words & {"amp", "http", "https", "t.co", "co", "br", "\xe4\xfa"}
+        assert not any(word.startswith("a") and word[1:].isdigit() for word in words)
+        assert any(word in cluster["exemplar"].lower() for word in cluster["keywords"])
+
+
 async def test_lists_are_paged_and_sorted(client: Client) -> None:
     run = (await finish(client, "cluster", dataset="shop")).data["run"]
     first = await call(client, "list-clusters", dataset="shop", run=run, limit=2)

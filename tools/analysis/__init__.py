@@ -2,6 +2,8 @@
 
 May import core.
 
+    terms             the words, pairs and character sequences of a text
+    stop_words        words that say nothing, by language
     keywords          words that a cluster's texts say and its siblings' do not
     exemplars         the few members that show what a cluster is
     metadata_profile  values, numbers and dates over-represented in a cluster

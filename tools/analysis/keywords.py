@@ -3,18 +3,27 @@
 In: distinct texts, and which of them each cluster holds. Out: a few words and phrases a cluster.
 Class-based TF-IDF (Grootendorst 2022, BERTopic) as a contrast: the share of a cluster's texts that
 hold a term, times the logarithm of that share over the siblings' mean share. What stands everywhere
-weighs nothing, in any language.
+weighs nothing, in any language; the stop words of the languages that the texts are in fall out
+before.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corpuscope.tools.analysis.stop_words import stop_words_for
+from corpuscope.tools.analysis.terms import (
+    PARTICLES,
+    fragments,
+    is_sequence,
+    readable_words,
+    text_terms,
+)
 from corpuscope.tools.core.ids import parent_of
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Ints
@@ -53,21 +62,8 @@ COMMON_SHARES = (0.05, 0.75)
 PHRASE_SHARE = 0.6
 """A phrase with this share of a word's texts is what the word mostly means here."""
 
-CONTENT_WORDS = frozenset(
-    {"amount", "bill", "bottom", "call", "computer", "cry", "detail", "fire", "found", "full"}
-    | {"hundred", "interest", "mill", "mine", "move", "name", "part", "serious", "side"}
-    | {"sincere", "system", "thick", "thin", "top"}
-)
-"""Words that scikit-learn's English stop list takes for empty, and news and tickets do not."""
-
-MORE_STOP_WORDS = frozenset({"did", "does", "doing", "having", "just"})
-"""Missing there, beside do, have and only."""
-
-PARTICLES = frozenset({"up", "out", "off", "down", "over", "back"})
-"""May end a phrase where the first word hardly stands without it: top up, pay back."""
-
-WORD_OR_SIGN = re.compile(r"[^\W_]+(?:['.\-][^\W_]+)*[+#]*|[^\w\s]|\n")
-"""A word of any script, also don't, top-up, node.js, c++; or a mark, which ends a phrase."""
+ARABIC_ARTICLE = re.compile(r"^[\u0648\u0628\u0641]?\u0627\u0644(?=\w{3})|^\u0644\u0644(?=\w{3})")
+"""It is written together with its word, and with and, in, so, for before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +88,8 @@ class _Term:
     text: str
     count: int
     stems: frozenset[str]
+    sequence: bool
+    """Whether it is of a script without spaces, or a Korean word."""
 
 
 def cluster_keywords(
@@ -126,7 +124,7 @@ def cluster_keywords(
         for cluster_id, rows in samples.items()
     }
     tops = [shares[cluster_id] for cluster_id in clusters if parent_of(cluster_id) not in clusters]
-    common = _corpus_stop_words(tops, vocabulary)
+    common = _corpus_stop_words(tops, vocabulary) | _pieces(term_matrix, vocabulary)
     words_of: dict[str, list[str]] = {}
     for siblings in families.values():
         total = sum(
@@ -140,14 +138,16 @@ def cluster_keywords(
             else:
                 elsewhere = (total[here.terms] - here.share) / max(1, len(siblings) - 1)
             ranked = _rank_terms(here, elsewhere)
-            terms = (vocabulary[here.terms[at]] for at in ranked)
-            holders = (round(here.share[at] * here.texts) for at in ranked)
-            candidates = (
-                _Term(term, texts_with, word_stems(term))
-                for term, texts_with in zip(terms, holders, strict=True)
-                if not common.intersection(term.split())
+            candidates = [
+                (vocabulary[here.terms[at]], round(here.share[at] * here.texts))
+                for at in ranked[: 12 * count]
+            ]
+            words_of[cluster_id] = _choose_distinct(
+                _terms_of(
+                    [term for term in candidates if not common.intersection(term[0].split())]
+                ),
+                count,
             )
-            words_of[cluster_id] = _choose_distinct(candidates, count)
     return {cluster_id: words_of[cluster_id] for cluster_id in clusters}
 
 
@@ -176,24 +176,27 @@ def _even_sample(members: Ints, most: int) -> Ints:
 
 
 def _beginning(text: str, characters: int, redact: Redact) -> str:
-    """The beginning of a text without what is redacted."""
+    """The beginning of a text without what is redacted, and without what is no word."""
     # Redacted before it is cut, but not all of a long text: only its beginning is read.
     space = re.search(r"\s", text[characters : characters + LONGEST_WORD])
     whole = text[: characters + (space.start() if space else LONGEST_WORD)]
     redacted = redact(whole)
+    read = readable_words(redacted)
+    if read != redacted:
+        read = redact(read)  # an address may have been hidden: me&#64;here.com
     # A new line ends a phrase, as what stood there did.
-    return (whole if redacted == whole else MARK.sub("\n", redacted))[:characters]
+    return (read if redact is as_it_is else MARK.sub("\n", read))[:characters]
 
 
 def _count_terms(texts: list[str]) -> tuple[list[str], Any]:
     """The vocabulary, and which text holds which term: (texts, terms) sparse of ones."""
     from sklearn.feature_extraction.text import CountVectorizer
 
-    stop = stop_words()
-    if not any(next(_terms(text, stop), None) for text in texts):
+    stop = stop_words_for(texts)
+    if not any(next(text_terms(text, stop), None) for text in texts):
         return [], None
     counter = CountVectorizer(
-        analyzer=lambda text: _terms(text, stop),
+        analyzer=lambda text: text_terms(text, stop),
         binary=True,
         max_features=MOST_TERMS,
         dtype=np.int32,
@@ -202,22 +205,13 @@ def _count_terms(texts: list[str]) -> tuple[list[str], Any]:
     return list(counter.get_feature_names_out()), term_matrix
 
 
-def _terms(text: str, stop: frozenset[str]) -> Iterator[str]:
-    """The words of a text, and the pairs of neighbours that may be a phrase."""
-    tokens = [
-        token.removesuffix("'s")
-        for token in WORD_OR_SIGN.findall(text.lower().replace("\u2019", "'"))
-    ]
-    content = [
-        len(t) > 1 and not t[0].isdigit() and t.partition("'")[0] not in stop and t[-3:] != "n't"
-        for t in tokens
-    ]
-    for token, good in zip(tokens, content, strict=True):
-        if good:
-            yield token
-    for (first, good), (second, fine) in pairwise(zip(tokens, content, strict=True)):
-        if good and (fine or second in PARTICLES) and first != second:
-            yield f"{first} {second}"
+def _pieces(term_matrix: Any, vocabulary: list[str]) -> set[str]:
+    """The terms that are pieces of words, in scripts without spaces."""
+    sequences = [at for at, term in enumerate(vocabulary) if is_sequence(term)]
+    if not sequences:
+        return set()
+    counts = np.asarray(term_matrix.sum(axis=0)).ravel()
+    return fragments({vocabulary[at]: int(counts[at]) for at in sequences})
 
 
 def _term_shares(term_matrix: Any, rows: NDArray[np.int64]) -> _Shares:
@@ -248,41 +242,107 @@ def _rank_terms(here: _Shares, elsewhere: NDArray[np.float64]) -> NDArray[np.int
     return telling[np.argsort(-score, kind="stable")]
 
 
-def stop_words() -> frozenset[str]:
-    """English words that say nothing by themselves: scikit-learn's without `CONTENT_WORDS`.
-
-    stopwordsiso holds them all and 998 more, of which many are content: with it 67 of the 77
-    classes of BANKING77 lose keywords such as `order`, `date`, `top up` and `tried`.
-    """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    return frozenset((ENGLISH_STOP_WORDS | MORE_STOP_WORDS) - CONTENT_WORDS)
-
-
 def word_stems(term: str) -> frozenset[str]:
     """The words of a term without the endings of the plural, English, German or Romance."""
     return frozenset(re.sub(r"(?<=\w{3})(?:'s|ies|es|en|e|s|y)$", "", w) for w in term.split())
 
 
+def word_families(words: Iterable[str]) -> dict[str, str]:
+    """Each word and the one that stands for it and its inflections, the first in the alphabet.
+
+    By form alone, in any language: equal `word_stems`, or a common beginning that is most of both,
+    with little behind it (cancel, cancelled; flighted, flightled; карта, карту; 카드가, 카드를).
+    """
+    heads: dict[str, list[str]] = {}
+    family = {}
+    for word in sorted(set(words), key=_without_arabic_article):
+        known = heads.setdefault(_without_arabic_article(word)[:2], [])
+        family[word] = next((head for head in known if _same_word(head, word)), word)
+        if family[word] == word:
+            known.append(word)
+    return family
+
+
+def _without_arabic_article(word: str) -> str:
+    return ARABIC_ARTICLE.sub("", word)
+
+
+def _same_word(first: str, second: str) -> bool:
+    first, second = _without_arabic_article(first), _without_arabic_article(second)
+    if word_stems(first) == word_stems(second):
+        return True
+    pairs = zip(first, second, strict=False)
+    begin = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    tails = sorted((first[begin:], second[begin:]), key=len)
+    fewest, longest = _inflection_limits(first[0])
+    if not tails[0]:
+        fewest = min(fewest, 4)
+        longest += tails[1][:1] == first[begin - 1]  # plotting
+    return (
+        begin >= fewest and len(tails[1]) <= longest and 2 * begin > len(tails[0]) + len(tails[1])
+    )
+
+
+def _inflection_limits(letter: str) -> tuple[int, int]:
+    """Letters that two inflections of one word begin with at least, and those behind at most.
+
+    What is Latin and shorter is held apart (plane, plant); other scripts inflect shorter words.
+    """
+    if "가" <= letter <= "힣":  # Korean syllables
+        return 2, 3
+    return (5, 3) if letter < "\N{MODIFIER LETTER SMALL H}" else (4, 2)  # Latin ends there
+
+
+def _terms_of(candidates: list[tuple[str, int]]) -> Iterator[_Term]:
+    """Terms and the number of texts with each, as candidates that know which are the same word."""
+    family = word_families(word for term, _count in candidates for word in term.split())
+    for term, texts_with in candidates:
+        stems = frozenset(family[word] for word in term.split())
+        yield _Term(term, texts_with, stems, is_sequence(term) and " " not in term)
+
+
 def _choose_distinct(candidates: Iterator[_Term], count: int) -> list[str]:
     """The first `count` terms that do not repeat each other.
 
-    A phrase takes the place of the words that mostly stand in it, else the words stay.
+    A phrase takes the place of the words that mostly stand in it, else the words stay; so does a
+    longer sequence of characters.
     """
     chosen: list[_Term] = []
     for term in islice(candidates, 6 * count):
-        alike = [choice for choice in chosen if choice.stems & term.stems]
+        alike = [choice for choice in chosen if _alike(term, choice)]
         phrase = " " in term.text
         if not alike:
             if term.text.split()[-1] not in PARTICLES:
                 chosen.append(term)
-        elif phrase and all(" " not in choice.text for choice in alike):
+        elif (phrase and all(" " not in choice.text for choice in alike)) or all(
+            _is_longer_sequence(term, choice) for choice in alike
+        ):
             if all(term.count >= PHRASE_SHARE * choice.count for choice in alike):
                 chosen[chosen.index(alike[0])] = term
                 chosen = [choice for choice in chosen if choice not in alike]
         elif phrase and len(alike) == 1 and _adds(term, alike[0]):
             chosen.append(term)
     return [term.text for term in chosen[:count]]
+
+
+def _alike(term: _Term, other: _Term) -> bool:
+    """Whether two terms have a word in common, or most of a sequence of characters."""
+    if not (term.sequence and other.sequence):
+        return bool(term.stems & other.stems)
+    first, second = term.text, other.text
+    if first in second or second in first:
+        return True
+    for begin, end in ((first, second), (second, first)):
+        if any(begin.endswith(end[:size]) for size in range(2, min(len(begin), len(end)))):
+            return True
+    return False
+
+
+def _is_longer_sequence(term: _Term, other: _Term) -> bool:
+    """Whether a term is another with more characters; of a Korean word these are particles."""
+    if not term.sequence or "가" <= term.text[0] <= "힣":
+        return False
+    return other.sequence and other.text in term.text
 
 
 def _adds(term: _Term, other: _Term) -> bool:

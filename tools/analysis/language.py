@@ -23,6 +23,9 @@ SURE_PROBABILITY = 0.9
 """The probability from which a language counts as found. On messages of programs with 15 to 25
 letters, in 28 languages: 60 % found, none of these wrong; with 80 and more, 90 %, and 0.02 %."""
 
+SAMPLED_TEXTS, SAMPLED_CHARACTERS = 200, 500
+"""Read of a dataset to tell its languages: a share of a tenth to within 4 points, in 40 ms."""
+
 NO_LANGUAGE = "zxx"
 """The detector's code for what is no language: program code, numbers."""
 
@@ -39,14 +42,8 @@ LANGUAGE_CODES = tuple(_CODES.split())
 OUR_NAMES = {"bn": "Bengali", "tl": "Tagalog"}
 """Names by which prompts call a language where Unicode's are Bangla and Filipino."""
 
-ASKED_TEXTS = 200
-"""Enough to see which language most texts are in; they are evenly spaced among all."""
-
-ASKED_CHARACTERS = 500
-"""Of each text: a few sentences, where a language is as sure as it gets."""
-
 FOREIGN_SHARE = 0.1
-"""Of the asked texts that have to be surely in other languages before English is given up: names
+"""Of the sampled texts that have to be surely in other languages before English is given up: names
 and product titles are English and German alike. Of English headlines, questions and tweets none is
 taken for another language; of German ones 7 in 10 are known with 50 characters, all with 500."""
 
@@ -89,16 +86,34 @@ def language_of(text: str) -> str | None:
 def foreign_language(texts: Sequence[str]) -> str | None:
     """The English name of the language that most texts are in, where that is not English.
 
-    More of `ASKED_TEXTS` of them are surely in other languages than in English; the name is that of
-    the most frequent. None where they are in English, or in nothing that is sure.
+    More of an even sample are surely in other languages than in English; the name is that of the
+    most frequent. None where they are in English, or in nothing that is sure.
     """
-    asked = texts[:: max(1, len(texts) // ASKED_TEXTS)][:ASKED_TEXTS]
-    sure = (language_of(text[:ASKED_CHARACTERS]) for text in asked)
-    codes = Counter(code for code in sure if code is not None)
+    asked = _sample(texts)
+    codes = _languages(asked)
     english = codes.pop(ENGLISH, 0)
     if codes.total() <= english or codes.total() < FOREIGN_SHARE * len(asked):
         return None
     return language_name(codes.most_common(1)[0][0])
+
+
+def language_shares(texts: Sequence[str]) -> dict[str, float]:
+    """The languages of a dataset: code to the share of the texts in it, of those that are told.
+
+    An even sample is read; empty where not one is told.
+    """
+    counts = _languages(_sample(texts))
+    return {code: count / counts.total() for code, count in counts.most_common()}
+
+
+def _sample(texts: Sequence[str]) -> Sequence[str]:
+    return texts[:: max(1, -(-len(texts) // SAMPLED_TEXTS))]
+
+
+def _languages(texts: Sequence[str]) -> Counter[str]:
+    """How many of the texts are surely in which language."""
+    told = (language_of(text[:SAMPLED_CHARACTERS]) for text in texts)
+    return Counter(code for code in told if code is not None)
 
 
 def clashing_language(text: str, expected: str) -> str | None:

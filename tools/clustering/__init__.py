@@ -8,6 +8,7 @@ imported inside functions only: they import numba, which takes a second.
 - `knn`: the nearest neighbours of many vectors, by random cells and neighbours of neighbours
 - `graph`: the neighbour graph, and the weighted graphs made of it
 - `node_embedding`: the forces that bring linked texts together in few dimensions
+- `linkage`: groups of texts too few for density
 - `layers`: density clusters at several resolutions, and which of them to keep
 - `headings`: a coarser layer above many themes
 - `tree`: the layers as one tree of clusters whose ids are paths

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.graph import (
     NeighbourGraph,
@@ -22,13 +20,13 @@ from corpuscope.tools.clustering.graph import (
 from corpuscope.tools.clustering.headings import add_headings
 from corpuscope.tools.clustering.layers import (
     MIN_SAMPLES,
-    ClusterLayer,
     LayerChoice,
     choose_layers,
     density_layers,
     embedding_layer,
     flat_layer,
 )
+from corpuscope.tools.clustering.linkage import group_few_texts
 from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates
 from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.clustering.tree import ClusterTree, build_tree
@@ -126,7 +124,7 @@ def find_clusters(
     memory, search = memory or NoIntermediates(), search or search_in_memory(corpus)
     count = len(corpus.texts)
     if count < FEWEST_TEXTS:
-        return _all_in_one(corpus)
+        return _few_texts(corpus, parameters.min_cluster_size)
     report(0.0, f"searching the neighbours of {count:,} distinct texts")
     k = parameters.neighbours or usual_neighbours(count)
 
@@ -203,20 +201,18 @@ def lay_out_map(
     return memory.points(f"map-{graph.indices.shape[1]}-{seed}", lay_out)
 
 
-def _all_in_one(corpus: Corpus) -> Clustering:
-    """Too few texts to speak of density: one cluster holds them all, and the hint says why."""
-    count = len(corpus.texts)
-    zeros = np.zeros(count, dtype=np.int32)
-    layer = ClusterLayer(labels=zeros, strengths=np.ones(count, np.float32), persistence=0.0)
-    if count == 1:
+def _few_texts(corpus: Corpus, smallest: int | None) -> Clustering:
+    """Too few texts to speak of density: groups by average linkage, and the reason says so."""
+    choice = group_few_texts(corpus.vectors, smallest or 0)
+    hint = None
+    if len(corpus.texts) == 1:
         hint = f"All {len(corpus.ids):,} texts are equal, so there is one cluster: that text."
-    else:
+    elif choice.layers[0].clusters == 1:
         hint = (
-            f"Only {count} distinct texts, fewer than {FEWEST_TEXTS}: too few to find themes by "
-            "density, so all are in one cluster. Read them with `get-members`."
+            f"Only {len(corpus.texts)} distinct texts, fewer than {FEWEST_TEXTS}, and no clear "
+            "groups among them. Read them with `get-members`."
         )
-    choice = LayerChoice((layer,), 0, hint)
-    return Clustering(build_tree((layer,), corpus.weights), choice, hint, None, None, None)
+    return Clustering(build_tree(choice.layers, corpus.weights), choice, hint, None, None, None)
 
 
 def _hint(choice: LayerChoice) -> str | None:

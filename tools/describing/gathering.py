@@ -5,7 +5,6 @@ Texts, vectors and metadata are read once for all clusters of a call. Whatever g
 redacted here, before anything is cut off.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.metadata_profile import profile_metadata
+from corpuscope.tools.analysis.terms import term_pattern
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within, lineage
@@ -269,7 +269,7 @@ def _keyphrases(material: _Material, cluster: _SampledCluster) -> list[Keyphrase
     beside = _some_texts(material, np.flatnonzero(np.isin(partition.labels, near)))
     phrases = []
     for word in cluster.node.keywords:
-        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        pattern = term_pattern(word)
         share, share_beside = (
             sum(bool(pattern.search(text)) for text in texts) / max(1, len(texts))
             for texts in (inside, beside)

@@ -12,7 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from corpuscope.tools.analysis.keywords import stop_words, word_stems
+from corpuscope.tools.analysis.keywords import word_stems
+from corpuscope.tools.analysis.stop_words import stop_words
 from corpuscope.tools.describing.answers import TITLE_CHARACTERS, TITLE_WORDS
 from corpuscope.tools.describing.evidence import Evidence
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from corpuscope.tools.analysis.exemplars import choose_exemplars
+from corpuscope.tools.analysis.exemplars import choose_exemplars, held_keywords
 from corpuscope.tools.analysis.keywords import cluster_keywords
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import (
@@ -28,6 +28,7 @@ from corpuscope.tools.core.schema import (
     NOISE,
     DatasetCard,
     Floats,
+    Ints,
     Layer,
     Members,
     Node,
@@ -83,13 +84,19 @@ def clustering_parameters(run: Run) -> Parameters:
 
 def run_nodes(corpus: Corpus, clustering: Clustering, redact: Redact = as_it_is) -> list[Node]:
     """The nodes of the tree as a run keeps them: with keywords of the redacted texts, and
-    exemplars."""
+    exemplars that hold them."""
     members = {node.id: node.members for node in clustering.tree.nodes}
     words = cluster_keywords(corpus.texts, members, redact=redact)
     records = max(1, len(corpus.ids))
     nodes = []
     for node in clustering.tree.nodes:
-        shown = choose_exemplars(corpus.vectors, node.members, clustering.tree.strengths)
+
+        def holding(points: Ints, keywords: list[str] = words[node.id]) -> Floats:
+            return held_keywords([corpus.texts[point] for point in points], keywords)
+
+        shown = choose_exemplars(
+            corpus.vectors, node.members, clustering.tree.strengths, holding=holding
+        )
         nodes.append(
             Node(
                 id=node.id,
@@ -156,9 +163,9 @@ def assemble_run(
 
 def record_noise_reasons(corpus: Corpus, clustering: Clustering) -> ReasonTexts:
     """(n,) why each record is in no cluster of the recommended layer; empty where it is in one."""
-    if clustering.graph is None:  # too few texts: they are all in one cluster
-        return np.full(len(corpus.ids), "", dtype=object)
     labels = clustering.tree.labels_at(clustering.choice.recommended)
+    if clustering.graph is None:  # few texts: what is like another one is in a group with it
+        return np.where(labels < 0, "isolated", "").astype(object)[corpus.copies_of]
     ids = [node.id for node in clustering.tree.nodes]
     reasons = reason_texts(classify_noise(clustering.graph, labels), ids, len(labels))
     return reasons[corpus.copies_of]
