@@ -110,6 +110,14 @@ def _documented(node: Node, module: str, name: str) -> Iterator[dict[str, str]]:
             yield from _documented(child, module, f"{name}.{child.name}")
 
 
+def keyword_line(words: list[str]) -> str:
+    """As many of the words as fit into the rest of a line."""
+    kept = words
+    while len(line := ", ".join(kept)) > WIDTH - 20:
+        kept = kept[:-1]
+    return line
+
+
 @dataclass
 class _Tour:
     """The client, and how long each step took."""
@@ -120,7 +128,7 @@ class _Tour:
     async def call(self, title: str, tool: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool, wait for the job that it may become, and return its structured result."""
         begun = time.monotonic()
-        print(f"\n{title}\n  {tool}({_listed(arguments)})")
+        print(f"\n{title}\n{_wrapped(f'{tool}({_listed(arguments)})')}")
         data = await self._ask(tool, arguments)
         if (goes_on := data.get("job_id")) is None and data.get("map") == "being drawn":
             # The clusters are there; the seconds of the map are counted where it is waited for.
@@ -172,11 +180,15 @@ async def _read(tour: _Tour, file: Path) -> None:
         id_column="name",
         metadata_columns=["module", "kind"],
     )
-    print(
-        f"  {done['records']:,} records ({done['added']:,} new, {done['repeated_texts']:,} repeat "
-        f"a text, {done['empty'] + done['bad']} unusable), vectors: {done['embedding']}."
-    )
-    print(_wrapped(done["embedding_note"]))
+    counts = {
+        "new": done["added"],
+        "that were there": done["unchanged"] + done["updated"],
+        "that repeat the text of another": done["repeated_texts"],
+        "rows skipped": done["empty"] + done["bad"],
+    }
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    print(f"  {done['records']:,} records: {told}.")
+    print(_wrapped(f"Vectors: {done['embedding']}. {done['embedding_note']}"))
 
 
 async def _find(tour: _Tour) -> str | None:
@@ -187,8 +199,7 @@ async def _find(tour: _Tour) -> str | None:
     page = await tour.call("List them", "list-clusters", dataset=DATASET, limit=THEMES_SHOWN)
     print(f"  {'id':<8}{'records':>8}  keywords")
     for line in page["clusters"]:
-        words = ", ".join(line["keywords"])[: WIDTH - 20]
-        print(f"  {line['id']:<8}{line['size']:>8,}  {words}")
+        print(f"  {line['id']:<8}{line['size']:>8,}  {keyword_line(line['keywords'])}")
     if page["total"] > THEMES_SHOWN:
         print(f"  … and {page['total'] - THEMES_SHOWN} more.")
     return str(page["clusters"][0]["id"]) if page["clusters"] else None
@@ -206,7 +217,7 @@ async def _look_into(tour: _Tour, largest: str) -> None:
             print(_wrapped(f"- {excerpt.partition(': ')[2]}", QUOTE_LINES))
     parts = await tour.call("Split it further", "cluster", within=largest)
     for part in parts["top"][:PARTS_SHOWN]:
-        print(f"  {part['id']:<10}{part['size']:>6,}  {', '.join(part['keywords'])[: WIDTH - 20]}")
+        print(f"  {part['id']:<10}{part['size']:>6,}  {keyword_line(part['keywords'])}")
     if parts["hint"]:
         print(_wrapped(parts["hint"]))
     hits = await tour.call("Search", "search", query="read a compressed file", limit=QUOTED)

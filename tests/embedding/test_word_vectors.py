@@ -1,3 +1,4 @@
+import importlib.metadata
 import importlib.util
 import socket
 import subprocess
@@ -15,6 +16,9 @@ from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 ROWS = tickets(300)
 TEXTS = [str(row["text"]) for row in ROWS]
+KNOWN = [0.08717, 0.07186, 0.01443]
+"""The first numbers of a text's vector, as they were when datasets began to have them."""
+
 THEMES = np.array([row["theme"] for row in ROWS])
 
 
@@ -31,6 +35,11 @@ def test_vectors_have_unit_length_and_256_numbers(embedder: Embedder) -> None:
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert embedder.embed([]).shape == (0, 256)
+
+
+def test_vectors_stay_those_of_datasets_that_are_there(embedder: Embedder) -> None:
+    assert importlib.metadata.version("wordllama") == word_vectors.VERSION
+    np.testing.assert_allclose(embedder.embed_query("hello world")[:3], KNOWN, atol=1e-4)
 
 
 def test_texts_that_mean_the_same_are_near_though_they_share_no_word(embedder: Embedder) -> None:

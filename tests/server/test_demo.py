@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from corpuscope.server.demo import docstrings_of
+from corpuscope.server.demo import WIDTH, docstrings_of, keyword_line
 
 SOURCE = '''"""A module about tea, which says enough about itself to be a text."""
 
@@ -32,3 +32,11 @@ def test_docstrings_become_rows_with_their_module_and_kind(tmp_path: Path) -> No
     ]
     assert {row["module"] for row in rows} == {"tea"}
     assert rows[2]["text"].endswith("to the guest.")
+
+
+def test_a_line_of_keywords_ends_with_a_whole_one() -> None:
+    words = [f"keyword{number}" for number in range(20)]
+    line = keyword_line(words)
+    assert WIDTH - 40 < len(line) <= WIDTH - 20
+    assert line.split(", ") == words[: len(line.split(", "))]
+    assert keyword_line([]) == ""

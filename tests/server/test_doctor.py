@@ -50,3 +50,15 @@ def test_it_says_what_redaction_leaves(tmp_path: Path, capsys: pytest.CaptureFix
     assert run_doctor(settings) == 0
     said = capsys.readouterr().out
     assert "redaction               on, before each of these but Milvus; names stay" in said
+
+
+def test_without_any_setting_the_vectors_are_those_that_come_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
+    assert run_doctor(read_settings(_env_file=None, home=tmp_path)) == 0
+    said = capsys.readouterr().out
+    assert "ok    Default embedding: wordllama, 256 numbers. English word vectors" in said
+    assert "the small transformer is not on this machine" in said
+    assert "wordllama 0.4" in said

@@ -122,8 +122,8 @@ def _fit_default(
         return Fitted(
             fit_lexical(texts, saved),
             f"Most texts are in {facts.foreign_language}, which the models of 'auto' do not know: "
-            "so words and parts of words are compared, not meanings. A multilingual model does "
-            "better: ingest with mode='replace' and embedding='onnx:<its folder or hub id>'.",
+            "so words and parts of words are compared, not meanings. For meanings, name a "
+            "multilingual model: mode='replace', embedding='onnx:<its folder or hub id>'.",
         )
     seconds = transformer_seconds(texts, facts.count)
     if seconds > PATIENT_SECONDS:
