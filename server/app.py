@@ -23,7 +23,7 @@ from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.delete_dataset import delete_dataset
+from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.get_members import get_members
 from corpuscope.tools.ingest import ingest
@@ -32,6 +32,7 @@ from corpuscope.tools.list_clusters import list_clusters
 from corpuscope.tools.list_datasets import list_datasets
 from corpuscope.tools.plot import plot
 from corpuscope.tools.search import search
+from corpuscope.tools.set_default import set_default
 
 _SPECS = (
     ToolSpec(ingest, "Read texts into a dataset", open_world=True),
@@ -45,7 +46,8 @@ _SPECS = (
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),
     ToolSpec(plot, "Draw the map", uses_numba=True),
     ToolSpec(list_datasets, "List the datasets", read_only=True),
-    ToolSpec(delete_dataset, "Delete a dataset", destructive=True),
+    ToolSpec(set_default, "Choose the run and layer that tools use"),
+    ToolSpec(delete, "Delete a dataset or a run", destructive=True),
 )
 TOOLS = {spec.name: spec for spec in _SPECS}
 

@@ -97,6 +97,9 @@ def cluster_page(workspace: Workspace, dataset: str, run: str, cluster: str) -> 
     if description is not None:
         lines += [" ".join(sentence.text for sentence in description.summary), ""]
         lines += [f"Described by {description.author}; {format_proof(description.proof)}.", ""]
+        if description.stale:
+            changed = f"{description.changed:.0%} of its records changed since"
+            lines += [f"Stale: written for {description.carried_from}, {changed}.", ""]
         if description.misfits:
             lines += [f"Does not fit: {description.misfits}", ""]
         if description.proof:

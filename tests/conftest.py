@@ -10,7 +10,7 @@ from support.idle_servers import connected_with_worker
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import Settings, open_workspace, read_settings
-from corpuscope.tools.delete_dataset import delete_dataset
+from corpuscope.tools.delete import delete
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.workspace import Workspace
@@ -85,5 +85,5 @@ def workspace(settings: Settings, running_lite: None) -> Iterator[Workspace]:
     opened = open_workspace(settings)
     yield opened
     for card in opened.store.cards():
-        delete_dataset(opened, card.name, confirm=True)
+        delete(opened, card.name, confirm=True)
     opened.store.close()

@@ -18,7 +18,7 @@ from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import Report, Result, Stability, Verbatim, Watch
 from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.store.runs import original_run
-from corpuscope.tools.workspace.arguments import DatasetName, RunId
+from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId
 from corpuscope.tools.workspace.reading import load_dataset
 from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
@@ -54,9 +54,9 @@ class StabilityResult(Result):
     rounds: int
     checked: int
     counts: dict[str, int]
-    """Clusters of the recommended layer by word: stable, shaky, unstable."""
+    """Clusters of the layer shown by word: stable, shaky, unstable."""
     clusters: list[StabilityLine]
-    """Of the recommended layer, then of the others, each the shakiest first, as far as they fit."""
+    """Of the layer shown, then of the others, each the shakiest first, as far as they fit."""
     not_checked: list[Verbatim]
     """Clusters found by drilling down: they have no score of their own."""
 
@@ -70,7 +70,7 @@ class StabilityResult(Result):
         counts = ", ".join(f"{count} {word}" for word, count in self.counts.items())
         lines = [
             f"Run {self.run} of '{self.dataset}', clustered again {self.rounds} times on parts of "
-            f"the texts: {counts} in the recommended layer, which comes first, the shakiest on top:"
+            f"the texts: {counts} in the layer shown, which comes first, the shakiest on top:"
         ]
         lines += [line.as_text() for line in self.clusters]
         if self.checked > len(self.clusters):
@@ -87,6 +87,7 @@ def check_stability(
     watch: Watch,
     dataset: DatasetName = None,
     run: RunId = None,
+    layer: LayerIndex = None,
     rounds: Annotated[
         int, Field(ge=2, le=20, description="How often a part of the texts is clustered again.")
     ] = STABILITY_ROUNDS,
@@ -99,7 +100,7 @@ def check_stability(
     nothing. Takes about as long as clustering `rounds` times; clusters found by drilling down
     have no score.
     """
-    selection = select(workspace, dataset, run)
+    selection = select(workspace, dataset, run, layer)
     selection.check_current()
     known = workspace.runs.stability(selection.run)
     # A run that grew from another one took over the scores of what did not change.

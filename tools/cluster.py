@@ -9,7 +9,7 @@ from corpuscope.tools.clustering.layers import MIN_SAMPLES
 from corpuscope.tools.clustering.noise import noise_sentence
 from corpuscope.tools.clustering.pipeline import Parameters, Space
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.schema import NOISE, Layer, Node, Result, Run, Verbatim, Watch
+from corpuscope.tools.core.schema import NOISE, STALE, Layer, Node, Result, Run, Verbatim, Watch
 from corpuscope.tools.core.text import clean_text, shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.runs.assignment import assign_records
@@ -18,9 +18,11 @@ from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.drill_down import outermost, split_cluster, take_over_unchanged
 from corpuscope.tools.runs.new_run import Scope, filtered, new_run, union
 from corpuscope.tools.runs.run_map import draw_map
+from corpuscope.tools.store.defaults import apart
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.store.runs import write_focus
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
+from corpuscope.tools.workspace.headings import EXEMPLAR_CHARACTERS, HeadingLine, told_headings
 from corpuscope.tools.workspace.selection import (
     Selection,
     select_stored,
@@ -33,7 +35,6 @@ from corpuscope.tools.workspace.workspace import Workspace
 SAVED_SHARE = 0.6
 TOP_CLUSTERS = 12
 KEYWORDS_SHOWN = 6
-EXEMPLAR_CHARACTERS = 110
 LEXICAL_HINT = (
     "The vectors are lexical: these themes share words, boilerplate included, rather than meaning. "
     "For meaning, ingest again with mode=replace and an `embedding` model, if there is one."
@@ -86,22 +87,30 @@ class ClusterResult(Result):
     """Of the whole run; empty where one cluster was split."""
     recommended_layer: int
     reason: Verbatim
+    headings: list[HeadingLine]
+    """Where there are many clusters: what they stand under, with the largest of each."""
     top: list[TopCluster]
     comparison: Comparison | None
     """What became of the clusters of the newest earlier run of the same records, if there is one;
     clusters that are the same kept their ids."""
     titles_kept: int
     """Descriptions taken over from that run, or from the one that records were assigned to."""
+    stale: list[Verbatim]
+    """Clusters whose description was taken over, though many of their records changed since it was
+    written."""
     assigned_from: Verbatim | None
     assigned: int
     """New records that were put into the clusters of `assigned_from`."""
     hint: Verbatim | None
     map: str
     """`ready`, or `being drawn`: `plot` waits for it."""
+    default: str | None = None
+    """Where another run stays the dataset's default: which one, and why."""
 
-    def with_run(self, run: str, drawn: str) -> Self:
-        """The result of a run that is saved by now, and the state of its map."""
-        return self._with(run=run, map=drawn)
+    def with_run(self, run: str, drawn: str, default: str | None) -> Self:
+        """The result of a run that is saved by now, the state of its map, and which run is the
+        default if it is not this one."""
+        return self._with(run=run, map=drawn, default=default)
 
     def as_text(self) -> str:
         """Counts, the top clusters and the next step."""
@@ -126,11 +135,22 @@ class ClusterResult(Result):
         if self.titles_kept:
             came = self.assigned_from or (self.comparison and self.comparison.earlier)
             lines.append(f"{self.titles_kept} descriptions were taken over from {came}.")
-        lines += [cluster.as_text() for cluster in self.top]
-        if self.clusters > len(self.top):
-            lines.append(f"… {self.clusters - len(self.top)} more: `list-clusters`.")
+        if self.stale:
+            lines.append(
+                f"Stale, as {STALE:.0%} or more of the records changed since they were written: "
+                f"{', '.join(self.stale)}. describe-cluster tries them on the texts of now."
+            )
+        if self.headings:
+            lines.append(f"{self.clusters} themes under headings (all: `list-clusters`):")
+            lines += [heading.as_text() for heading in self.headings]
+        else:
+            lines += [cluster.as_text() for cluster in self.top]
+            if self.clusters > len(self.top):
+                lines.append(f"… {self.clusters - len(self.top)} more: `list-clusters`.")
         if self.hint:
             lines.append(self.hint)
+        if self.default:
+            lines.append(self.default)
         if self.top:
             lines.append(self._next())
         return "\n".join(lines)
@@ -175,7 +195,7 @@ def cluster(
         Field(ge=5, le=200, description="Neighbours of each text; left out: 8 to 30, by size."),
     ] = None,
     seed: Annotated[
-        int, Field(ge=0, lt=2**31, description="Same data, earlier runs and seed: same.")
+        int, Field(ge=0, lt=2**31, description="Same data and seed: same clusters.")
     ] = 0,
     assign: Annotated[
         bool,
@@ -236,13 +256,26 @@ def _finish(
     if not draft.is_new:
         return result
     run = _save(workspace, draft, focus)
+    default = _other_default(workspace, run)
     if draft.source is None:
         drawn = workspace.runs.map(run) is not None
-        return result.with_run(run.id, "ready" if drawn else "not drawn yet")
+        return result.with_run(run.id, "ready" if drawn else "not drawn yet", default)
     watch.report(SAVED_SHARE, "clusters found and saved; drawing the map")
-    watch.ready(result.with_run(run.id, "being drawn"))
+    watch.ready(result.with_run(run.id, "being drawn", default))
     draw_map(workspace, run, draft.source)
-    return result.with_run(run.id, "ready")
+    return result.with_run(run.id, "ready", default)
+
+
+def _other_default(workspace: Workspace, run: Run) -> str | None:
+    """That another run stays the default, and why; None where it is this one."""
+    default = workspace.runs.default(run.dataset)
+    if default.run.id == run.id:
+        return None
+    why = apart(run) or f"{default.run.id} was {default.why}"
+    return (
+        f"Not the default run ({why}); {default.run.id} stays it. Name run='{run.id}', or call "
+        f"set-default(run='{run.id}')."
+    )
 
 
 def _save(workspace: Workspace, draft: RunDraft, focus: str | None) -> Run:
@@ -296,14 +329,22 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         layers=run.layers if split is None else [],
         recommended_layer=run.recommended,
         reason=split.reason if split else run.reason,
+        headings=told_headings(workspace, selection) if split is None else [],
         top=_top(workspace, selection, shown, draft, size),
         comparison=draft.comparison and draft.comparison.without_unchanged(),
         titles_kept=len(selection.descriptions) if split is None else 0,
+        stale=_stale(selection) if split is None else [],
         assigned_from=run.assigned_from,
         assigned=run.assigned,
         hint=hint or (LEXICAL_HINT if draft.card.embedding == LEXICAL else None),
         map="ready",
     )
+
+
+def _stale(selection: Selection) -> list[str]:
+    """The themes shown whose words are stale, in the order of their ids."""
+    themes, words = selection.standing_in(selection.run.recommended), selection.descriptions
+    return [node.id for node in themes if node.id in words and words[node.id].stale]
 
 
 def _top(

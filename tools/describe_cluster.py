@@ -16,6 +16,7 @@ from corpuscope.tools.describing.batch import (
     describe_batch,
     expected_batch_usage,
 )
+from corpuscope.tools.describing.describe import prove_stale
 from corpuscope.tools.describing.result import (
     DescribeResult,
     Detail,
@@ -23,7 +24,7 @@ from corpuscope.tools.describing.result import (
     described_cluster,
     usage_cost,
 )
-from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, as_id
+from corpuscope.tools.workspace.arguments import DatasetName, Focus, LayerIndex, RunId, as_id
 from corpuscope.tools.workspace.selection import Selection, select, shown_descriptions, shown_texts
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -40,12 +41,13 @@ def describe_cluster(
         str | list[str],
         BeforeValidator(as_id),
         Field(
-            description='A cluster id, a list of ids, "all" (of the recommended layer), or "tree" '
+            description='A cluster id, a list of ids, "all" (of the layer shown), or "tree" '
             "(these and the headings above them)."
         ),
     ],
     dataset: DatasetName = None,
     run: RunId = None,
+    layer: LayerIndex = None,
     refresh: Annotated[bool, Field(description="Write anew what is described already.")] = False,
     detail: Annotated[
         Detail, Field(description="detailed: the texts that support each description as well.")
@@ -69,12 +71,14 @@ def describe_cluster(
     again, it costs nothing. Without a model you get that evidence, for several clusters at a time:
     write the words yourself and save them with `label-cluster`. Noise is no theme and is refused.
     """
-    selection = select(workspace, dataset, run)
+    selection = select(workspace, dataset, run, layer)
     nodes = _chosen(selection, cluster)
     asked_focus = None if focus is None else clean_text(focus)
     if asked_focus is not None and not estimate:
         workspace.runs.save_focus(selection.run, asked_focus)
     watch.report(0.02, "gathering evidence")
+    if not estimate and not refresh and selection.run.collection == selection.card.collection:
+        prove_stale(workspace, selection, nodes)
     if (writer := workspace.writer) is not None:
         order = DescriptionOrder(writer, nodes, refresh, verify, max_calls, asked_focus)
         if estimate:

@@ -9,9 +9,15 @@ from pydantic import Field
 from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shortened_values
-from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Scalar, Verbatim
+from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Run, Scalar, Verbatim
 from corpuscope.tools.core.text import shorten
-from corpuscope.tools.workspace.arguments import ClusterId, DatasetName, RunId, WhereFilter
+from corpuscope.tools.workspace.arguments import (
+    ClusterId,
+    DatasetName,
+    LayerIndex,
+    RunId,
+    WhereFilter,
+)
 from corpuscope.tools.workspace.selection import cluster_rows, select, shown_records
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -69,6 +75,7 @@ def get_members(
     cluster: ClusterId,
     dataset: DatasetName = None,
     run: RunId = None,
+    layer: LayerIndex = None,
     sort: Annotated[
         Literal["central", "edge", "random"],
         Field(description="central: most typical first; edge: least typical first; random."),
@@ -91,12 +98,12 @@ def get_members(
     to 1, says how firmly a record belongs; in the noise it is 0, and each record says why it is
     noise.
     """
-    selection = select(workspace, dataset, run)
+    selection = select(workspace, dataset, run, layer)
     selection.check(cluster)
     members = workspace.runs.members(selection.run)
     rows = cluster_rows(selection.run, members, cluster)
     if noise_reason is not None:
-        rows = _noise_of_kind(selection.run.id, members, rows, cluster, noise_reason)
+        rows = _noise_of_kind(selection.run, members, rows, cluster, noise_reason)
     if where:
         fitting = workspace.store.matching_ids(selection.card, where)
         rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)
@@ -123,12 +130,19 @@ def get_members(
 
 
 def _noise_of_kind(
-    run: str, members: Members, rows: NDArray[np.int64], cluster: str, kind: NoiseKind
+    run: Run, members: Members, rows: NDArray[np.int64], cluster: str, kind: NoiseKind
 ) -> NDArray[np.int64]:
     if cluster != NOISE:
         raise BadInput(f"noise_reason fits cluster='{NOISE}' only, not '{cluster}'. Leave it out.")
     if members.noise_reasons is None:
-        raise NotReady(f"Run {run} was made before reasons were kept. Cluster again to get them.")
+        if run.found is not None:
+            raise NotReady(
+                f"Why a record is noise is known for layer {run.found} of {run.id} alone, not for "
+                f"{run.recommended}. Leave noise_reason out, or give layer={run.found}."
+            )
+        raise NotReady(
+            f"Run {run.id} was made before reasons were kept. Cluster again to get them."
+        )
     return np.array(
         [r for r in rows if noise_kind(members.noise_reasons[r]) == kind], dtype=np.int64
     )

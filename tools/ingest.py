@@ -143,8 +143,9 @@ def ingest(
     embedding: Annotated[
         str,
         Field(
-            description="auto, lexical (no model), onnx:…, openai:…, sentence-transformers:…, "
-            "bge-m3, model2vec:…. With vector_column: the model that made the vectors, for search."
+            description="auto, wordllama (English, in seconds), lexical (words, any language), "
+            "onnx:…, openai:…, sentence-transformers:…, bge-m3, model2vec:…. With "
+            "vector_column: the model that made the vectors, for search."
         ),
     ] = "auto",
     mask: Annotated[

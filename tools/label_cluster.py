@@ -17,7 +17,7 @@ from corpuscope.tools.describing.submissions import (
     single_submission,
     take_submissions,
 )
-from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId, as_id
 from corpuscope.tools.workspace.selection import select, shown_descriptions
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -62,7 +62,7 @@ class Labelled(Result):
     saved: list[LabelledCluster]
     refused: list[Refused]
     undescribed: list[Verbatim]
-    """Clusters of the recommended layer that still have no description."""
+    """Clusters of the layer shown that still have no description."""
 
     def as_text(self) -> str:
         """A line for each answer, and what is left."""
@@ -95,6 +95,7 @@ def label_cluster(
     ] = None,
     dataset: DatasetName = None,
     run: RunId = None,
+    layer: LayerIndex = None,
     author: Annotated[
         Literal["assistant", "person"], Field(description="Who wrote them.")
     ] = "assistant",
@@ -106,7 +107,7 @@ def label_cluster(
     texts you were not shown (`proof`), and replaces what was there; the result says which to
     improve and why. What is unfit is not saved, and costs no other answer.
     """
-    selection = select(workspace, dataset, run)
+    selection = select(workspace, dataset, run, layer)
     single = None
     if cluster is not None:
         single = single_submission(cluster, title or "", summary or "", records or [])
@@ -126,7 +127,7 @@ def label_cluster(
         workspace.runs.save_description(selection.run, sound[submitted])
     known = shown_descriptions(workspace, selection.run)
     better = improvements(new, known, judge)
-    layer = selection.standing_in(selection.run.recommended)
+    themes = selection.standing_in(selection.run.recommended)
     return Labelled(
         dataset=selection.card.name,
         run=selection.run.id,
@@ -142,5 +143,5 @@ def label_cluster(
             for submitted, description in sound.items()
         ],
         refused=refused,
-        undescribed=[node.id for node in layer if node.id not in known],
+        undescribed=[node.id for node in themes if node.id not in known],
     )

@@ -1,6 +1,7 @@
-"""The tool `list-clusters`."""
+"""The tool `list-clusters`: the themes of a run, many of them below headings, or parts of one."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -15,11 +16,31 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import NOISE, Author, Layer, Node, Result, Stability, Verbatim
 from corpuscope.tools.describing.proof import PROOF_MEANING, proof_word
-from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.arguments import (
+    DatasetName,
+    HeadingsWanted,
+    LayerIndex,
+    RunId,
+    as_id,
+)
+from corpuscope.tools.workspace.headings import (
+    HeadingLine,
+    ThemeGroup,
+    grouped_themes,
+    heading_layer,
+    heading_line,
+    parts_of,
+    shared_out,
+    themes_below,
+)
 from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 KEYWORDS_SHOWN = 6
+KEYWORDS_UNDER_HEADINGS = 3
+"""There are many lines, and the heading says what they have in common."""
+
+USUAL_PAGE, USUAL_UNDER_HEADINGS = 25, 100
 
 
 class ClusterLine(Result):
@@ -31,8 +52,14 @@ class ClusterLine(Result):
     share: float
     keywords: list[str]
     children: int
+    heading: Verbatim | None = None
+    """The heading that it is listed under."""
     author: Author | None = None
     """Who wrote the title: llm, assistant, person, or keywords; None where there is no title."""
+    stale: Verbatim | None = None
+    """Where its title was written, `r1:3`, if the cluster has become another since then."""
+    changed: float = 0.0
+    """Share of its records that changed since then, 0 to 1."""
     proof: float | None = None
     """0 to 1: how well the description tells its texts from the nearest clusters'."""
     proof_word: str | None = None
@@ -50,6 +77,8 @@ class ClusterLine(Result):
         below = f", {self.children} sub-clusters" if self.children else ""
         holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         origin = ", named from keywords only" if self.author == "keywords" else ""
+        if self.stale:
+            origin += f", title from {self.stale}, {self.changed:.0%} of its records changed"
         proven = "" if self.proof is None else f", proof {self.proof:.2f} {self.proof_word}"
         size = f"{self.size:,} records ({self.share:.1%})"
         return f"{self.id}: {named}: {size}{below}{origin}{proven}{holds}"
@@ -61,15 +90,20 @@ class ClusterPage(Result):
     dataset: Verbatim
     run: Verbatim
     layer: int | None
+    """The layer of the clusters; None for the parts of one of them."""
     parent: Verbatim | None
     layers: list[Layer]
     recommended_layer: int
+    shown_layer: int
+    """The layer that tools use for this run, or that was asked for."""
     noise: int
-    """Records in no cluster of the layer shown (of the recommended one where none is)."""
+    """Records in no cluster of the layer shown."""
     noise_reasons: dict[str, int]
     """Why they are noise: between (two clusters), edge, small (group), isolated, diffuse. Empty
     where another layer than the recommended one is shown, or the reasons are not known."""
     records: int
+    headings: list[HeadingLine]
+    """Where the clusters are listed under headings: these, in the order of the list."""
     clusters: list[ClusterLine]
     total: int
     offset: int
@@ -78,26 +112,21 @@ class ClusterPage(Result):
 
     def as_text(self) -> str:
         """The page, with how to go on."""
-        where = f"below {self.parent}" if self.parent else f"in layer {self.layer}"
+        where = "" if self.layer is None else f"in layer {self.layer}"
+        where += f"{' ' if where else ''}below {self.parent}" if self.parent else ""
         if self.total and not self.clusters:
             return f"offset {self.offset} is past the end: {self.total} clusters {where}."
         last = self.offset + len(self.clusters)
-        lines = [
-            f"Run {self.run} of '{self.dataset}': clusters {self.offset + 1 if last else 0} to "
-            f"{last} of {self.total} {where}."
-        ]
-        lines += [line.as_text() for line in self.clusters]
+        if self.headings:
+            lines = self._under_headings(where)
+        else:
+            lines = [
+                f"Run {self.run} of '{self.dataset}': clusters {self.offset + 1 if last else 0} to "
+                f"{last} of {self.total} {where}."
+            ]
+            lines += [line.as_text() for line in self.clusters]
         if self.parent is None:
-            lines.append(f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster")
-            if self.noise_reasons:
-                lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
-            if len(self.layers) > 1:
-                counts = ", ".join(
-                    f"{layer.index}{'*' if layer.index == self.recommended_layer else ''}: "
-                    f"{layer.clusters}"
-                    for layer in self.layers
-                )
-                lines.append(f"Layers (clusters; * recommended): {counts}.")
+            lines += self._noise_and_layers()
         if any(line.proof is not None for line in self.clusters):
             lines.append(PROOF_MEANING)
         if meaning := stability_meanings([line.stability for line in self.clusters]):
@@ -108,6 +137,46 @@ class ClusterPage(Result):
             lines.append(self.hint)
         return "\n".join(lines)
 
+    def _under_headings(self, where: str) -> list[str]:
+        headed = sum(heading.id is not None for heading in self.headings)
+        lines = [
+            f"Run {self.run} of '{self.dataset}': {self.total} themes {where} under {headed} "
+            "headings; a heading's records are those in its themes."
+        ]
+        for heading in self.headings:
+            themes = [line for line in self.clusters if line.heading == heading.id]
+            lines.append(heading.as_text())
+            lines += [f"  {theme.as_text()}" for theme in themes]
+            if more := heading.themes - len(themes):
+                rest = f"parent='{heading.id}'" if heading.id else "headings=false"
+                lines.append(f"  … {more} more: {rest}.")
+        return lines
+
+    def _noise_and_layers(self) -> list[str]:
+        lines = [f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster"]
+        if self.noise_reasons:
+            lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
+        if len(self.layers) > 1:
+            counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
+            shown = ""
+            if self.shown_layer != self.recommended_layer:
+                shown = f", {self.shown_layer} shown"
+            lines.append(
+                f"Layers (clusters): {counts}; {self.recommended_layer} is recommended{shown}. "
+                "See another with layer=…; set-default(layer=…) has all tools use it."
+            )
+        return lines
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The clusters to show, of `total`, and the groups that they are in, where they are grouped."""
+
+    nodes: list[Node]
+    total: int
+    groups: list[ThemeGroup]
+    heading_of: dict[str, str]
+
 
 def list_clusters(
     workspace: Workspace,
@@ -116,61 +185,82 @@ def list_clusters(
     parent: Annotated[
         str | None,
         BeforeValidator(as_id),
-        Field(description="Show the clusters directly below this one (an id, or noise)."),
+        Field(description="Show what lies below this cluster (an id, or noise)."),
     ] = None,
-    layer: Annotated[
-        int | None,
-        Field(ge=0, description="Resolution: 0 is the coarsest; left out: the recommended one."),
-    ] = None,
+    layer: LayerIndex = None,
+    headings: HeadingsWanted = None,
     sort: Annotated[
         Literal["size", "id", "title"], Field(description="Order of the list.")
     ] = "size",
-    limit: Annotated[int, Field(ge=1, le=100, description="Clusters on a page.")] = 25,
+    limit: Annotated[
+        int | None,
+        Field(ge=1, le=200, description="Clusters on a page; left out: 25, 100 under headings."),
+    ] = None,
     offset: Annotated[int, Field(ge=0, description="Clusters to skip.")] = 0,
 ) -> ClusterPage:
     """List the clusters (themes) of a run: id, title, size, share, keywords, sub-clusters.
 
-    Without parent and layer: the recommended layer. With parent: its sub-clusters. Noise, the
-    records in no cluster, is counted by reason. Titles appear once described (`describe-cluster`),
-    how surely a theme holds once checked (`check-stability`).
+    Shows one layer; more than 40 themes stand under headings. With parent: the themes below a
+    heading, or the sub-clusters of a theme. Noise, the records in no cluster, is counted by reason.
+    Titles appear once described (`describe-cluster`), how surely a theme holds once checked
+    (`check-stability`).
     """
-    selection = select(workspace, dataset, run)
+    selection = select(workspace, dataset, run, layer)
     chosen = selection.run
-    if parent is not None and layer is not None:
-        raise BadInput("Give parent or layer, not both: parent lists sub-clusters of one cluster.")
-    if parent is None:
-        shown = chosen.recommended if layer is None else layer
-        if shown >= len(chosen.layers):
-            raise BadInput(f"No layer {shown}: run {chosen.id} has 0 to {len(chosen.layers) - 1}.")
-        nodes = selection.standing_in(shown)
-        noise = chosen.records - sum(node.size for node in nodes)
-    else:
-        shown = None
+    grouped_by = None
+    if parent is not None:
+        if headings:
+            raise BadInput("headings=true groups a whole layer: leave parent or headings out.")
         selection.check(parent)
-        nodes = selection.children(parent)
-        noise = chosen.noise
+        below = (
+            themes_below(selection, parent) if layer is not None else parts_of(selection, parent)
+        )
+    else:
+        if headings and offset:
+            raise BadInput("offset pages through the flat list: give headings=false with it.")
+        below = selection.standing_in(chosen.recommended)
+        grouped_by = None if offset else heading_layer(chosen, headings)
+    if grouped_by is not None:
+        page = _grouped(selection, grouped_by, limit or USUAL_UNDER_HEADINGS)
+    else:
+        ordered = sorted(below, key=_sort_key(selection, sort))
+        page = _Page(ordered[offset:][: limit or USUAL_PAGE], len(below), [], {})
     scores = workspace.runs.stability(chosen)
-    page = sorted(nodes, key=_sort_key(selection, sort))[offset : offset + limit]
-    after = offset + len(page)
+    after = offset + len(page.nodes)
     return ClusterPage(
         dataset=selection.card.name,
         run=chosen.id,
-        layer=shown,
+        layer=chosen.recommended if parent is None or _is_layer(selection, below) else None,
         parent=parent,
         layers=chosen.layers,
-        recommended_layer=chosen.recommended,
-        noise=noise,
-        noise_reasons=chosen.noise_reasons if shown in (None, chosen.recommended) else {},
+        recommended_layer=chosen.recommended if chosen.found is None else chosen.found,
+        shown_layer=chosen.recommended,
+        noise=chosen.noise,
+        noise_reasons=chosen.noise_reasons,
         records=chosen.records,
-        clusters=[cluster_line(selection, node, scores) for node in page],
-        total=len(nodes),
+        headings=[heading_line(selection, group) for group in page.groups],
+        clusters=[_cluster_line(selection, node, scores, page) for node in page.nodes],
+        total=page.total,
         offset=offset,
-        next_offset=after if after < len(nodes) else None,
-        hint=_hint(parent, nodes) or chosen.hint,
+        next_offset=after if after < page.total and not page.groups else None,
+        hint=_hint(parent, below) or chosen.hint,
     )
 
 
-def cluster_line(selection: Selection, node: Node, known: Stability | None) -> ClusterLine:
+def _grouped(selection: Selection, layer: int, most: int) -> _Page:
+    """The themes that are shown, in the order of their headings."""
+    groups = grouped_themes(selection, layer)
+    shown = shared_out(groups, most)
+    heading_of = {
+        theme.id: group.heading.id for group in groups if group.heading for theme in group.themes
+    }
+    nodes = [theme for themes in shown for theme in themes]
+    return _Page(nodes, sum(len(group.themes) for group in groups), groups, heading_of)
+
+
+def _cluster_line(
+    selection: Selection, node: Node, known: Stability | None, page: _Page
+) -> ClusterLine:
     """A cluster as lists show it; `known` is the stability of the run's clusters, if checked."""
     description = selection.descriptions.get(node.id)
     proof = description.proof if description else None
@@ -179,9 +269,12 @@ def cluster_line(selection: Selection, node: Node, known: Stability | None) -> C
         title=description.title if description else None,
         size=node.size,
         share=node.share,
-        keywords=node.keywords,
+        keywords=node.keywords[:KEYWORDS_UNDER_HEADINGS] if page.groups else node.keywords,
+        heading=page.heading_of.get(node.id),
         children=len(selection.children(node.id)),
         author=description.author if description else None,
+        stale=description.carried_from if description and description.stale else None,
+        changed=description.changed if description else 0.0,
         proof=proof.auc if proof else None,
         proof_word=proof_word(proof) if proof else None,
         stability=known.scores.get(node.id) if known else None,
@@ -196,6 +289,12 @@ def _sort_key(selection: Selection, sort: str) -> Callable[[Node], Any]:
         "title": lambda node: selection.label(node).casefold(),
     }
     return keys[sort]
+
+
+def _is_layer(selection: Selection, nodes: list[Node]) -> bool:
+    """Whether all of the clusters are of the layer shown."""
+    shown = {node.id for node in selection.standing_in(selection.run.recommended)}
+    return bool(nodes) and all(node.id in shown for node in nodes)
 
 
 def _hint(parent: str | None, nodes: list[Node]) -> str | None:

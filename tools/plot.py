@@ -1,5 +1,7 @@
 """The tool `plot`: the map of a run as a page for people and a picture for the chat."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,16 +12,30 @@ from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import is_within
-from corpuscope.tools.core.schema import NOISE, Ints, Members, Record, Result, Verbatim, Watch
+from corpuscope.tools.core.schema import NOISE, Ints, Members, Node, Record, Result, Verbatim, Watch
 from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView, group_values
 from corpuscope.tools.runs.run_map import ensure_map
-from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.arguments import (
+    DatasetName,
+    HeadingsWanted,
+    LayerIndex,
+    RunId,
+    as_id,
+)
+from corpuscope.tools.workspace.headings import (
+    MOST_FLAT,
+    ThemeGroup,
+    grouped_themes,
+    heading_layer,
+    parts_of,
+)
 from corpuscope.tools.workspace.selection import Selection, cluster_rows, select, shown_values
 from corpuscope.tools.workspace.workspace import Workspace
 
 BY_CLUSTER = "cluster"
+OTHER_THEMES = "themes under no heading"
 # More colours than this nobody tells apart; the rest of a column's values is one group.
 MOST_COLOURS = 20
 NO_VALUE = "no value"
@@ -39,6 +55,8 @@ class PlotResult(Result):
     """Path of the picture that comes with this answer."""
     color_by: Verbatim
     groups: int
+    themes: int = 0
+    """Where the groups are headings: the themes below them; else 0."""
     points: int
     noise: int
     largest: list[str]
@@ -48,9 +66,15 @@ class PlotResult(Result):
         grey = ""
         if self.color_by == BY_CLUSTER:
             grey = f", {self.noise / max(1, self.points):.0%} noise (grey)"
+        below = ""
+        if self.themes:
+            below = (
+                f" over {self.themes} themes (named on hover; cluster=… draws one with its themes, "
+                "headings=false gives every theme a colour)"
+            )
         return (
             f"Map of {self.points:,} records of '{self.dataset}' (run {self.run}), coloured by "
-            f"{self.color_by}: {self.groups} groups{grey}.\n"
+            f"{self.color_by}: {self.groups} groups{below}{grey}.\n"
             f"Largest: {'; '.join(self.largest) or 'none'}.\n"
             f"Interactive page: {self.html}\nPicture: {self.png}"
         )
@@ -62,6 +86,17 @@ class PlotResult(Result):
     def documents(self) -> list[Path]:
         """The page."""
         return [Path(self.html)]
+
+
+@dataclass(frozen=True)
+class _Colours:
+    """A map's groups, and (n,) which one each point is in, -1 for none; where they are headings,
+    how many themes are below them, and (n,) the theme of each point."""
+
+    groups: list[MapGroup]
+    group: Ints
+    themes: int = 0
+    theme_of: tuple[str, ...] = ()
 
 
 def plot(
@@ -76,11 +111,10 @@ def plot(
     cluster: Annotated[
         str | None,
         BeforeValidator(as_id),
-        Field(description="Draw only this cluster, coloured by its sub-clusters (3, 3.1, noise)."),
+        Field(description="Draw only this cluster, coloured by what is below it (3, 3.1, noise)."),
     ] = None,
-    layer: Annotated[
-        int | None, Field(ge=0, description="Resolution: 0 is the coarsest; left out: recommended.")
-    ] = None,
+    layer: LayerIndex = None,
+    headings: HeadingsWanted = None,
     save_as: Annotated[
         str | None,
         Field(
@@ -90,11 +124,11 @@ def plot(
 ) -> PlotResult:
     """Draw the map of a run: each record a point, near ones similar, coloured by cluster.
 
-    Gives an interactive HTML page for the person (tell them its path) and a picture for you.
-    Noise is grey. Titles are shown where clusters are described, else keywords. Nothing is
-    computed anew but a map that is still missing.
+    Gives an interactive HTML page for the person (tell them its path) and a picture for you. More
+    than 40 themes are coloured by their headings. Noise is grey. Titles are shown where clusters
+    are described, else keywords. Nothing is computed anew but a map that is still missing.
     """
-    selection = select(workspace, dataset, run)
+    selection = select(workspace, dataset, run, layer)
     page = _page(workspace, selection, save_as)
     points = ensure_map(
         workspace,
@@ -109,18 +143,19 @@ def plot(
     rows = np.array([row for row in rows if members.ids[row] in records], dtype=np.int64)
     shown = [records[members.ids[row]] for row in rows]
     if color_by == BY_CLUSTER:
-        groups, group = _by_cluster(selection, members.paths[rows], cluster, layer)
+        colours = _by_cluster(selection, members.paths[rows], cluster, headings)
     else:
-        groups, group = _by_column(workspace, selection, shown, color_by)
-    noise = int((group < 0).sum())
+        colours = _by_column(workspace, selection, shown, color_by)
+    groups, noise = colours.groups, int((colours.group < 0).sum())
     view = MapView(
         title=selection.card.name + (f", cluster {cluster}" if cluster else ""),
-        subtitle=_subtitle(selection.run.id, color_by, (len(rows), len(groups), noise)),
+        subtitle=_subtitle(selection.run.id, color_by, colours),
         points=points[rows],
-        group=group,
+        group=colours.group,
         groups=tuple(groups),
         noise=noise,
         hover=tuple(record.text for record in shown),
+        themes=colours.theme_of,
     )
     picture = _picture(workspace, page, save_as)
     watch.report(0.7, "drawing")
@@ -134,6 +169,7 @@ def plot(
         png=str(picture),
         color_by=color_by,
         groups=len(groups),
+        themes=colours.themes,
         points=len(rows),
         noise=noise,
         largest=[f"{group.label} ({group.size:,})" for group in groups[:LARGEST_NAMED]],
@@ -168,33 +204,70 @@ def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArra
 
 
 def _by_cluster(
-    selection: Selection, paths: NDArray[np.object_], cluster: str | None, layer: int | None
-) -> tuple[list[MapGroup], Ints]:
-    """A group for each cluster of the layer, or for each part of `cluster`, the largest first.
-
-    Beside them (n,) which group each of the `paths` is in, -1 for none.
-    """
-    run = selection.run
-    if layer is not None and layer >= len(run.layers):
-        raise BadInput(f"No layer {layer}: run {run.id} has 0 to {len(run.layers) - 1}.")
+    selection: Selection,
+    paths: NDArray[np.object_],
+    cluster: str | None,
+    headings: bool | None,
+) -> _Colours:
+    """A group for each theme that is shown, or for each heading above them, or for each part of
+    `cluster`, the largest first, of points at these (n,) paths."""
     if cluster is None:
-        nodes = selection.standing_in(run.recommended if layer is None else layer)
+        layer = heading_layer(selection.run, headings)
+        if layer is not None:
+            return _by_heading(selection, paths, grouped_themes(selection, layer))
+        nodes = selection.standing_in(selection.run.recommended)
     else:
-        nodes = selection.children(cluster)
+        nodes = parts_of(selection, cluster)
         if not nodes and cluster != NOISE:
             nodes = [selection.node(cluster)]
     nodes = sorted(nodes, key=lambda node: -node.size)
-    groups = [MapGroup(node.id, selection.label(node), node.size) for node in nodes]
+    return _Colours(_map_groups(selection, nodes), _places(nodes, paths))
+
+
+def _by_heading(
+    selection: Selection, paths: NDArray[np.object_], grouped: list[ThemeGroup]
+) -> _Colours:
+    """A group for each heading; themes below none have one each, or one where they are many."""
+    themes = [theme for group in grouped for theme in group.themes]
+    groups: list[MapGroup] = []
+    colour_of: list[int] = []
+    for group in grouped:
+        alone = group.heading is None and len(grouped) + len(group.themes) <= MOST_FLAT
+        if alone:
+            colour_of += range(len(groups), len(groups) + len(group.themes))
+            groups += _map_groups(selection, group.themes)
+        else:
+            colour_of += [len(groups)] * len(group.themes)
+            name = selection.label(group.heading) if group.heading else OTHER_THEMES
+            id_ = group.heading.id if group.heading else OTHER_THEMES
+            groups.append(MapGroup(id_, name, group.size))
+    # The last one is reached by the place -1.
+    place = _places(themes, paths)
+    names = [selection.label(theme) for theme in themes] + [""]
+    return _Colours(
+        groups,
+        np.array([*colour_of, -1], np.int32)[place],
+        len(themes),
+        tuple(names[theme] for theme in place),
+    )
+
+
+def _map_groups(selection: Selection, nodes: Sequence[Node]) -> list[MapGroup]:
+    return [MapGroup(node.id, selection.label(node), node.size) for node in nodes]
+
+
+def _places(nodes: Sequence[Node], paths: NDArray[np.object_]) -> Ints:
+    """(n,) which of the clusters each path lies in, -1 for none."""
     place = {
         path: next((rank for rank, node in enumerate(nodes) if is_within(path, node.id)), -1)
         for path in set(paths)
     }
-    return groups, np.array([place[path] for path in paths], dtype=np.int32)
+    return np.array([place[path] for path in paths], dtype=np.int32)
 
 
 def _by_column(
     workspace: Workspace, selection: Selection, shown: list[Record], column: str
-) -> tuple[list[MapGroup], Ints]:
+) -> _Colours:
     """A group for each of the column's most frequent values, and (n,) which one each record has."""
     known = selection.card.metadata_columns
     if column not in known:
@@ -206,13 +279,15 @@ def _by_column(
     names = [NO_VALUE if value is None else str(value) for value in values]
     # The picture goes to the model, and what reads alike there is one colour.
     shown_as = shown_values(workspace, column, set(names))
-    return group_values([shown_as[name] for name in names], MOST_COLOURS)
+    return _Colours(*group_values([shown_as[name] for name in names], MOST_COLOURS))
 
 
-def _subtitle(run: str, color_by: str, counts: tuple[int, int, int]) -> str:
-    """The map in numbers; `counts` are the records, the groups and the records in none."""
-    records, groups, noise = counts
-    shares = f"{groups} values of {color_by}"
+def _subtitle(run: str, color_by: str, colours: _Colours) -> str:
+    """The map in numbers."""
+    records, count = len(colours.group), len(colours.groups)
+    shares = f"{count} values of {color_by}"
     if color_by == BY_CLUSTER:
-        shares = f"{groups} themes, {noise / max(1, records):.0%} in none"
+        noise = int((colours.group < 0).sum())
+        themes = f"{colours.themes} themes by heading" if colours.themes else f"{count} themes"
+        shares = f"{themes}, {noise / max(1, records):.0%} in none"
     return f"{records:,} records, {shares} (run {run})"

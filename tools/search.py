@@ -19,7 +19,13 @@ from corpuscope.tools.core.schema import (
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.store.neighbour_search import MAX_HITS
-from corpuscope.tools.workspace.arguments import DatasetName, RunId, WhereFilter, as_id
+from corpuscope.tools.workspace.arguments import (
+    DatasetName,
+    LayerIndex,
+    RunId,
+    WhereFilter,
+    as_id,
+)
 from corpuscope.tools.workspace.selection import (
     Selection,
     cluster_records,
@@ -27,6 +33,7 @@ from corpuscope.tools.workspace.selection import (
     select,
     shown_record,
     shown_text,
+    theme_places,
 )
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -38,7 +45,8 @@ class SearchHit(Result):
     text: str
     score: float
     cluster: Verbatim | None
-    """The finest cluster that it is in; None where the dataset has no run."""
+    """The theme that it is in, or the part of it found by drilling down; None where the dataset
+    has no run."""
     theme: str | None
     """That cluster's title, or its first keywords."""
     metadata: dict[str, Scalar]
@@ -78,6 +86,7 @@ def search(
         BeforeValidator(as_id),
         Field(description="Only in this cluster (3, 3.1 or noise)."),
     ] = None,
+    layer: LayerIndex = None,
     where: WhereFilter = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Records to return.")] = 10,
 ) -> SearchResult:
@@ -91,7 +100,7 @@ def search(
     has_run = bool(workspace.runs.ids(card.name))
     if cluster is not None and not has_run:
         raise NotFound(f"'{card.name}' is not clustered yet: call `cluster` first.")
-    selection = select(workspace, card.name, run) if has_run else None
+    selection = select(workspace, card.name, run, layer) if has_run else None
     members = workspace.runs.members(selection.run) if selection else None
     inside = _inside(selection, members, cluster)
     # Milvus does not know the clusters: ask for more until enough of them are inside.
@@ -102,7 +111,7 @@ def search(
         if len(fitting) >= limit or len(hits) < wanted or wanted >= MAX_HITS:
             break
         wanted = min(wanted * 8, MAX_HITS)
-    places = {} if members is None else dict(zip(members.ids, members.paths, strict=True))
+    places = _places(selection, members)
     themes = labels(selection.run, selection.descriptions) if selection else {}
     return SearchResult(
         dataset=card.name,
@@ -124,6 +133,14 @@ def search(
             )
         ],
     )
+
+
+def _places(selection: Selection | None, members: Members | None) -> dict[str, str]:
+    """The theme of each record of the run."""
+    if selection is None or members is None:
+        return {}
+    place = theme_places(selection.run, map(str, members.paths))
+    return {id_: place[str(path)] for id_, path in zip(members.ids, members.paths, strict=True)}
 
 
 def _hits(

@@ -27,7 +27,8 @@ NAMES = {
     "search",
     "plot",
     "list-datasets",
-    "delete-dataset",
+    "set-default",
+    "delete",
     "get-job",
     "cancel-job",
 }
@@ -72,7 +73,7 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     tools = {tool.name: tool.annotations for tool in (await host.list_tools()).tools}
     destroying = {name for name, hints in tools.items() if hints and hints.destructive_hint}
     reading = {name for name, hints in tools.items() if hints and hints.read_only_hint}
-    assert destroying == {"delete-dataset"}
+    assert destroying == {"delete"}
     assert reading == {
         "list-clusters",
         "compare-runs",
@@ -166,13 +167,14 @@ async def test_deleting_asks_first_and_then_forgets_everything(
     client: Client, host: Client
 ) -> None:
     await finish(client, "ingest", dataset="doomed", rows=tickets(each=2))
-    asked = await call(host, "delete-dataset", dataset="doomed")
+    asked = await call(host, "delete", dataset="doomed")
     assert asked.is_error
     assert "10 records" in asked.text
     assert "confirm=true" in asked.text
-    done = await call(host, "delete-dataset", dataset="doomed", confirm=True)
-    assert done.data == {"dataset": "doomed", "records": 10, "runs": 0}
-    gone = await call(host, "delete-dataset", dataset="doomed", confirm=True)
+    done = await call(host, "delete", dataset="doomed", confirm=True)
+    assert (done.data["dataset"], done.data["run"]) == ("doomed", None)
+    assert (done.data["records"], done.data["runs"]) == (10, 0)
+    gone = await call(host, "delete", dataset="doomed", confirm=True)
     assert "No dataset 'doomed'. Datasets: shop." in gone.text
 
 

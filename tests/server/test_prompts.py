@@ -26,7 +26,7 @@ WITH_TEXTS = [
 
 TOOLS = {
     *("ingest", "cluster", "list-clusters", "describe-cluster", "label-cluster", "get-members"),
-    *("search", "plot", "list-datasets", "delete-dataset", "get-job", "cancel-job"),
+    *("search", "plot", "list-datasets", "set-default", "delete", "get-job", "cancel-job"),
     "compare-runs",
     "check-stability",
 }
@@ -155,7 +155,7 @@ def test_the_instructions_fit_into_the_limit_of_hosts_and_name_only_tools_there_
     assert len(text.encode()) <= 2048
     quoted = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text))
     assert quoted - {"within", "assign", "noise", "dataset", "run"} <= TOOLS
-    assert TOOLS - quoted == {"delete-dataset"}
+    assert TOOLS - quoted == {"delete"}
 
 
 @pytest.mark.parametrize("name", sorted(set(VALUES) - {"instructions"}))

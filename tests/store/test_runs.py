@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run, Sentence, Stability
+from corpuscope.tools.store.defaults import ChosenLayer, ChosenRun
 from corpuscope.tools.store.runs import Runs, original_run
 
 
@@ -153,3 +154,62 @@ def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_pa
         original_run(runs, split) == original_run(runs, grown) == original_run(runs, whole) == whole
     )
     assert original_run(runs, part) == part
+
+
+def layered() -> Run:
+    top = Node(id="1", layers=(0, 0), size=3, share=1, keywords=["tea"], exemplars=["a"])
+    part = replace(top, id="1.1", layers=(1, 1), size=2)
+    layers = [Layer(index=i, clusters=1, coverage=0.67, persistence=1.0) for i in (0, 1)]
+    return run(nodes=[top, part], layers=layers, recommended=1, noise_reasons={"edge": 1})
+
+
+def test_a_chosen_layer_is_shown_until_the_choice_is_taken_back(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(layered(), members())
+    runs.choose_layer(saved, ChosenLayer(layer=0, by="person"))
+    shown = runs.load("shop")
+    assert (shown.recommended, shown.found, shown.noise) == (0, 1, 0)
+    assert "chosen by the person; 1 (1) is recommended" in shown.reason
+    assert runs.members(shown).noise_reasons is None, "they are of another layer"
+    assert runs.load("shop", "r1", layer=1) == saved
+    assert runs.members(saved).noise_reasons is not None
+    runs.choose_layer(saved, None)
+    assert runs.load("shop") == saved
+
+
+def test_a_layer_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(layered(), members())
+    with pytest.raises(BadInput, match="No layer 2: run r1 has 0 to 1"):
+        runs.load("shop", layer=2)
+
+
+def test_a_chosen_run_is_the_default_also_when_newer_ones_come(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    runs.choose_run("shop", ChosenRun(run="r1", by="assistant"))
+    runs.save(run(), members())
+    assert runs.load("shop").id == "r1"
+    runs.choose_run("shop", None)
+    assert runs.load("shop").id == "r2"
+
+
+def test_a_deleted_run_leaves_those_made_of_it_whole_and_its_number_unused(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    first = runs.save(run(parameters={"seed": 7, "where": None}), members())
+    split = runs.save(
+        run(parent_run="r1", within="1", parameters={"min_cluster_size": 9, "where": None}),
+        members(),
+    )
+    grown = runs.save(run(assigned_from="r2"), members())
+    runs.choose_run("shop", ChosenRun(run="r1", by="assistant"))
+    runs.remove_run(first)
+    assert runs.ids("shop") == ["r2", "r3"]
+    assert runs.default("shop").run.id == "r3", "the choice went with the run"
+    assert original_run(runs, grown).parameters == original_run(runs, split).parameters
+    assert original_run(runs, split).parameters == first.parameters
+    runs.remove_run(split)
+    assert original_run(runs, grown).parameters == first.parameters, "also of a run before that"
+    runs.remove_run(grown)
+    assert runs.save(run(), members()).id == "r4", "r3 was another one"
+    assert not list((tmp_path / "shop").glob("draft-*"))

@@ -47,4 +47,4 @@ def answer_of(result: CallToolResult) -> Answer:
 async def forget_datasets(client: Client) -> None:
     """Delete all datasets: who comes next finds a home without any."""
     for dataset in (await call(client, "list-datasets")).data["datasets"]:
-        await call(client, "delete-dataset", dataset=dataset["name"], confirm=True)
+        await call(client, "delete", dataset=dataset["name"], confirm=True)

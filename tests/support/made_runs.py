@@ -1,12 +1,14 @@
 """Runs made of a path per record, to compare: nobody has to cluster for that."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from corpuscope.tools.clustering.tree import stands_in
 from corpuscope.tools.core.ids import children_of, id_sort_key, lineage
 from corpuscope.tools.core.schema import DatasetCard, Description, Layer, Members, Node, Run
+from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import Selection
 
 CARD = DatasetCard(
@@ -83,3 +85,38 @@ def made(
         copies_of=np.arange(len(every), dtype=np.int32),
     )
     return Made(Selection(CARD, run, descriptions), members)
+
+
+def many_themes(headings: int = 6, each: int = 8, alone: int = 3) -> str:
+    """Paths for `made`: so many headings with themes below, larger first, and themes below none."""
+    below = [
+        f"{heading}.{theme}:{4 + (heading == 1) + (theme == 1)}"
+        for heading in range(1, headings + 1)
+        for theme in range(1, each + 1)
+    ]
+    rest = [f"{headings + theme}:5" for theme in range(1, alone + 1)]
+    return " ".join([*below, *rest, "noise:7"])
+
+
+def save_over(runs: Runs, base: Run, run: Made) -> Run:
+    """A made run, saved over as many of the records of a real one as it has."""
+    real = dict(zip(run.members.ids, runs.members(base).ids, strict=False))
+    nodes = [
+        replace(node, exemplars=[real[record] for record in node.exemplars])
+        for node in run.run.nodes
+    ]
+    layers = [
+        replace(layer, clusters=sum(stands_in(node, layer.index) for node in nodes))
+        for layer in run.run.layers
+    ]
+    saved = replace(
+        run.run,
+        id="",
+        dataset=base.dataset,
+        collection=base.collection,
+        dataset_version=base.dataset_version,
+        parameters=base.parameters,
+        nodes=nodes,
+        layers=layers,
+    )
+    return runs.save(saved, replace(run.members, ids=list(real.values())))

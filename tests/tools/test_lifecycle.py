@@ -24,7 +24,7 @@ async def test_a_dataset_that_is_made_anew_has_nothing_of_the_old_one(client: Cl
     await finish(client, "ingest", dataset="again", rows=tickets(), id_column="id")
     await finish(client, "cluster", dataset="again")
     await call(client, "search", dataset="again", query="my refund")
-    await call(client, "delete-dataset", dataset="again", confirm=True)
+    await call(client, "delete", dataset="again", confirm=True)
     await finish(client, "ingest", dataset="again", rows=odd_texts(40))
     word = odd_texts(1)[0]["text"].split()[0]
     found = await call(client, "search", dataset="again", query=word, limit=1)
@@ -44,7 +44,7 @@ async def test_replacing_leaves_no_fit_of_the_old_one(client: Client, settings: 
     await finish(client, "ingest", dataset="fits", rows=tickets(each=2), mode="replace")
     listed = await call(client, "list-datasets")
     fit = next(one for one in listed.data["datasets"] if one["name"] == "fits")
-    assert fit["newest_run"] == old_run.data["run"]
+    assert fit["default_run"] == old_run.data["run"]
     assert fit["stale"]
 
 
@@ -53,7 +53,7 @@ async def test_a_cluster_job_of_a_deleted_dataset_leaves_no_run(
 ) -> None:
     await finish(client, "ingest", dataset="doomed", rows=tickets(), id_column="id")
     ticket = await call(client, "cluster", dataset="doomed", wait_seconds=0)
-    await call(client, "delete-dataset", dataset="doomed", confirm=True)
+    await call(client, "delete", dataset="doomed", confirm=True)
     ended = await call(client, "get-job", job_id=ticket.data["job_id"], wait_seconds=45)
     assert ended.data["state"] == "failed"
     assert "doomed" in ended.text or "deleted or replaced" in ended.text

@@ -241,5 +241,6 @@ async def test_descriptions_are_answered_redacted(client: Client, runs: Runs) ->
 
 async def test_every_tool_was_asked(client: Client) -> None:
     await safe(client, "list-datasets")
-    await safe(client, "delete-dataset", dataset="twice", confirm=True)
+    await safe(client, "set-default", dataset="twice", run="auto")
+    await safe(client, "delete", dataset="twice", confirm=True)
     assert {*TOOLS} == CALLED

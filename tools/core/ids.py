@@ -53,7 +53,7 @@ def check_run_id(run: str) -> str:
     """
     if RUN.fullmatch(run):
         return run
-    raise NotFound(f"No run '{run[:20]}'. Run ids are r1, r2, …; leave `run` out for the newest.")
+    raise NotFound(f"No run '{run[:20]}'. Run ids are r1, r2, …; leave `run` out for the default.")
 
 
 def check_cluster_id(cluster: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.core.schema import Author, Description, Report, Sentence
+from corpuscope.tools.core.schema import Author, Description, Node, Report, Sentence
 from corpuscope.tools.describing.answers import (
     KEYWORDS_KEPT,
     DescriptionAnswer,
@@ -23,8 +23,8 @@ from corpuscope.tools.describing.answers import (
     clean_title,
 )
 from corpuscope.tools.describing.evidence import Evidence
-from corpuscope.tools.describing.gathering import DescriptionTask
-from corpuscope.tools.describing.judge import Judge
+from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
+from corpuscope.tools.describing.judge import Judge, open_judge
 from corpuscope.tools.describing.prompting import (
     PromptContext,
     again_prompt,
@@ -37,6 +37,8 @@ from corpuscope.tools.describing.proof import Trial, is_weak
 from corpuscope.tools.llm.asker import Asker, Prompt
 from corpuscope.tools.llm.concurrency import Failures, run_concurrently
 from corpuscope.tools.llm.endpoint import InvalidAnswer
+from corpuscope.tools.workspace.selection import Selection
+from corpuscope.tools.workspace.workspace import Workspace
 
 TITLE_KEYWORDS = 4
 """Keywords that make a title where no model wrote one."""
@@ -177,6 +179,32 @@ def prove_description(
         return description
     _, scored = task.trial.halves()
     return replace(description, proof=judge.proof(description, scored, task.trial))
+
+
+def prove_stale(workspace: Workspace, selection: Selection, nodes: Sequence[Node]) -> None:
+    """Measure the proof of stale descriptions again, once, on texts of what their clusters are now,
+    and keep it.
+
+    Raises:
+        NotReady: The dataset was replaced after the run, or grew while it was read.
+    """
+    run = selection.run
+    known = workspace.runs.descriptions(run)
+
+    def is_due(node: Node) -> bool:
+        words = known.get(node.id)
+        if words is None or not words.stale or words.proof is not None:
+            return False
+        return words.proved_on != f"{run.id}:{node.id}"
+
+    tasks = gather_tasks(workspace, selection, [node for node in nodes if is_due(node)])
+    if not tasks:
+        return
+    judge = open_judge(workspace, selection.card, tasks)
+    for task in tasks:
+        cluster = task.evidence.cluster
+        proved = prove_description(judge, known[cluster], task)
+        workspace.runs.save_description(run, replace(proved, proved_on=f"{run.id}:{cluster}"))
 
 
 def describe_many(

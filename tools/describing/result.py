@@ -46,6 +46,10 @@ class DescribedCluster(Result):
     author: Author
     note: str
     """Why it is not what was asked for; mostly empty."""
+    stale: str | None
+    """Where it was written, `r1:3`, if the cluster has become another since then."""
+    changed: float
+    """Share of its records that changed since then, 0 to 1."""
     alike: bool
     """Whether its title is nearly another's, and no call was left to tell them apart."""
     proof: Proof | None
@@ -68,6 +72,11 @@ class DescribedCluster(Result):
         misfits = f"\n  Does not fit: {self.misfits}" if self.misfits else ""
         if self.note:
             misfits += f"\n  {self.note} With refresh it is asked again."
+        if self.stale:
+            misfits += (
+                f"\n  Stale: written for {self.stale}, {self.changed:.0%} of its records changed "
+                "since. With refresh it is written anew."
+            )
         if self.alike:
             misfits += "\n  Its title is nearly another's: call again to have them told apart."
         return (
@@ -219,6 +228,8 @@ def described_cluster(
         share=node.share,
         author=description.author,
         note=description.note,
+        stale=description.carried_from if description.stale else None,
+        changed=description.changed,
         alike=description.alike,
         proof=description.proof,
         proof_word=proof_word(description.proof),

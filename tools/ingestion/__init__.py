@@ -13,5 +13,7 @@ observations: what a source shows as its rows go by: ids, uneven dates, frequent
 advice: what an answer says of that, with the call that makes it better
 mojibake: text that was decoded wrongly once, found and mended
 columns: which column is text, id, vector or metadata, and of which type
-records: rows become records, and what is wrong with a row is counted
+records: rows become records by the column, and what is wrong with a row is counted
+cells: the cells of a column as texts and metadata values
+row_vectors: vectors that come with the rows, in a column or a .npy file
 """

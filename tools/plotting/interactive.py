@@ -134,7 +134,7 @@ def _traces(view: MapView, palette: Sequence[str]) -> Iterator[dict[str, Any]]:
             # The legend has noise last, whatever is drawn first. (The default rank is 1000.)
             "legendrank": 1002 if index < 0 else 1000,
             "marker": {"color": colour, "size": size, "opacity": opacity, "line": {"width": 0}},
-            "hovertext": [_hover(view.hover[point]) for point in members],
+            "hovertext": [_hover(view, int(point)) for point in members],
             "hovertemplate": f"<b>{_escaped(name)}</b><br>%{{hovertext}}<extra></extra>",
         }
 
@@ -210,10 +210,13 @@ def _layout(view: MapView, canvas: Canvas) -> dict[str, Any]:
     }
 
 
-def _hover(text: str) -> str:
-    """A text of the data as plotly shows it beside its point: shortened, in lines, escaped."""
-    lines = WRAP.findall(fit_width(text, HOVER_LENGTH, len))
-    return "<br>".join(_escaped(line.strip()) for line in lines)
+def _hover(view: MapView, point: int) -> str:
+    """A text of the data as plotly shows it beside its point: shortened, in lines, escaped; below
+    the theme of the point, where the groups are headings."""
+    lines = WRAP.findall(fit_width(view.hover[point], HOVER_LENGTH, len))
+    text = "<br>".join(_escaped(line.strip()) for line in lines)
+    theme = fit_width(view.themes[point], HOVER_LINE, len) if view.themes else ""
+    return f"<i>{_escaped(theme)}</i><br>{text}" if theme else text
 
 
 def _escaped(text: str) -> str:

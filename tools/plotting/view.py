@@ -54,6 +54,8 @@ class MapView:
     """(n,), the text of each point, unshortened and untrusted."""
     noise_label: str = NOISE
     """What to call the records in no group."""
+    themes: tuple[str, ...] = ()
+    """(n,), where the groups are headings: the theme of each point, untrusted, "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from corpuscope.tools.core.schema import (
     Scalar,
 )
 from corpuscope.tools.core.vectors import unit_mean
+from corpuscope.tools.store.defaults import BY_HAND
 
 PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy", "umap-learn")
 
@@ -51,7 +52,16 @@ def run_parameters(
         "seed": parameters.seed,
         "search": clustering.graph.provider if clustering.graph else None,
         "where": where,
+        BY_HAND: _by_hand(parameters) or None,
     }
+
+
+def _by_hand(parameters: Parameters) -> str:
+    """The settings of the engine that are not as they are when none are given."""
+    usual = Parameters(None, "graph", 0)
+    names = ("min_cluster_size", "space", "min_samples", "neighbours", "seed")
+    given = (name for name in names if getattr(parameters, name) != getattr(usual, name))
+    return ", ".join(given)
 
 
 def clustering_parameters(run: Run) -> Parameters:
@@ -137,6 +147,7 @@ def assemble_run(
         noise_reasons={} if members.noise_reasons is None else count_reasons(members.noise_reasons),
         layers=layers,
         recommended=recommended,
+        headings=clustering.choice.headings,
         reason=clustering.choice.reason,
         hint=clustering.hint,
         nodes=nodes,

@@ -22,7 +22,7 @@ from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Report, R
 from corpuscope.tools.core.vectors import unit_mean
 from corpuscope.tools.runs.assembly import recount
 from corpuscope.tools.runs.draft import RunDraft
-from corpuscope.tools.runs.inheritance import inherited_descriptions
+from corpuscope.tools.runs.inheritance import inherited_descriptions, with_changes
 from corpuscope.tools.runs.new_run import READ_SHARE, load_records
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
@@ -129,12 +129,13 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
         after = replace(after, noise_reasons=placement.merged(members.noise_reasons, reasons))
     child = _recorded(selection, after, rows < 0)
     same = {node.id: node.id for node in child.nodes}
+    words = inherited_descriptions(run.id, selection.descriptions, same)
     points = workspace.runs.map(run)
     return RunDraft(
         card=selection.card,
         run=child,
         members=after,
-        descriptions=inherited_descriptions(run.id, selection.descriptions, same),
+        descriptions=with_changes(workspace.runs, run, words, same, after),
         centroids=workspace.runs.centroids(run),
         map=None if points is None else placement.map(points),
     )

@@ -23,6 +23,7 @@ from corpuscope.tools.runs.assembly import centrality, recount, run_nodes, run_p
 from corpuscope.tools.runs.draft import RunDraft, Split
 from corpuscope.tools.runs.inheritance import without_parts
 from corpuscope.tools.runs.new_run import cluster_loaded, load_records
+from corpuscope.tools.store.defaults import BY_HAND, settings_by_hand
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import Selection, cluster_records
 from corpuscope.tools.workspace.workspace import Workspace
@@ -95,7 +96,11 @@ def split_cluster(
     nodes = run_nodes(corpus, clustering, keyword_text(selection.card.mask, workspace.redact))
     parts = Parts(within, corpus, clustering.tree, nodes, centrality(corpus, clustering))
     run, moved = replace_subtree(parent, members, parts)
-    stated = run_parameters(parameters, clustering, None) | {"where": parent.parameters["where"]}
+    # What is said of the whole stays true of it; the rest is how its part was split.
+    stated = run_parameters(parameters, clustering, None) | {
+        "where": parent.parameters["where"],
+        BY_HAND: settings_by_hand(parent) or None,
+    }
     hint = None
     if replaced := len(selection.children(within)):
         hint = (

@@ -7,13 +7,10 @@ after it was away for a few runs.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
-import numpy as np
-
-from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.layers import UNKNOWN
-from corpuscope.tools.clustering.tree import layer_paths
-from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Floats, Ints, Run, Scalar
+from corpuscope.tools.core.ids import is_within
+from corpuscope.tools.core.schema import STALE, Description, Floats, Members, Run, Scalar
 from corpuscope.tools.runs.changes import ComparedRun, compare
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.matching import (
@@ -41,6 +38,7 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
     shared = overlaps(newest_members, draft.members)
     same = _same(runs, newest, shared, draft.centroids)
     words = inherited_descriptions(newest.id, newest_words, same)
+    words = with_changes(runs, newest, words, same, draft.members)
     # What was away for a few runs comes back under its id: an id never means two things.
     returning = dict(same)
     present = {node.id for node in newest.nodes}
@@ -52,7 +50,8 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
             if cluster_id not in returning and earlier not in {*present, *returning.values()}:
                 returning[cluster_id] = earlier
                 back = {cluster_id: earlier}
-                words |= inherited_descriptions(run.id, runs.descriptions(run), back)
+                returned = inherited_descriptions(run.id, runs.descriptions(run), back)
+                words |= with_changes(runs, run, returned, back, draft.members)
     used = {node.id for run in past for node in run.nodes}
     names = inherited_ids([node.id for node in draft.run.nodes], returning, used)
     named = _renamed(draft, names)
@@ -95,33 +94,12 @@ def earlier_runs(runs: Runs, run: Run) -> list[Run]:
     return [saved for saved in alike if not run.id or int(saved.id[1:]) < int(run.id[1:])]
 
 
-def newest_alike(runs: Runs, card: DatasetCard, where: str | None) -> Run | None:
-    """The newest saved run of the same records, with which a new one will be compared."""
-    return next(_alike(runs, card.name, card.collection, where), None)
-
-
 def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator[Run]:
     """The saved runs of these records, the newest first."""
     for run_id in reversed(runs.ids(dataset)):
         run = runs.load(dataset, run_id)
         if run.collection == collection and run.parameters.get("where") == where:
             yield run
-
-
-def earlier_labels(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:
-    """(m,) labels of the recommended clusters in which an earlier run had the distinct texts."""
-    members = runs.members(earlier)
-    paths = layer_paths(members.paths, earlier.nodes, earlier.recommended)
-    numbers = {path: number for number, path in enumerate(sorted({*paths} - {NOISE}))} | {NOISE: -1}
-    of_record = {id_: numbers[path] for id_, path in zip(members.ids, paths, strict=True)}
-    return np.array([of_record.get(corpus.ids[row], UNKNOWN) for row in corpus.first], np.int32)
-
-
-def has_all_resolutions(run: Run) -> bool:
-    """Whether a run looked for clusters at every resolution, and so has headings to compare."""
-    return run.parameters.get("min_cluster_size") is None and (
-        run.parameters.get("space") != "embedding"
-    )
 
 
 def inherited_descriptions(
@@ -140,6 +118,74 @@ def inherited_descriptions(
         for cluster_id, earlier in same.items()
         if earlier in descriptions
     }
+
+
+def with_changes(
+    runs: Runs,
+    source: Run,
+    words: Mapping[str, Description],
+    same: Mapping[str, str],
+    members: Members,
+) -> dict[str, Description]:
+    """Descriptions taken over from the run `source`, with how much their clusters have changed
+    since they were written, however many runs ago.
+
+    Args:
+        runs: The saved runs; where the one of the writing was deleted, what had changed until
+            `source` and what changed since are put together.
+        source: The run that had them.
+        words: By cluster id in `members`.
+        same: The id in `source` by that id.
+        members: Of the later run.
+
+    A proof on texts that are mostly others now says nothing any more, and goes.
+    """
+    kept = {*runs.ids(source.dataset)} if words else set()
+    now = _records_by_path(members)
+
+    @cache
+    def then(run_id: str) -> dict[str, set[str]]:
+        return _records_by_path(runs.members(runs.load(source.dataset, run_id)))
+
+    def changed_since(place: str, later: str) -> float | None:
+        run_id, _, earlier = place.partition(":")
+        if run_id not in kept:
+            return None
+        return _changed(_records_in(then(run_id), earlier), _records_in(now, later))
+
+    aged = {}
+    for cluster, description in words.items():
+        step = changed_since(f"{source.id}:{same[cluster]}", cluster) or 0.0
+        changed = changed_since(str(description.carried_from), cluster)
+        if changed is None:
+            changed = 1 - (1 - description.changed) * (1 - step)
+        since_proof = changed
+        if description.proved_on:
+            measured = changed_since(description.proved_on, cluster)
+            since_proof = changed if measured is None else measured
+        aged[cluster] = replace(
+            description,
+            changed=round(changed, 3),
+            proof=None if since_proof >= STALE else description.proof,
+        )
+    return aged
+
+
+def _changed(then: set[str], now: set[str]) -> float:
+    """The share of the larger of two sets of records that the other has not, 0 to 1."""
+    return 1 - len(then & now) / max(1, len(then), len(now))
+
+
+def _records_by_path(members: Members) -> dict[str, set[str]]:
+    records: dict[str, set[str]] = {}
+    for record, path in zip(members.ids, members.paths, strict=True):
+        records.setdefault(str(path), set()).add(record)
+    return records
+
+
+def _records_in(by_path: Mapping[str, set[str]], cluster: str) -> set[str]:
+    """The records in a cluster, its parts included."""
+    return set().union(*(ids for path, ids in by_path.items() if is_within(path, cluster)))
 
 
 def without_parts(description: Description) -> Description:

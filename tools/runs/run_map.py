@@ -20,7 +20,8 @@ def draw_map(workspace: Workspace, run: Run, source: MapSource) -> None:
     """Lay out and keep the map of a run that was just saved, from what clustering left."""
     loaded, clustering = source.loaded, source.clustering
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
-        if workspace.runs.map(run) is None:
+        deleted = run.id not in workspace.runs.ids(run.dataset)
+        if not deleted and workspace.runs.map(run) is None:
             points = clustering.map
             if points is None:
                 points = _layout(workspace, run, loaded, clustering)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import RUN, check_run_id, dataset_name
 from corpuscope.tools.core.schema import (
@@ -22,6 +22,15 @@ from corpuscope.tools.core.schema import (
     Stability,
     from_json,
     to_json,
+)
+from corpuscope.tools.store.defaults import (
+    ChosenLayer,
+    ChosenRun,
+    DefaultRun,
+    Origin,
+    default_run,
+    reason_of_choice,
+    showing_layer,
 )
 
 Stored = TypeVar("Stored")
@@ -35,6 +44,11 @@ EVIDENCE = "evidence"
 FOCUS_FILE = "focus.txt"
 CENTROIDS_FILE = "centroids.npz"
 REFRESH_FILE = "refresh.json"
+CHOSEN_RUN_FILE = "default.json"
+CHOSEN_LAYER_FILE = "shown.json"
+ORIGIN_FILE = "origin.json"
+LAST_NUMBER_FILE = "last"
+"""The number of a deleted run, if it was the highest: a run's id never means another one."""
 
 
 def _nothing(folder: Path) -> None:
@@ -75,7 +89,7 @@ class Runs:
         draft.mkdir()
         _write_members(draft / MEMBERS_FILE, members)
         inherit(draft)
-        number = int((self.ids(run.dataset) or ["r0"])[-1][1:]) + 1
+        number = self._last_number(run.dataset) + 1
         while True:
             named = replace(run, id=f"r{number}")
             (draft / RUN_FILE).write_text(to_json(named, indent=1), encoding="utf-8")
@@ -88,37 +102,70 @@ class Runs:
             else:
                 return named
 
-    def load(self, dataset: str, run: str | None = None) -> Run:
-        """A run by id, or the dataset's newest (of the whole of it, if there is one).
+    def load(self, dataset: str, run: str | None = None, layer: int | None = None) -> Run:
+        """A run by id, or the dataset's default, as it is shown: at the layer asked for, else the
+        one chosen for it, else the recommended one.
 
         Raises:
             NotFound: No such run; the message lists those there are.
+            BadInput: The run has no such layer.
         """
         known = self.ids(dataset)
         if not known:
             raise NotFound(f"Dataset '{dataset}' has no run yet. Make one with `cluster`.")
         if run is None:
-            return self._newest(dataset, known)
+            return self._shown(self.default(dataset).run, layer)
         if check_run_id(run) not in known:
             raise NotFound(f"No run '{run}' of '{dataset}'. Runs: {', '.join(known)}.")
-        return self._read(dataset, run)
+        return self._shown(self._read(dataset, run), layer)
 
-    def _newest(self, dataset: str, known: list[str]) -> Run:
-        """The newest run of the whole dataset; one of a part (`where`) has to be asked for."""
-        newest = self._read(dataset, known[-1])
-        runs = (self._read(dataset, run) for run in reversed(known))
-        return next((run for run in runs if run.parameters.get("where") is None), newest)
+    def default(self, dataset: str) -> DefaultRun:
+        """The dataset's default run as it was saved, and why it is that one.
+
+        Raises:
+            NotFound: The dataset has no run.
+        """
+        known = self.ids(dataset)
+        if not known:
+            raise NotFound(f"Dataset '{dataset}' has no run yet. Make one with `cluster`.")
+        runs = [self._read(dataset, run) for run in reversed(known)]
+        return default_run(runs, _read(self.root / dataset / CHOSEN_RUN_FILE, ChosenRun))
+
+    def choose_run(self, dataset: str, chosen: ChosenRun | None) -> None:
+        """Make a run the dataset's default; None: the rule decides again."""
+        _write_or_drop(self.root / dataset_name(dataset) / CHOSEN_RUN_FILE, chosen)
+
+    def choose_layer(self, run: Run, chosen: ChosenLayer | None) -> None:
+        """Make a layer the one that the run shows; None: the recommended one again."""
+        _write_or_drop(self.folder(run.dataset, run.id) / CHOSEN_LAYER_FILE, chosen)
+
+    def _shown(self, run: Run, layer: int | None) -> Run:
+        """A run as it was saved, at the layer asked for or chosen."""
+        chosen = _read(self.folder(run.dataset, run.id) / CHOSEN_LAYER_FILE, ChosenLayer)
+        if chosen is not None and layer in (None, chosen.layer):
+            return showing_layer(run, chosen.layer, reason_of_choice(run, chosen))
+        if layer is None:
+            return run
+        if not 0 <= layer < len(run.layers):
+            raise BadInput(f"No layer {layer}: run {run.id} has 0 to {len(run.layers) - 1}.")
+        return showing_layer(run, layer)
 
     def _read(self, dataset: str, run: str) -> Run:
         text = (self.folder(dataset, run) / RUN_FILE).read_text(encoding="utf-8")
         return from_json(Run, text)
 
+    def _last_number(self, dataset: str) -> int:
+        file = self.root / dataset / LAST_NUMBER_FILE
+        deleted = int(file.read_text(encoding="utf-8")) if file.exists() else 0
+        return max(deleted, int((self.ids(dataset) or ["r0"])[-1][1:]))
+
     def members(self, run: Run) -> Members:
-        """Which record is in which cluster of the run."""
+        """Which record is in which cluster of the run; why it is noise where the layer is shown for
+        which that is known."""
         import pyarrow.parquet as parquet
 
         table = parquet.read_table(self.folder(run.dataset, run.id) / MEMBERS_FILE)
-        known = "noise_reason" in table.column_names
+        known = "noise_reason" in table.column_names and run.found is None
         return Members(
             ids=table["id"].to_pylist(),
             paths=np.array(table["path"].to_pylist(), dtype=object),
@@ -220,6 +267,32 @@ class Runs:
         """All that was to be written anew is."""
         (self.folder(run.dataset, run.id) / REFRESH_FILE).unlink(missing_ok=True)
 
+    def remove_run(self, run: Run) -> None:
+        """Forget one run and what belongs to it; the runs that came of it stay whole.
+
+        It is gone at once, and its number is not given again.
+        """
+        parent = self.root / run.dataset
+        for other in self._children(run):
+            parameters = original_run(self, run).parameters
+            _write(
+                self.folder(other.dataset, other.id) / ORIGIN_FILE, Origin(parameters=parameters)
+            )
+        number = self._last_number(run.dataset)
+        with written_aside(parent / LAST_NUMBER_FILE) as draft:
+            draft.write_text(str(number), encoding="utf-8")
+        gone = parent / f"draft-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.folder(run.dataset, run.id).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+        chosen = _read(parent / CHOSEN_RUN_FILE, ChosenRun)
+        if chosen is not None and chosen.run == run.id:
+            self.choose_run(run.dataset, None)
+
+    def _children(self, run: Run) -> list[Run]:
+        """The runs that were made of one by a split or an assignment."""
+        others = (self._read(run.dataset, other) for other in self.ids(run.dataset))
+        return [other for other in others if run.id in (other.parent_run, other.assigned_from)]
+
     def remove(self, dataset: str) -> None:
         """Forget all runs of a dataset."""
         shutil.rmtree(self.root / dataset, ignore_errors=True)
@@ -267,6 +340,11 @@ def original_run(runs: Runs, run: Run) -> Run:
     """The run whose parameters found the layers of this one, which may be a later one of the same
     records: with one cluster split, or new records assigned."""
     while earlier := run.parent_run or run.assigned_from:
+        origin = _read(runs.folder(run.dataset, run.id) / ORIGIN_FILE, Origin)
+        if origin is not None:  # the earlier run was deleted
+            if origin.parameters.get("where") == run.parameters.get("where"):
+                run = replace(run, parameters=origin.parameters)
+            break
         parent = runs.load(run.dataset, earlier)
         if parent.parameters.get("where") != run.parameters.get("where"):
             break  # the run of a part, clustered by itself
@@ -285,6 +363,14 @@ def _write(file: Path, stored: object) -> None:
     """Keep something in a file, which is there whole or as it was before."""
     with written_aside(file) as draft:
         draft.write_text(to_json(stored, indent=1), encoding="utf-8")
+
+
+def _write_or_drop(file: Path, stored: object | None) -> None:
+    """Keep something in a file, or nothing."""
+    if stored is None:
+        file.unlink(missing_ok=True)
+    else:
+        _write(file, stored)
 
 
 def _alive(pid: int) -> bool:

@@ -5,6 +5,7 @@ May be imported from below: core, store, llm, clustering, analysis, plotting, em
 - workspace: store, runs, files and models, passed into every tool
 - arguments: the arguments that several tools share
 - selection: the dataset and run that a client means, with words and records as they may be shown
+- headings: many themes under a few headings
 - reading: a dataset, or a part of it, in memory
 - cache: what clustering worked out about a dataset, on disk
 - file_access: which files may be read and written

@@ -29,7 +29,14 @@ WhereFilter: TypeAlias = Annotated[
 
 
 RunId: TypeAlias = Annotated[
-    str | None, Field(description="The run (r1, r2, …); left out: the newest of the whole dataset.")
+    str | None,
+    Field(description="The run (r1, r2, …); left out: the default, which list-datasets names."),
+]
+
+
+LayerIndex: TypeAlias = Annotated[
+    int | None,
+    Field(ge=0, description="Resolution: 0 is the coarsest; left out: the one the run shows."),
 ]
 
 
@@ -37,6 +44,12 @@ ClusterId: TypeAlias = Annotated[
     str,
     BeforeValidator(as_id),
     Field(description="A cluster id as list-clusters shows it: 3, 3.1, or noise."),
+]
+
+
+HeadingsWanted: TypeAlias = Annotated[
+    bool | None,
+    Field(description="Whether themes stand under headings; left out: more than 40 do."),
 ]
 
 

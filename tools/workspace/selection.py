@@ -15,6 +15,7 @@ from corpuscope.tools.core.ids import (
     children_of,
     id_sort_key,
     is_within,
+    lineage,
     parent_of,
 )
 from corpuscope.tools.core.redaction import Redact
@@ -99,25 +100,32 @@ class Selection:
         return sorted(there, key=lambda node: id_sort_key(node.id))
 
 
-def select(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+def select(
+    workspace: Workspace, dataset: str | None, run: str | None, layer: int | None = None
+) -> Selection:
     """The dataset and run that a client means, with words as they may be shown.
+
+    With a layer the run is seen at that one: its clusters are the themes, and noise, counts and
+    neighbours are of it.
 
     Raises:
         NotFound: No such dataset or run.
-        BadInput: No dataset named although there are several.
+        BadInput: No dataset named although there are several, or no such layer.
     """
-    return shown_selection(workspace, select_stored(workspace, dataset, run))
+    return shown_selection(workspace, select_stored(workspace, dataset, run, layer))
 
 
-def select_stored(workspace: Workspace, dataset: str | None, run: str | None) -> Selection:
+def select_stored(
+    workspace: Workspace, dataset: str | None, run: str | None, layer: int | None = None
+) -> Selection:
     """The dataset and run that a client means, with words as they are kept: to make a run of.
 
     Raises:
         NotFound: No such dataset or run.
-        BadInput: No dataset named although there are several.
+        BadInput: No dataset named although there are several, or no such layer.
     """
     card = workspace.store.card(dataset)
-    chosen = workspace.runs.load(card.name, run)
+    chosen = workspace.runs.load(card.name, run, layer)
     return Selection(card, chosen, workspace.runs.descriptions(chosen))
 
 
@@ -155,13 +163,28 @@ def redact_description(description: Description, redact: Redact) -> Description:
 def cluster_rows(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
     """The rows of `members` that are in a cluster, its children included.
 
-    `noise` are the records in no cluster of the recommended layer, as they are counted everywhere:
+    `noise` are the records in no cluster of the layer shown, as they are counted everywhere:
     also those which a coarser layer takes in, and those which a finer one groups as `noise.1` ….
     """
     if cluster != NOISE:
         return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
     places = layer_paths(members.paths, run.nodes, run.recommended)
     return np.flatnonzero([place == NOISE for place in places])
+
+
+def theme_places(run: Run, paths: Iterable[str]) -> dict[str, str]:
+    """For each path the theme that holds it, or the finest part of it found by drilling down;
+    `noise` where no theme of the layer shown does."""
+    themes = {node.id for node in run.nodes if stands_in(node, run.recommended)}
+    drilled = {node.id for node in run.nodes if node.drilled}
+    places: dict[str, str] = {}
+    for path in set(paths):
+        place = NOISE
+        for above in lineage(path):
+            below_place = above in drilled and parent_of(above) == place
+            place = above if above in themes or below_place else place
+        places[path] = place
+    return places
 
 
 def cluster_records(run: Run, members: Members, cluster: str) -> set[str]:
