@@ -157,7 +157,9 @@ class ClusterResult(Result):
 
     def _next(self) -> str:
         whose = f"dataset='{self.dataset}', run='{self.run}'"
-        words = "all" if self.layers else [cluster.id for cluster in self.top]
+        # Headings get words of their own, from those of their themes.
+        every = "tree" if self.headings else "all"
+        words = every if self.layers else [cluster.id for cluster in self.top]
         return (
             f"Next: describe-cluster(cluster={words!r}, {whose}), plot({whose}), or "
             f"cluster(within='{self.top[0].id}', {whose})."
@@ -176,6 +178,10 @@ def cluster(
             description="Drill down: split this cluster (3, 3.1 or noise) of the run; a list: "
             "cluster what is in any of them, as a run of its own."
         ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        Field(ge=0, description="With within: the layer that noise is of; the new run shows it."),
     ] = None,
     where: WhereFilter = None,
     min_cluster_size: Annotated[
@@ -199,7 +205,7 @@ def cluster(
     ] = 0,
     assign: Annotated[
         bool,
-        Field(description="Only put records that are new into the clusters of the newest run."),
+        Field(description="Only put records that are new into the clusters of the run."),
     ] = False,
     focus: Focus = None,
 ) -> ClusterResult:
@@ -222,17 +228,19 @@ def cluster(
     )
     if assign:
         given = {"within": within, "where": where, "min_cluster_size": min_cluster_size}
-        given |= {"min_samples": min_samples, "neighbours": neighbours}
+        given |= {"min_samples": min_samples, "neighbours": neighbours, "layer": layer}
         if useless := [name for name, value in given.items() if value is not None]:
             raise BadInput(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
                 "puts all records that are new into the clusters that the run has."
             )
         draft = assign_records(workspace, select_stored(workspace, dataset, run), watch.report)
+    elif layer is not None and within is None:
+        raise BadInput("layer goes with within; to see another layer of a run: list-clusters.")
     elif within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     elif within is not None:
-        selection = select_stored(workspace, dataset, run)
+        selection = select_stored(workspace, dataset, run, layer)
         selection.check_current()
         clusters = outermost(selection, [within] if isinstance(within, str) else within)
         if len(clusters) == 1:

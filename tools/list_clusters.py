@@ -40,7 +40,7 @@ KEYWORDS_SHOWN = 6
 KEYWORDS_UNDER_HEADINGS = 3
 """There are many lines, and the heading says what they have in common."""
 
-USUAL_PAGE, USUAL_UNDER_HEADINGS = 25, 100
+USUAL_PAGE, USUAL_UNDER_HEADINGS = 25, 80
 
 
 class ClusterLine(Result):
@@ -194,7 +194,7 @@ def list_clusters(
     ] = "size",
     limit: Annotated[
         int | None,
-        Field(ge=1, le=200, description="Clusters on a page; left out: 25, 100 under headings."),
+        Field(ge=1, le=200, description="Clusters on a page; left out: 25, 80 under headings."),
     ] = None,
     offset: Annotated[int, Field(ge=0, description="Clusters to skip.")] = 0,
 ) -> ClusterPage:
@@ -233,7 +233,7 @@ def list_clusters(
         layer=chosen.recommended if parent is None or _is_layer(selection, below) else None,
         parent=parent,
         layers=chosen.layers,
-        recommended_layer=chosen.recommended if chosen.found is None else chosen.found,
+        recommended_layer=chosen.found_layer,
         shown_layer=chosen.recommended,
         noise=chosen.noise,
         noise_reasons=chosen.noise_reasons,

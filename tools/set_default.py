@@ -30,12 +30,14 @@ class DefaultSet(Result):
     """Why that layer."""
 
     def as_text(self) -> str:
-        """Run, layer, and how to undo it."""
-        undo = "Undo with set-default(run='auto', layer='auto')."
+        """Run, layer, and how to undo what was chosen."""
+        undo = [f"run='{AUTO}'"] if self.why.startswith("chosen") else []
+        undo += [f"layer='{AUTO}'"] if self.layer != self.recommended_layer else []
+        how = f" Undo with set-default({', '.join(undo)})." if undo else ""
         return (
             f"'{self.dataset}': the default run is {self.default_run} ({self.why}). "
             f"Run {self.run} shows layer {self.layer}: {self.clusters} clusters, {self.noise:,} "
-            f"records in none. {self.reason} {undo}"
+            f"records in none. {self.reason}{how}"
         )
 
 
@@ -69,10 +71,9 @@ def set_default(
         runs.choose_run(card.name, ChosenRun(run=named, by=by) if named else None)
     if run == AUTO:
         target = runs.load(card.name, None, index)
-    found = target.recommended if target.found is None else target.found
     if layer is not None:
-        usual = index is None or index == found
-        runs.choose_layer(target, None if usual else ChosenLayer(layer=target.recommended, by=by))
+        shown_layer = target.found_layer if index is None else index
+        runs.choose_layer(target, ChosenLayer(layer=shown_layer, by=by))
     shown, default = runs.load(card.name, target.id), runs.default(card.name)
     return DefaultSet(
         dataset=card.name,
@@ -82,6 +83,6 @@ def set_default(
         layer=shown.recommended,
         clusters=shown.layers[shown.recommended].clusters,
         noise=shown.noise,
-        recommended_layer=found,
+        recommended_layer=shown.found_layer,
         reason=shown.reason,
     )

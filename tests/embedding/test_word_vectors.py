@@ -1,3 +1,4 @@
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -26,7 +27,8 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
 def test_vectors_have_unit_length_and_256_numbers(embedder: Embedder) -> None:
     vectors = embedder.embed(TEXTS)
     assert (embedder.spec, embedder.dim) == ("wordllama", 256)
-    assert (vectors.shape, vectors.dtype) == ((len(TEXTS), 256), np.float32)
+    assert vectors.shape == (len(TEXTS), 256)
+    assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert embedder.embed([]).shape == (0, 256)
 
@@ -79,7 +81,7 @@ def test_it_never_asks_the_network(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     fitted = fit_embedder("wordllama", TEXTS, options, tmp_path / "saved")
     assert fitted.embedder.embed(TEXTS).any()
-    assert fitted.note == "As asked."
+    assert fitted.note == "As asked: English word vectors that came with corpuscope."
     assert not list(tmp_path.iterdir())
 
 
@@ -99,9 +101,9 @@ def test_the_package_is_found_and_not_imported() -> None:
 def test_without_the_files_it_says_what_to_install(
     package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: EmbeddingOptions
 ) -> None:
-    find_spec = word_vectors.importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        word_vectors.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: find_spec(package if name == "wordllama" else name),
     )

@@ -173,8 +173,22 @@ def test_a_chosen_layer_is_shown_until_the_choice_is_taken_back(tmp_path: Path) 
     assert runs.members(shown).noise_reasons is None, "they are of another layer"
     assert runs.load("shop", "r1", layer=1) == saved
     assert runs.members(saved).noise_reasons is not None
-    runs.choose_layer(saved, None)
+    runs.choose_layer(shown, ChosenLayer(layer=1, by="person"))
     assert runs.load("shop") == saved
+    assert len(list(runs.folder("shop", "r1").iterdir())) == 2
+
+
+def test_a_run_made_of_one_as_it_was_shown_can_show_again_what_was_found(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(layered(), members())
+    runs.choose_layer(saved, ChosenLayer(layer=0, by="person"))
+    child = runs.save(replace(runs.load("shop"), id="", parent_run="r1", within="1"), members())
+    shown = runs.load("shop", child.id)
+    assert (shown.recommended, shown.found_layer) == (0, 1)
+    runs.choose_layer(shown, ChosenLayer(layer=1, by="person"))
+    found = runs.load("shop", child.id)
+    assert (found.recommended, found.found, found.noise) == (1, None, 1)
+    assert found.reason == "Layer 1 (1 clusters) is the recommended one."
 
 
 def test_a_layer_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path) -> None:

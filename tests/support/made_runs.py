@@ -88,14 +88,15 @@ def made(
 
 
 def many_themes(headings: int = 6, each: int = 8, alone: int = 3) -> str:
-    """Paths for `made`: so many headings with themes below, larger first, and themes below none."""
+    """Paths for `made`: so many headings with themes below, the first ones larger, and themes below
+    none; three records are in the first heading and in no theme."""
     below = [
         f"{heading}.{theme}:{4 + (heading == 1) + (theme == 1)}"
         for heading in range(1, headings + 1)
         for theme in range(1, each + 1)
     ]
     rest = [f"{headings + theme}:5" for theme in range(1, alone + 1)]
-    return " ".join([*below, *rest, "noise:7"])
+    return " ".join(["1:3", *below, *rest, "noise:7"])
 
 
 def save_over(runs: Runs, base: Run, run: Made) -> Run:

@@ -38,7 +38,7 @@ async def test_many_themes_are_listed_under_headings_all_on_one_page(client: Cli
     assert lines[0].startswith("Run r2 of 'shop': 51 themes in layer 1 under 6 headings")
     assert lines[1].startswith("1: All about parcels (word1): 8 themes, 41 records")
     assert lines[2].startswith("  1.1: Parcels left outside (word1.1): 6 records")
-    assert lines.index("Under no heading: 3 themes, 15 records (6.6%)") == 6 * 9 + 1
+    assert lines.index("Under no heading: 3 themes, 15 records (6.5%)") == 6 * 9 + 1
 
 
 async def test_a_short_page_has_the_largest_of_each_heading_and_where_the_rest_is(
@@ -79,7 +79,7 @@ async def test_a_layer_is_listed_alone_and_its_parts_only_where_they_are_asked_f
 async def test_noise_members_and_hits_are_of_the_layer_that_was_asked_for(client: Client) -> None:
     fine = await call(client, "list-clusters")
     there = await call(client, "get-members", cluster="noise")
-    assert there.data["total"] == fine.data["noise"]
+    assert there.data["total"] == fine.data["noise"] == 10
     at_top = await call(client, "get-members", cluster="noise", layer=0)
     assert at_top.data["total"] == 7
     reasons = await call(client, "get-members", cluster="noise", layer=0, noise_reason="edge")
@@ -98,8 +98,16 @@ async def test_the_map_is_coloured_by_heading_and_names_the_theme_on_hover(clien
     every = await finish(client, "plot", headings=False)
     assert (every.data["groups"], every.data["themes"]) == (51, 0)
     one = await finish(client, "plot", cluster="1")
-    assert (one.data["groups"], one.data["points"]) == (8, 41)
+    assert (one.data["groups"], one.data["points"], one.data["noise"]) == (8, 44, 3)
     assert one.data["largest"][0] == "Parcels left outside (6)"
+
+
+async def test_the_noise_that_is_split_is_that_of_the_layer_asked_for(client: Client) -> None:
+    for layer, noise in ((0, 7), (1, 10)):
+        split = await finish(client, "cluster", run="r2", within="noise", layer=layer)
+        assert split.data["records"] == noise, split.text
+    wrong = await finish(client, "cluster", layer=0)
+    assert "layer goes with within" in wrong.text
 
 
 async def test_all_means_the_layer_that_was_asked_for(client: Client) -> None:

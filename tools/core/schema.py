@@ -258,6 +258,11 @@ class Run:
     """How many records were put into the clusters of `assigned_from`."""
     nodes: list[Node]
 
+    @property
+    def found_layer(self) -> int:
+        """Index of the layer that clustering recommended, whichever is shown."""
+        return self.recommended if self.found is None else self.found
+
 
 @dataclass(frozen=True)
 class Members:

@@ -50,6 +50,8 @@ for texts of 50, 235 and 1,200 characters, and higher on larger machines."""
 CHARACTERS_READ = 1_200
 """Of one text: the default model stops at 256 tokens."""
 
+WORD_VECTORS = "English word vectors that came with corpuscope"
+
 OPENERS: dict[str, Callable[[Spec, EmbeddingOptions], Embedder]] = {
     WORDLLAMA: open_wordllama,
     ONNX: open_onnx,
@@ -102,6 +104,8 @@ def fit_embedder(
         return _fit_default(texts, options, saved, facts or TextFacts(len(texts)))
     if parsed.kind == LEXICAL:
         return Fitted(fit_lexical(texts, saved), "As asked, fitted on these texts.")
+    if parsed.kind == WORDLLAMA:
+        return Fitted(open_wordllama(parsed, options), f"As asked: {WORD_VECTORS}.")
     return Fitted(OPENERS[parsed.kind](parsed, options), "As asked.")
 
 
@@ -153,6 +157,6 @@ def _fit_word_vectors(options: EmbeddingOptions, because: str) -> Fitted:
     """What needs nothing more; `because` ends before the call that has the transformer."""
     return Fitted(
         open_wordllama(Spec(WORDLLAMA, ""), options),
-        f"English word vectors that came with corpuscope, because {because} ingest with "
+        f"{WORD_VECTORS}, because {because} ingest with "
         f"mode='replace' and embedding='{DEFAULT_MODEL}'.",
     )

@@ -63,7 +63,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 SURVEY_TEXTS = 50_000
 """Enough texts to fit a vocabulary on; more cost time and memory and change little."""
 
-KEPT_BYTES = 128 * 2**20
+KEPT_BYTES = 192 * 2**20
 """Records made in the first pass and their vectors are kept for the second, up to this size: enough
 for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
 
@@ -330,9 +330,9 @@ def _start_dataset(
     if not request.brings_vectors:
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
-        texts = [masked_text(text, card.mask) for text in survey.texts]
-        foreign = foreign_language(texts) if spec == AUTO else None
+        foreign = foreign_language(survey.texts) if spec == AUTO else None
         facts = TextFacts(survey.tally.made, foreign)
+        texts = [masked_text(text, card.mask) for text in survey.texts]
         fitted = fit_embedder(spec, texts, workspace.embedders.options, folder, facts)
         card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)

@@ -99,9 +99,12 @@ def showing_layer(run: Run, layer: int, why: str = "") -> Run:
 
     Noise is counted for that layer; why records are noise is known for the layer found alone.
     """
-    found = run.recommended if run.found is None else run.found
+    found = run.found_layer
     if layer == run.recommended:
         return run
+    if layer == found:
+        # A run that was made of one as it was shown: this is what the first one found.
+        why = f"Layer {found} ({run.layers[found].clusters} clusters) is the recommended one."
     noise = run.records - sum(node.size for node in run.nodes if _stands_in(node, layer))
     clusters = run.layers[layer].clusters
     return replace(
@@ -117,7 +120,7 @@ def showing_layer(run: Run, layer: int, why: str = "") -> Run:
 
 def reason_of_choice(run: Run, chosen: ChosenLayer) -> str:
     """Why a run shows a layer that was chosen, in a sentence."""
-    found = run.recommended if run.found is None else run.found
+    found = run.found_layer
     return (
         f"Layer {chosen.layer} ({run.layers[chosen.layer].clusters} clusters) was chosen by the "
         f"{chosen.by}; {found} ({run.layers[found].clusters}) is recommended."

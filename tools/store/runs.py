@@ -135,9 +135,11 @@ class Runs:
         """Make a run the dataset's default; None: the rule decides again."""
         _write_or_drop(self.root / dataset_name(dataset) / CHOSEN_RUN_FILE, chosen)
 
-    def choose_layer(self, run: Run, chosen: ChosenLayer | None) -> None:
-        """Make a layer the one that the run shows; None: the recommended one again."""
-        _write_or_drop(self.folder(run.dataset, run.id) / CHOSEN_LAYER_FILE, chosen)
+    def choose_layer(self, run: Run, chosen: ChosenLayer) -> None:
+        """Make a layer the one that the run shows."""
+        usual = chosen.layer == self._read(run.dataset, run.id).recommended
+        file = self.folder(run.dataset, run.id) / CHOSEN_LAYER_FILE
+        _write_or_drop(file, None if usual else chosen)
 
     def _shown(self, run: Run, layer: int | None) -> Run:
         """A run as it was saved, at the layer asked for or chosen."""
@@ -284,9 +286,6 @@ class Runs:
         gone = parent / f"draft-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.folder(run.dataset, run.id).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
-        chosen = _read(parent / CHOSEN_RUN_FILE, ChosenRun)
-        if chosen is not None and chosen.run == run.id:
-            self.choose_run(run.dataset, None)
 
     def _children(self, run: Run) -> list[Run]:
         """The runs that were made of one by a split or an assignment."""
