@@ -172,7 +172,7 @@ async def test_any_name_is_a_datasets_and_every_spelling_of_it_finds_it(client: 
     assert "Dataset 'googlenews_t' (the name made of 'GoogleNews T') has 5 records" in answer.text
     again = await finish(client, "ingest", dataset="googlenews_t", rows=tickets(each=1))
     assert again.data["unchanged"] == 5 and "the name made of" not in again.text
-    for tool, more in (("search", {"query": "espresso"}), ("delete-dataset", {"confirm": True})):
+    for tool, more in (("search", {"query": "espresso"}), ("delete", {"confirm": True})):
         said = await call(client, tool, dataset="googleNews-T", **more)
         assert said.data["dataset"] == "googlenews_t", said.text
 

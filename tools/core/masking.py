@@ -13,18 +13,26 @@ from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import Mask
 
 MASK_PATTERNS = {
-    "emails": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+    "emails": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     # Also without a scheme where a path follows (t.co/x1), and what is left of a link cut off; not
     # the Chinese or Japanese words that stand right behind one.
-    "urls": r"(?:\bhttps?://|\bwww\.)[^\s<>\"\u2e80-\uffff]*|\bhttps?(?::/?)?\u2026"
-    r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"\u2e80-\uffff]*",
-    "handles": r"(?<![\w@/])[@\uff20]\w+(?:@[\w-]+(?:\.[\w-]+)+)?",
-    "numbers": r"(?<!\w)[#$\u20ac\u00a3\u00a5+-]?\d+(?:[.,:/-]\d+)*%?(?![.,:/-]?\w)",
+    "urls": re.compile(
+        r"(?:\bhttps?://|\bwww\.)[^\s<>\"\u2e80-\uffff]*|\bhttps?(?::/?)?\u2026"
+        r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"\u2e80-\uffff]*",
+        re.IGNORECASE,
+    ),
+    "handles": re.compile(r"[@\uff20](?<![\w@/][@\uff20])\w+(?:@[\w-]+(?:\.[\w-]+)+)?"),
+    "numbers": re.compile(r"(?<!\w)[#$\u20ac\u00a3\u00a5+-]?\d+(?:[.,:/-]\d+)*%?(?![.,:/-]?\w)"),
 }
 """Each kind of a mask and what it takes. The order matters: an e-mail address holds what looks like
 a handle, and a link a number."""
 
-SIGNS = {"emails": "@", "urls": "/|www|\\u2026", "handles": "[@\\uff20]", "numbers": "[0-9]"}
+SIGNS = {
+    "emails": re.compile(r"\w@\w"),
+    "urls": re.compile(r"\w/|://|www|WWW|\u2026"),
+    "handles": re.compile(r"[@\uff20]\w"),
+    "numbers": re.compile(r"\d"),
+}
 """What a text must hold for each kind to be in it: most texts are passed over by that."""
 
 OTHER_NAMES = {"links": "urls", "mentions": "handles", "usernames": "handles"}
@@ -100,14 +108,24 @@ def _redacted_and_masked(mask: Mask, redact: Redact, text: str) -> str:
 @lru_cache(maxsize=64)
 def _without(mask: Mask, gap: str) -> Callable[[str], str]:
     """What puts `gap` in the place of what a mask takes."""
-    patterns = [pattern for kind, pattern in MASK_PATTERNS.items() if kind in mask.kinds]
-    # The longest first: of `new york city` and `new york` both may be given.
-    patterns += map(_word_pattern, sorted(mask.words, key=len, reverse=True))
-    # A kind's sign is looked for first; words have none.
-    signs = "" if mask.words else "|".join(SIGNS[kind] for kind in mask.kinds)
-    replaced = partial(re.compile("|".join(patterns), re.IGNORECASE).sub, gap)
-    is_there = re.compile(signs, re.IGNORECASE).search
-    return lambda text: replaced(text) if is_there(text) else text
+    steps = [
+        (SIGNS[kind].search, pattern.sub)
+        for kind, pattern in MASK_PATTERNS.items()
+        if kind in mask.kinds
+    ]
+    if mask.words:
+        # The longest first: of `new york city` and `new york` both may be given.
+        words = "|".join(map(_word_pattern, sorted(mask.words, key=len, reverse=True)))
+        pattern = re.compile(words, re.IGNORECASE)
+        steps.append((pattern.search, pattern.sub))
+
+    def take_out(text: str) -> str:
+        for is_there, put in steps:
+            if is_there(text):
+                text = put(gap, text)
+        return text
+
+    return take_out
 
 
 def _word_pattern(word: str) -> str:

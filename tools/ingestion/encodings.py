@@ -43,6 +43,9 @@ BYTE_ORDER_MARKS = (
 )
 """Marks and codecs. UTF-32's begins with UTF-16's, and goes before it."""
 
+FIRST_BYTES = bytes(range(0xC2, 0xF5))
+"""Bytes with which a character of UTF-8 beyond ASCII begins."""
+
 OTHER_KINDS = (
     (b"PK\x03\x04", "an Excel workbook or a zip archive", "name it .xlsx, or unpack it"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "save it as xlsx or csv"),
@@ -101,8 +104,8 @@ class TextEncoding:
 
 @dataclass(frozen=True, slots=True)
 class _Damage:
-    """What decoding a whole file gave: sound characters beyond ASCII, those that are damaged, NULs,
-    and the first lines with either of these."""
+    """What decoding a whole file gave: what looks like sound characters of UTF-8 beyond ASCII,
+    characters that are damaged, NULs, and the first lines with either of these."""
 
     good: int
     bad: int
@@ -133,15 +136,15 @@ def text_encoding(path: Path, max_bytes: int, given: str | None = None) -> TextE
         chosen, reason = _codec_by_zeros(head), "as its zero bytes say"
     if not chosen:
         _check_is_text(path, head)
-        damage = _damage(path, max_bytes, TextEncoding("utf-8", ""))
-        if damage.bad <= damage.good:
+        found = TextEncoding("utf-8", "", newline=_newline(head, "utf-8"))
+        damage = _damage(path, max_bytes, found)
+        if damage.bad > damage.good:
             # In no other encoding do half of the letters look like UTF-8: by chance 1 in 10 does.
-            chosen, reason = "utf-8", ""
-        else:
             chosen, reason = _detected(_telling_lines(path, max_bytes))
-    bom = bom if chosen == marked else b""
-    found = TextEncoding(chosen, reason, bom=bom, newline=_newline(head[len(bom) :], chosen))
-    damage = _damage(path, max_bytes, found)
+    if chosen:
+        bom = bom if chosen == marked else b""
+        found = TextEncoding(chosen, reason, bom=bom, newline=_newline(head[len(bom) :], chosen))
+        damage = _damage(path, max_bytes, found)
     return replace(found, damaged=damage.bad + damage.zeros, damaged_lines=damage.lines)
 
 
@@ -306,8 +309,8 @@ def _damage(path: Path, max_bytes: int, found: TextEncoding) -> _Damage:
                 bad, zeros = bad + lost, zeros + empty
                 if lost + empty and len(lines) < LINES_KEPT:
                     lines.append(line + place)
-        if not text.isascii():
-            good += len(text) - len(text.encode("ascii", "ignore"))
+        if own and not text.isascii():
+            good += len(block) - len(block.translate(None, FIRST_BYTES))
         line += text.count(found.newline)
     return _Damage(good - bad, bad, zeros, tuple(dict.fromkeys(lines)))
 

@@ -134,7 +134,7 @@ class Observer:
         """What was seen."""
         texts = self._texts
         count = max(1, len(texts))
-        patterns = {kind: re.compile(MASK_PATTERNS[kind], re.I) for kind in SUGGESTED_KINDS}
+        patterns = {kind: MASK_PATTERNS[kind] for kind in SUGGESTED_KINDS}
         return Observations(
             shares={
                 kind: sum(pattern.search(text) is not None for text in texts) / count
