@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -390,6 +391,17 @@ def test_a_vector_of_another_length_in_the_middle_costs_its_row_alone() -> None:
     records, tally = make(rows, VECTORS)
     assert [record.text for record in records] == [f"text {n}" for n in range(1, 10) if n != 5]
     assert tally.bad_rows == [(5, "its vector has 3 numbers, those before have 2")]
+
+
+def test_what_is_kept_of_a_record_is_as_small_as_it_looks() -> None:
+    """What orjson returns holds on to 4 kB each: kept by the thousand, three times the rest."""
+    tracemalloc.start()
+    rows = inline_rows([{"text": f"text {number}", "n": number} for number in range(3_000)])
+    batches = list(RecordBuilder(with_metadata(n="number")).build(rows))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(len(batch.records) for batch in batches) == 3_000
+    assert used / 3_000 < 1_500
 
 
 def test_batches_say_how_far_the_source_was_read() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.ingestion.row_vectors import open_vectors, unit_block, unit_vectors
+from corpuscope.tools.ingestion.row_vectors import joined, open_vectors, unit_block, unit_vectors
 
 
 def one_by_one(row: np.ndarray) -> Floats:
@@ -25,6 +25,7 @@ def test_vectors_of_a_block_are_those_made_one_by_one_to_the_bit(
 ) -> None:
     rows = (np.random.default_rng(dim).normal(size=(50, dim)) * 30).astype(dtype)
     rows[:, 0] = 1
+    rows = np.concatenate([rows, rows[::-1]])  # more than are worked on at a time
     made = unit_block(rows)
     for vector, row in zip(made, rows, strict=True):
         assert not isinstance(vector, str)
@@ -42,6 +43,14 @@ def test_a_wrong_vector_costs_none_of_its_neighbours() -> None:
     assert [isinstance(vector, str) for vector in made] == [False, True, False, True, True, False]
     assert "all zeros" in str(made[1]) and "not finite" in str(made[3])
     assert np.asarray(made[2]).tobytes() == one_by_one(rows[2]).tobytes()
+
+
+def test_vectors_that_are_rows_of_one_array_are_joined_without_a_copy() -> None:
+    made = [one for one in unit_block(np.ones((3, 4))) if not isinstance(one, str)]
+    assert joined(made) is made[0].base
+    assert joined(made[1:]).tolist() == [made[1].tolist(), made[2].tolist()]
+    other = [made[0], made[1], made[2].copy()]
+    assert joined(other).tolist() == joined(made).tolist()
 
 
 def test_cells_of_several_lengths_and_kinds_are_vectors_each() -> None:

@@ -21,7 +21,7 @@ from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats, Scalar
 from corpuscope.tools.ingestion.cells import MetadataCells, MetadataReader, read_texts
 from corpuscope.tools.ingestion.columns import ColumnPlan
-from corpuscope.tools.ingestion.row_vectors import VectorOrReason, unit_block, unit_vectors
+from corpuscope.tools.ingestion.row_vectors import VectorOrReason, joined, unit_block, unit_vectors
 from corpuscope.tools.ingestion.rows import BadRow, Row
 from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns
@@ -113,7 +113,7 @@ class _Made:
         self.vectors: list[Floats] = []
 
     def columns(self) -> RecordColumns:
-        vectors = np.stack(self.vectors) if self.vectors else None
+        vectors = joined(self.vectors) if self.vectors else None
         return RecordColumns(self.ids, self.texts, self.digests, self.metadata, vectors)
 
 
@@ -185,7 +185,9 @@ class RecordBuilder:
         if self._vectors is not None:
             begin = self.tally.read
             there = [begin + place for place in sound if begin + place < len(self._vectors)]
-            vectors = unit_block(self._vectors[there])
+            together = self._vectors[begin : begin + len(rows)]
+            alone = len(there) < len(together)
+            vectors = unit_block(self._vectors[there] if alone else together)
         elif self._columns.vector is not None:
             vectors = unit_vectors([row.get(self._columns.vector) for row in cells])
         metadata = self._metadata.read(cells)
@@ -231,7 +233,8 @@ class RecordBuilder:
         made.ids.append(record_id.hex())
         made.texts.append(text)
         made.digests.append(content.hexdigest() + metadata_hash)
-        made.metadata.append(orjson.dumps(block.metadata.values[place]))
+        # A copy: what orjson returns keeps the 4 kB that it wrote into.
+        made.metadata.append(bytes(memoryview(orjson.dumps(block.metadata.values[place]))))
         return True
 
     def _given_id(self, block: _Block, place: int) -> bytes | None:

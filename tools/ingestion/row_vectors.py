@@ -19,6 +19,10 @@ from corpuscope.tools.core.schema import Floats
 MAX_DIMENSION = 32_768
 """Milvus' limit on the numbers in a vector; its lower limit is 2."""
 
+ROWS_AT_A_TIME = 64
+"""Rows worked on at a time: few enough for the processor's cache, and for their memory to go back
+to the system once the vectors are written (1,000 at a time left holes as large as all vectors)."""
+
 VectorOrReason: TypeAlias = Floats | str
 """(dim,) float32 of unit length, or what is wrong with the cell, in words."""
 
@@ -35,17 +39,34 @@ def unit_vectors(cells: Sequence[object]) -> list[VectorOrReason]:
 
 
 def unit_block(rows: NDArray[Any]) -> list[VectorOrReason]:
-    """The vector of each row of (n, dim) numbers, dim from 2 to `MAX_DIMENSION`."""
-    wide = rows.astype(np.float64)
-    largest = np.abs(wide).max(axis=1, initial=0)
-    fine = np.isfinite(largest) & (largest > 0)
-    if not fine.all():
-        return [_unit_vector(row) for row in rows]
-    # Scaled first, so that squares neither overflow nor vanish.
-    wide /= largest[:, None]
-    # As numpy's norm of one vector does it: its sum over an axis differs in the last bit.
-    wide /= np.array([math.sqrt(row.dot(row)) for row in wide])[:, None]
-    return list(wide.astype(np.float32))
+    """The vector of each row of (n, dim) numbers, dim from 2 to `MAX_DIMENSION`.
+
+    Where all are sound, they are the rows of one array.
+    """
+    units = np.empty(rows.shape, np.float32)
+    for start in range(0, len(rows), ROWS_AT_A_TIME):
+        part = slice(start, start + ROWS_AT_A_TIME)
+        wide = rows[part].astype(np.float64)
+        largest = np.abs(wide).max(axis=1)
+        if not (np.isfinite(largest) & (largest > 0)).all():
+            return [_unit_vector(row) for row in rows]
+        # Scaled first, so that squares neither overflow nor vanish.
+        wide /= largest[:, None]
+        # As numpy's norm of one vector does it: its sum over an axis differs in the last bit.
+        wide /= np.array([math.sqrt(row.dot(row)) for row in wide])[:, None]
+        units[part] = wide
+    return list(units)
+
+
+def joined(vectors: Sequence[Floats]) -> Floats:
+    """Vectors (dim,) as (n, dim), n at least 1: the array whose rows they are, or a copy.
+
+    Of an array that is not copied, each row is given once and in its place.
+    """
+    whole = vectors[0].base
+    if whole is None or len(whole) != len(vectors) or any(one.base is not whole for one in vectors):
+        return np.stack(vectors)
+    return whole
 
 
 def _unit_vector(value: object) -> VectorOrReason:
