@@ -21,6 +21,8 @@ from mcp import StdioServerParameters
 from mcp.client import Client
 from mcp.types import TextContent
 
+from corpuscope.tools.embedding.spec import WORDLLAMA
+
 FOLDER = "corpuscope-demo"
 DATASET = "python_docs"
 # Tests and vendored copies document themselves, not the library.
@@ -55,11 +57,16 @@ def run_demo() -> int:
     if not count:
         print("This Python has no sources of its standard library to read.", file=sys.stderr)
         return 1
-    environment = os.environ | {
-        "CORPUSCOPE_HOME": str(folder),
-        "CORPUSCOPE_ALLOWED_DIRS": str(folder),
-        "CORPUSCOPE_MILVUS_URI": "",
-    }
+    # The same vectors everywhere, at once: with 'auto' a model on this machine might take a minute.
+    environment = (
+        {"CORPUSCOPE_EMBEDDING": WORDLLAMA}
+        | os.environ
+        | {
+            "CORPUSCOPE_HOME": str(folder),
+            "CORPUSCOPE_ALLOWED_DIRS": str(folder),
+            "CORPUSCOPE_MILVUS_URI": "",
+        }
+    )
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "corpuscope"], env=environment, cwd=str(folder)
     )

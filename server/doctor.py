@@ -15,7 +15,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 
 PACKAGES = (
     "mcp", "pymilvus", "milvus-lite", "evoc", "fast_hdbscan", "hdbscan", "umap-learn", "faiss-cpu",
-    "plotly", "matplotlib", "pandas", "numpy", "onnxruntime", "openai",
+    "plotly", "matplotlib", "pandas", "numpy", "onnxruntime", "wordllama", "openai",
 )  # fmt: skip
 EXTRAS = ("FlagEmbedding", "sentence-transformers", "model2vec", "torch")
 MODELS_SHOWN = 8

@@ -13,7 +13,7 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from corpuscope.server.adapter import Serving
 from corpuscope.tools.clustering.stability import format_stability, stability_meanings
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.ids import check_dataset_name
+from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import Run
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.describing.gathering import stored_evidence
@@ -36,9 +36,7 @@ EXAMPLE_CHARACTERS = 400
 
 async def read_dataset(dataset: str, ctx: Context[Serving, Any]) -> str:
     """The card of a dataset: how it was made, its columns, its runs."""
-    return await _page(
-        ctx, lambda serving: dataset_page(serving.workspace, check_dataset_name(dataset))
-    )
+    return await _page(ctx, lambda serving: dataset_page(serving.workspace, dataset_name(dataset)))
 
 
 async def read_run(dataset: str, run: str, ctx: Context[Serving, Any]) -> str:

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     )
     embedding: str = Field(
         "auto",
-        description="Embedder of new datasets: auto, lexical, onnx:…, openai:…, "
+        description="Embedder of new datasets: auto, wordllama, lexical, onnx:…, openai:…, "
         "sentence-transformers:…, bge-m3, model2vec:…",
     )
     llm_model: str | None = Field(

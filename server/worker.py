@@ -52,8 +52,10 @@ def _listen(jobs: "queue.Queue[dict[str, Any]]") -> None:
 
 
 def _warm() -> None:
+    from corpuscope.tools.analysis.language import language_of
     from corpuscope.tools.clustering.warm_up import warm_up
 
+    language_of("The first ingest asks for the language of its texts.")
     warm_up()
 
 

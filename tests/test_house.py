@@ -49,6 +49,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
+    "charset_normalizer": {"tools/ingestion/encodings.py"},
     "evoc": {"tools/clustering/graph.py"},
     "faiss": {"tools/clustering/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
@@ -59,7 +60,11 @@ OWNERS = {
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},
     "langcodes": {"tools/analysis/language.py"},
     "matplotlib": {"tools/plotting/static.py"},
-    "milvus_lite": {"tools/store/lite_server.py", "tools/store/lite_scan.py"},
+    "milvus_lite": {
+        "tools/store/lite_insert.py",
+        "tools/store/lite_scan.py",
+        "tools/store/lite_server.py",
+    },
     "model2vec": {"tools/embedding/model2vec.py"},
     "numba": {"tools/clustering/knn.py", "tools/clustering/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
@@ -70,18 +75,24 @@ OWNERS = {
     "platformdirs": {"server/settings.py"},
     "plotly": {"tools/plotting/interactive.py"},
     "py3langid": {"tools/analysis/language.py"},
-    "pyarrow": {"tools/ingestion/table_files.py", "tools/store/runs.py"},
+    "pyarrow": {
+        "tools/ingestion/table_files.py",
+        "tools/store/lite_insert.py",
+        "tools/store/runs.py",
+    },
     "pydantic_settings": {"server/settings.py"},
     "pymilvus": {
         "tools/store/collections.py",
         "tools/store/connection.py",
         "tools/store/lite_scan.py",
+        "tools/store/rows.py",
         "tools/store/scan.py",
     },
     "pymilvus.model": {"tools/embedding/torch_models.py"},
+    "safetensors": {"tools/embedding/word_vectors.py"},
     "sentence_transformers": {"tools/embedding/torch_models.py"},
     "stdnum": {"tools/core/redaction.py"},
-    "tokenizers": {"tools/embedding/onnx.py"},
+    "tokenizers": {"tools/embedding/onnx.py", "tools/embedding/word_vectors.py"},
     "torch": {"tools/embedding/torch_models.py"},
     "umap": {"tools/clustering/projection.py"},
 }

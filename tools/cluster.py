@@ -201,7 +201,7 @@ def cluster(
         Field(ge=5, le=200, description="Neighbours of each text; left out: 8 to 30, by size."),
     ] = None,
     seed: Annotated[
-        int, Field(ge=0, lt=2**31, description="Same data, earlier runs and seed: same.")
+        int, Field(ge=0, lt=2**31, description="Same data and seed: same clusters.")
     ] = 0,
     assign: Annotated[
         bool,

@@ -7,15 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.ids import check_dataset_name
+from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import DatasetCard, Result, Run, Verbatim, Watch
 from corpuscope.tools.ingestion.columns import ColumnPlan
+from corpuscope.tools.ingestion.encodings import encoding_notes, text_encoding
 from corpuscope.tools.ingestion.loading import (
     IngestOutcome,
     IngestRequest,
     ingest_records,
     with_vector_file,
 )
+from corpuscope.tools.ingestion.readers import BINARY
 from corpuscope.tools.ingestion.records import RowTally
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
@@ -35,6 +37,8 @@ class IngestResult(Result):
     """What an ingest did."""
 
     dataset: Verbatim
+    asked_for: Verbatim | None
+    """The name that the client said, where another was made of it."""
     records: int
     """In the dataset now."""
     rows_read: int
@@ -60,9 +64,10 @@ class IngestResult(Result):
     def as_text(self) -> str:
         """What was read, what was not and why, and what comes next."""
         columns = ", ".join(f"{name} ({kind})" for name, kind in self.metadata_columns.items())
+        spelt = f" (the name made of '{self.asked_for}')" if self.asked_for else ""
         rate = self.rows_read / max(self.seconds, 0.001)
         lines = [
-            f"Dataset '{self.dataset}' has {self.records:,} records: {self.added:,} added, "
+            f"Dataset '{self.dataset}'{spelt} has {self.records:,} records: {self.added:,} added, "
             f"{self.updated:,} updated, {self.unchanged:,} unchanged, from {self.rows_read:,} rows "
             f"in {self.seconds:.1f} s ({rate:,.0f} rows/s).",
             f"Text: {', '.join(self.text_columns)}. Metadata: {columns or 'none'}. "
@@ -97,7 +102,7 @@ def ingest(
     workspace: Workspace,
     watch: Watch,
     dataset: Annotated[
-        str, Field(description="Name to give it: lower-case letters, digits and _ (news_2024).")
+        str, Field(description="Name to give it; kept as lower-case letters, digits and _.")
     ],
     path: Annotated[
         str | None,
@@ -131,14 +136,18 @@ def ingest(
     embedding: Annotated[
         str,
         Field(
-            description="auto, lexical (no model), onnx:…, openai:…, sentence-transformers:…, "
-            "bge-m3, model2vec:…. With vector_column: the model that made the vectors, for search."
+            description="auto, wordllama (English, in seconds), lexical (words, any language), "
+            "onnx:…, openai:…, sentence-transformers:…, bge-m3, model2vec:…. With "
+            "vector_column: the model that made the vectors, for search."
         ),
     ] = "auto",
     mode: Annotated[
         Literal["append", "replace"],
         Field(description="append: add and update; replace: drop the dataset's old records."),
     ] = "append",
+    encoding: Annotated[
+        str | None, Field(description="Of a text file (cp1252, mac_roman, …); left out: detected.")
+    ] = None,
     limit: Annotated[
         int | None, Field(ge=1, description="Read only this many rows, to try out.")
     ] = None,
@@ -150,7 +159,7 @@ def ingest(
     text and bad rows are skipped, counted and named. A long ingest becomes a job.
     """
     begun = time.monotonic()
-    name = check_dataset_name(dataset)
+    name = dataset_name(dataset)
     if (path is None) == (rows is None):
         raise BadInput("Give either `path` (a file) or `rows` (a list of objects), and not both.")
     request = IngestRequest(
@@ -161,11 +170,13 @@ def ingest(
         metadata_columns=metadata_columns,
         embedding=embedding,
         limit=limit,
+        encoding=encoding,
     )
     request = with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
         outcome = ingest_records(workspace, watch, name, request, anew=mode == "replace")
-    return _result(workspace, request, outcome, begun)
+    asked = None if dataset == name else dataset
+    return _result(workspace, request, outcome, asked, begun)
 
 
 def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:
@@ -178,12 +189,17 @@ def _newest_run(workspace: Workspace, card: DatasetCard) -> Run | None:
 
 
 def _result(
-    workspace: Workspace, request: IngestRequest, outcome: IngestOutcome, begun: float
+    workspace: Workspace,
+    request: IngestRequest,
+    outcome: IngestOutcome,
+    asked: str | None,
+    begun: float,
 ) -> IngestResult:
     tally = outcome.tally
     newest = _newest_run(workspace, outcome.card)
     return IngestResult(
         dataset=outcome.card.name,
+        asked_for=asked,
         records=outcome.count,
         rows_read=tally.read,
         added=outcome.added,
@@ -200,12 +216,24 @@ def _result(
         metadata_columns=dict(outcome.columns.metadata),
         embedding=outcome.card.embedding,
         embedding_note=outcome.note,
-        warnings=_warnings(outcome.columns, tally) + _vectors_beside(request),
+        warnings=[
+            *_notes_on_encoding(workspace, request),
+            *_warnings(outcome.columns, tally),
+            *_vectors_beside(request),
+        ],
         newest_run=newest.id if newest else None,
         # Nothing takes records out of a dataset: what the run does not count, it does not know.
         in_no_run=max(0, outcome.count - newest.records) if newest else 0,
         seconds=round(time.monotonic() - begun, 2),
     )
+
+
+def _notes_on_encoding(workspace: Workspace, request: IngestRequest) -> list[str]:
+    path = request.source
+    if not isinstance(path, Path) or path.name.lower().endswith(BINARY):
+        return []
+    found = text_encoding(path, workspace.files.max_bytes, request.encoding)
+    return encoding_notes(path, found)
 
 
 def _vectors_beside(request: IngestRequest) -> list[str]:

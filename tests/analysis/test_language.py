@@ -4,6 +4,7 @@ from corpuscope.tools.analysis.language import (
     CLOSE_LANGUAGES,
     LANGUAGE_CODES,
     clashing_language,
+    foreign_language,
     language_code,
     language_name,
     language_of,
@@ -101,3 +102,25 @@ def test_an_unknown_language_is_refused_with_examples(name: str) -> None:
 def test_every_name_leads_back_to_its_code() -> None:
     assert [language_name(code) for code in ("de", "bn", "tl")] == ["German", "Bengali", "Tagalog"]
     assert [language_code(language_name(code)) for code in LANGUAGE_CODES] == list(LANGUAGE_CODES)
+
+
+def test_the_foreign_language_is_that_of_most_texts() -> None:
+    german, french = [SENTENCES["de"]] * 5, [SENTENCES["fr"]] * 3
+    english = [SENTENCES["en"]] * 4
+    assert foreign_language(german) == "German"
+    # Neither is the most frequent alone, but together they are more than the English ones.
+    assert foreign_language([*german, *french, *english, *english[:3]]) == "German"
+    assert foreign_language([*german, *english, *english]) is None
+    assert foreign_language([SENTENCES["ja"]]) == "Japanese"
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["Galaxy S21", "T-Shirt"], [*["Galaxy S21"] * 11, SENTENCES["de"]]]
+)
+def test_texts_of_which_hardly_one_is_surely_foreign_are_not(texts: list[str]) -> None:
+    assert foreign_language(texts) is None
+
+
+def test_of_many_texts_some_are_asked_from_the_first_to_the_last() -> None:
+    texts = [SENTENCES["en"]] * 900 + [SENTENCES["es"]] * 1_100
+    assert foreign_language(texts) == "Spanish"

@@ -8,7 +8,6 @@ import pytest
 
 from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.clustering.layers import (
-    UNKNOWN,
     ClusterLayer,
     choose_layers,
     density_layers,
@@ -88,7 +87,7 @@ def test_equal_points_are_one_cluster_not_an_error() -> None:
     points = np.ones((60, 5), np.float32)
     choice = choose_layers(density_layers(points), ones(60))
     assert choice.reason == (
-        "1 cluster: the texts do not fall into separate groups; covers 100% of the records."
+        "1 theme: the texts do not fall into separate groups; covers 100% of the records."
     )
     assert flat_layer(points, 5, 5).clusters <= 1
 
@@ -121,21 +120,49 @@ def test_the_embedding_layer_bridges_components_and_zero_vectors() -> None:
     assert (found.labels[:5] == -1).all()
 
 
-def test_the_most_persistent_readable_layer_is_recommended_and_said_why() -> None:
+def test_the_most_persistent_layer_is_recommended_and_said_why() -> None:
     choice = choose_layers([layer(4, 50), layer(16, 90), layer(200, 70)], ones(1200))
     assert choice.layers[choice.recommended].clusters == 16
     assert choice.reason == (
-        "16 clusters: the most persistent of the 3 resolutions found, and a number one can read; "
-        "covers 100% of the records."
+        "16 themes: the best of 3 resolutions by persistence and coverage; covers 100% of the "
+        "records."
     )
 
 
-def test_the_edge_of_readable_is_soft() -> None:
-    one_too_many = choose_layers([layer(16, 90), layer(61, 100)], 100 * ones(1200))
-    assert one_too_many.layers[one_too_many.recommended].clusters == 61
-    far_too_many = choose_layers([layer(16, 90), layer(240, 100)], 100 * ones(1200))
-    assert far_too_many.layers[far_too_many.recommended].clusters == 16
-    assert "best of 2 resolutions" in far_too_many.reason
+def test_what_a_layer_leaves_out_counts_against_it() -> None:
+    choice = choose_layers([layer(16, 90), layer(40, 120, noise=400)], ones(1200))
+    assert choice.layers[choice.recommended].clusters == 16
+
+
+def test_many_clusters_are_recommended_where_the_data_has_them() -> None:
+    choice = choose_layers([layer(16, 60), layer(240, 100)], 100 * ones(1200))
+    assert choice.layers[choice.recommended].clusters == 240
+
+
+def test_of_layers_nearly_as_good_the_coarsest_is_recommended() -> None:
+    nearly = choose_layers([layer(16, 96), layer(240, 100)], 100 * ones(1200))
+    clearly = choose_layers([layer(16, 94), layer(240, 100)], 100 * ones(1200))
+    assert [c.layers[c.recommended].clusters for c in (nearly, clearly)] == [16, 240]
+
+
+def test_groups_smaller_than_a_cut_allows_complete_it_and_the_reason_says_so() -> None:
+    # Eight groups of a large and a small part each, and three groups smaller than those parts: a
+    # cut through the tree that keeps the eight whole loses the three.
+    groups = np.eye(11, 12) * 40
+    aside = groups[:8] + np.eye(12)[11] * 6
+    sizes = [120] * 8 + [60] * 8 + [40] * 3
+    made = (blobs(groups[:8], 120, 0.5), blobs(aside, 60, 0.5), blobs(groups[8:], 40, 0.5))
+    points = np.vstack(made)
+    truth = np.repeat([*range(8), *range(8), 8, 9, 10], sizes).astype(np.int32)
+    cut = next(one for one in density_layers(points) if one.clusters < 16)
+    assert (cut.clusters, cut.whole.clusters) == (8, 11)
+    assert (cut.labels[truth >= 8] == -1).all()
+    placed = cut.whole.labels >= 0
+    assert placed.mean() > 0.9
+    assert agree(cut.whole.labels[placed], truth[placed])
+    choice = choose_layers([cut], ones(len(points)))
+    assert choice.layers[0] is cut.whole
+    assert "completed with" in choice.reason
 
 
 def test_two_clusters_are_too_few_for_many_records_but_not_for_few() -> None:
@@ -146,26 +173,6 @@ def test_two_clusters_are_too_few_for_many_records_but_not_for_few() -> None:
     )
     assert many.layers[many.recommended].clusters == 10
     assert few.layers[few.recommended].clusters == 2
-
-
-def test_few_records_are_not_shown_in_many_crumbs() -> None:
-    layers = [layer(5, 90), layer(60, 100)]
-    whole = choose_layers(layers, 100 * ones(1200))
-    part = [ClusterLayer(o.labels[::12], o.strengths[::12], o.persistence) for o in layers]
-    few = choose_layers(part, ones(100))
-    assert [c.layers[c.recommended].clusters for c in (whole, few)] == [60, 5]
-
-
-def test_what_was_shown_before_is_shown_again_unless_another_layer_is_clearly_better() -> None:
-    layers = [layer(20, 90), layer(50, 100)]
-    before = layers[0].labels.copy()
-    before[::10] = UNKNOWN  # new since then
-    assert choose_layers(layers, ones(1200)).recommended == 1
-    again = choose_layers(layers, ones(1200), before)
-    assert again.layers[again.recommended].clusters == 20
-    assert "as in the run before" in again.reason
-    better = choose_layers([layer(20, 10), layer(50, 100)], ones(1200), before)
-    assert better.layers[better.recommended].clusters == 50
 
 
 def test_at_most_four_layers_are_kept_each_twice_as_fine_as_the_one_before() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import (
-    check_dataset_name,
     children_of,
+    dataset_name,
     depth,
     id_sort_key,
     is_within,
@@ -16,13 +16,31 @@ from corpuscope.tools.core.schema import NOISE
 
 
 @pytest.mark.parametrize(
-    ("name", "fitting"),
-    [("News 2024", "news_2024"), ("2024", "d_2024"), ("../etc", "etc"), ("x" * 60, "x" * 40)],
+    ("name", "made"),
+    [
+        ("news_2024", "news_2024"),
+        ("GoogleNews T", "googlenews_t"),
+        (" News (2024)! ", "news_2024"),
+        ("2024", "d_2024"),
+        ("../etc", "etc"),
+        ("Café Größe", "cafe_grosse"),
+        ("x" * 60, f"{'x' * 39}_71909d93"),
+        ("評判", "d_6cc570cb"),
+        ("***", "d_3f709783"),
+    ],
 )
-def test_a_name_that_does_not_fit_is_answered_with_one_that_does(name: str, fitting: str) -> None:
-    with pytest.raises(BadInput, match=f"For example: '{fitting}'"):
-        check_dataset_name(name)
-    assert check_dataset_name(fitting) == fitting
+def test_any_name_becomes_one_that_fits_and_stays_it(name: str, made: str) -> None:
+    assert dataset_name(name) == dataset_name(made) == made
+
+
+def test_long_and_foreign_names_do_not_fall_together() -> None:
+    names = ["x" * 60, "x" * 61, "評判", "评论", "评论2"]
+    assert len({dataset_name(name) for name in names}) == len(names)
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(BadInput, match="needs a name, for example"):
+        dataset_name(" ")
 
 
 def test_paths_are_read_as_people_read_them() -> None:

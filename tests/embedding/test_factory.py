@@ -9,19 +9,38 @@ from support.model_files import model_hub, write_folder
 from support.texts import tickets
 
 from corpuscope.tools.core.errors import BadInput, Unavailable
-from corpuscope.tools.embedding.factory import DEFAULT_MODEL, fit_embedder, open_embedder
-from corpuscope.tools.embedding.spec import EmbeddingOptions
+from corpuscope.tools.embedding.factory import (
+    DEFAULT_MODEL,
+    PATIENT_SECONDS,
+    fit_embedder,
+    open_embedder,
+    transformer_seconds,
+)
+from corpuscope.tools.embedding.spec import EmbeddingOptions, TextFacts
 
 TEXTS = [str(row["text"]) for row in tickets(20)]
 
 
 @pytest.mark.parametrize(
-    "spec", ["glove", "", "onnx", "onnx:", "openai:", "lexical:x", "auto:", "bge-m3:", "column"]
+    "spec",
+    [
+        "glove",
+        "",
+        "wordllama:",
+        "wordllama:x",
+        "onnx",
+        "onnx:",
+        "openai:",
+        "lexical:x",
+        "auto:",
+        "bge-m3:",
+        "column",
+    ],
 )
 def test_an_unknown_spec_is_refused_with_the_valid_forms(
     spec: str, options: EmbeddingOptions, tmp_path: Path
 ) -> None:
-    with pytest.raises(BadInput, match=r"names no embedder.*lexical, onnx:<hub id or folder>"):
+    with pytest.raises(BadInput, match=r"names no embedder.*wordllama, lexical, onnx:<hub"):
         fit_embedder(spec, TEXTS, options, tmp_path)
 
 
@@ -79,18 +98,49 @@ def test_auto_takes_the_default_model_from_the_models_folder(
     folder = write_folder(options.models_dir / "all-MiniLM-L6-v2-onnx")
     fitted = fit_embedder("auto", TEXTS, options, tmp_path)
     assert fitted.embedder.spec == str(DEFAULT_MODEL)
-    assert fitted.note == f"It is the default model, from {folder.resolve()}."
+    assert fitted.note.startswith(f"It is the small transformer, from {folder.resolve()}, because")
 
 
-def test_auto_without_network_is_lexical_and_says_why(
+def test_auto_without_network_is_wordllama_and_says_why(
     hub_settings: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     options = EmbeddingOptions(tmp_path / "models", fetch_seconds=20)
     fitted = fit_embedder("auto", TEXTS, options, tmp_path / "saved")
-    assert fitted.embedder.spec == "lexical"
-    assert fitted.note.startswith("It compares words and not meaning, because the default model")
+    assert fitted.embedder.spec == "wordllama"
+    assert fitted.note.startswith("English word vectors that came with corpuscope, because the")
+    assert "was not fetched (" in fitted.note
     assert "refused" in fitted.note
+    assert fitted.note.endswith(f"ingest with mode='replace' and embedding='{DEFAULT_MODEL}'.")
     assert capfd.readouterr().out == ""
+
+
+def test_auto_takes_word_vectors_where_the_model_would_take_long(
+    options: EmbeddingOptions, tmp_path: Path
+) -> None:
+    write_folder(options.models_dir / "all-MiniLM-L6-v2-onnx")
+    longest = int(PATIENT_SECONDS / transformer_seconds(TEXTS, 1))
+    few, many = (
+        fit_embedder("auto", TEXTS, options, tmp_path, TextFacts(count))
+        for count in (longest, 3 * longest)
+    )
+    assert (few.embedder.spec, many.embedder.spec) == (str(DEFAULT_MODEL), "wordllama")
+    assert f"would take about 6 minutes for {3 * longest:,} texts" in many.note
+
+
+def test_of_long_texts_only_what_the_model_reads_takes_its_time() -> None:
+    assert transformer_seconds(["x" * 60_000, "x" * 100], 1_000) == pytest.approx(13.0)
+
+
+def test_auto_compares_words_where_the_texts_are_in_a_foreign_language(
+    options: EmbeddingOptions, tmp_path: Path
+) -> None:
+    write_folder(options.models_dir / "all-MiniLM-L6-v2-onnx")
+    texts = ["rote Autos fahren", "blaue Boote schwimmen"]
+    fitted = fit_embedder("auto", texts, options, tmp_path, TextFacts(2, "German"))
+    assert fitted.embedder.spec == "lexical"
+    assert fitted.note.startswith(
+        "Most texts are in German, which the models of 'auto' do not know"
+    )
 
 
 def test_auto_fetches_the_default_model_once(

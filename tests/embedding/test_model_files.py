@@ -1,11 +1,18 @@
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 from support.model_files import model_hub, write_folder
 
 from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.embedding import model_files
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
+from corpuscope.tools.embedding.model_files import FetchFailed, fetch_model
+from corpuscope.tools.embedding.onnx import ONNX_FILES
 from corpuscope.tools.embedding.spec import EmbeddingOptions
+
+TEXTS = ["red cars", "blue boats"]
 
 
 def test_a_model_that_cannot_be_had_says_where_it_was_looked_for(
@@ -25,8 +32,8 @@ def test_a_fetch_that_stalls_ends_in_time_and_leaves_nothing(
     files = write_folder(tmp_path / "files")
     with model_hub(files, stalls=True) as url:
         hub_settings.setenv("HF_ENDPOINT", url)
-        fitted = fit_embedder("auto", ["red cars", "blue boats"], options, tmp_path / "saved")
-    assert fitted.embedder.spec == "lexical"
+        fitted = fit_embedder("auto", TEXTS, options, tmp_path / "saved")
+    assert fitted.embedder.spec == "wordllama"
     assert "it did not come within 2 s" in fitted.note
     assert not list(options.models_dir.iterdir())
 
@@ -50,3 +57,41 @@ def test_a_folder_in_the_way_of_a_fetch_is_named(
     (options.models_dir / "acme/small").mkdir(parents=True)
     with pytest.raises(Unavailable, match=r"acme.small is in the way"):
         open_embedder("onnx:acme/small", options, tmp_path)
+
+
+def test_without_network_nothing_is_started_to_look_for_a_model(
+    hub_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hub_settings.setattr(model_files, "_ask", refuse_to_start)
+    options = EmbeddingOptions(tmp_path / "models", fetch_seconds=5)
+    hub_settings.setenv("HF_ENDPOINT", "https://hub.invalid")
+    assert "hub cannot be reached" in fit_embedder("auto", TEXTS, options, tmp_path).note
+    hub_settings.setenv("HF_HUB_OFFLINE", "1")
+    assert "fetching is switched off" in fit_embedder("auto", TEXTS, options, tmp_path).note
+    assert not options.models_dir.exists()
+
+
+def test_a_look_up_that_hangs_counts_as_no_network(
+    hub_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ends = threading.Event()
+    hub_settings.setattr(socket, "getaddrinfo", lambda *_: ends.wait())
+    hub_settings.setattr(model_files, "NAME_SECONDS", 0.01)
+    options = EmbeddingOptions(tmp_path / "models", fetch_seconds=5)
+    fitted = fit_embedder("auto", TEXTS, options, tmp_path)
+    ends.set()
+    assert "hub cannot be reached" in fitted.note
+
+
+def test_behind_a_proxy_the_name_of_the_hub_is_its_business(
+    hub_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hub_settings.setenv("HF_ENDPOINT", "https://hub.invalid")
+    hub_settings.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    options = EmbeddingOptions(tmp_path / "models")
+    with pytest.raises(FetchFailed, match="refused"):
+        fetch_model("acme/small", ONNX_FILES, options, 20)
+
+
+def refuse_to_start(request: object) -> Path:
+    raise AssertionError(f"a process was started for {request}")

@@ -2,23 +2,22 @@
 
 import dataclasses
 import json
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.record_columns import records_of
+from support.row_by_row import RowByRow
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Record
+from corpuscope.tools.ingestion.cells import MAX_VALUE_CHARS
 from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.readers import read_rows
-from corpuscope.tools.ingestion.records import (
-    MAX_VALUE_CHARS,
-    RecordBuilder,
-    RowTally,
-    check_vector_count,
-    open_vectors,
-)
+from corpuscope.tools.ingestion.records import RecordBuilder, RowTally
+from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 
@@ -31,7 +30,7 @@ def with_metadata(**types: ColumnType) -> ColumnPlan:
 
 def make(rows: Iterable[Row | BadRow], columns: ColumnPlan = TEXT) -> tuple[list[Record], RowTally]:
     builder = RecordBuilder(columns)
-    return list(builder.build(rows)), builder.tally
+    return records_of(builder.build(rows)), builder.tally
 
 
 def texts(*values: object) -> list[Row]:
@@ -225,7 +224,7 @@ def test_vectors_of_a_npy_belong_to_the_rows_by_place(
     vectors = open_vectors(path, max_bytes=10_000)
     builder = RecordBuilder(TEXT, vectors)
     first, empty, last = texts("a", "", "b")
-    records = list(builder.build([first, BadRow(2, "broken"), empty, last]))
+    records = records_of(builder.build([first, BadRow(2, "broken"), empty, last]))
     made = [record.vector.tolist() for record in records if record.vector is not None]
     assert made == [[1, 0], [0, 1]]
     check_vector_count(builder.tally.read, vectors)
@@ -237,41 +236,6 @@ def test_a_count_of_vectors_that_differs_is_refused_with_both_numbers() -> None:
         check_vector_count(2, vectors)
     with pytest.raises(BadInput, match="more rows than the 3 vectors"):
         list(RecordBuilder(TEXT, vectors).build(texts("a", "b", "c", "d")))
-
-
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        (np.ones(3), r"shape \(3,\)"),
-        (np.ones((2, 2), bool), "type bool"),
-        (np.ones((2, 2), complex), "type complex128"),
-        (np.zeros((2, 2), [("a", float)]), "expected .rows, dim. of floats"),
-        (np.ones((0, 4)), "0 vectors"),
-        (np.ones((4, 1)), "of 1 numbers"),
-        (np.array([[1, None]], object), "Python objects"),
-        (np.ones((100, 100)), "the limit is 10,000"),
-    ],
-    ids=["1d", "bool", "complex", "fields", "no rows", "one number", "objects", "large"],
-)
-def test_an_array_that_is_no_table_of_vectors_is_refused(
-    tmp_path: Path, array: np.ndarray, message: str
-) -> None:
-    path = tmp_path / "a.npy"
-    np.save(path, array)
-    with pytest.raises(BadInput, match=message):
-        open_vectors(path, max_bytes=10_000)
-
-
-def test_a_file_that_is_no_sound_npy_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.npy"
-    with pytest.raises(BadInput, match="is not a file"):
-        open_vectors(path, max_bytes=10_000)
-    np.save(path, np.ones((2, 2)))
-    whole = path.read_bytes()
-    for content in (b"", b"junk", b"\x80\x04\x95 pickle", whole[:-5], whole.replace(b"{", b"[")):
-        path.write_bytes(content)
-        with pytest.raises(BadInput, match=r"cannot be read as \.npy"):
-            open_vectors(path, max_bytes=10_000)
 
 
 def test_a_file_goes_from_rows_to_records_and_twice_the_same(tmp_path: Path) -> None:
@@ -298,3 +262,141 @@ def test_a_file_goes_from_rows_to_records_and_twice_the_same(tmp_path: Path) -> 
     assert (tally.read, tally.made, tally.empty, tally.repeated_texts) == (4, 2, 1, 1)
     assert tally.bad_rows == [(3, "2 fields, the header has 4")]
     assert ingest() == (records, tally)
+
+
+SHOP = ColumnPlan(
+    text=("title", "body"),
+    id=None,
+    vector=None,
+    metadata={"tag": "string", "n": "number", "day": "date", "ok": "boolean"},
+    guessed=None,
+)
+SHOP_ROWS: list[dict[str, object]] = [
+    {
+        **{"key": "T-1", "title": " Übergang ", "body": "a\r\nb\x00c", "n": "12"},
+        **{"day": "2024-04-25 18:24:04+02", "ok": "TRUE", "tag": "x", "v": [0.1, 0.2, -0.3]},
+    },
+    {
+        **{"key": 2, "title": "Same", "body": "", "n": "", "day": "", "ok": None, "tag": ""},
+        "v": [1, 1, 1],
+    },
+    {
+        **{"key": 3.5, "title": "Same", "body": None, "n": 7.25, "day": "2024-04-25"},
+        **{"ok": False, "tag": None, "v": [3, 0, 4]},
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("id_column", "vector", "expected"),
+    [
+        (
+            None,
+            None,
+            "ef1295db552071e2 8c0e6b180c0577f84c8a304c0d4c1044 "
+            "3b707d36aa73aa83 e6a077ef1d92afe2790132507ed38380 "
+            "5f909548b930c3c9 e6a077ef1d92afe270dda31db9e3898d",
+        ),
+        (
+            "key",
+            "v",
+            "91209dd70bd0765f a755e14f6ceafc404c8a304c0d4c1044 "
+            "1db85d6fe1b42153 9083c5ef986f64f4790132507ed38380 "
+            "e1ebef29587ea548 5bc1765ffd042f1170dda31db9e3898d",
+        ),
+    ],
+    ids=["by text", "by id, with vectors"],
+)
+def test_ids_and_digests_are_those_that_version_0_1_wrote(
+    id_column: str | None, vector: str | None, expected: str
+) -> None:
+    """Written down from that version: datasets made by it must find their records again."""
+    records, _ = make(
+        inline_rows(SHOP_ROWS), dataclasses.replace(SHOP, id=id_column, vector=vector)
+    )
+    assert " ".join(f"{record.id} {record.digest}" for record in records) == expected
+
+
+def odd_rows(count: int) -> list[Row | BadRow]:
+    """Rows of all kinds of trouble in any order, the same each time."""
+    chooser = random.Random(3)
+    texts = ["alpha", "beta", " gamma\x00 ", "", None, ["list"], "δ" * 40_000, 5, float("nan")]
+    vectors = [[1, 2], np.array([2, 3], np.float16), "[3, 4]", [1, 2, 3], [0, 0], None, [5, 1]]
+    numbers = ["1", "2.5", "x", "", None, 7, 10**400, float("inf"), "1e400"]
+    days = ["2024-04-25", "2024-04-25 18:24:04+02", "soon", "", None]
+    rows: list[Row | BadRow] = []
+    for number in range(1, count + 1):
+        if chooser.random() < 0.05:
+            rows.append(BadRow(number, "broken"))
+            continue
+        values: dict[str, object] = {
+            "title": chooser.choices(texts, [9, 9, 9, 2, 2, 1, 1, 3, 2])[0],
+            "body": chooser.choice(["", "more", None]),
+            "key": chooser.choices(
+                [f"K{chooser.randrange(count)}", "", None, ["k"]], [40, 1, 1, 1]
+            )[0],
+            "v": chooser.choices(vectors, [9, 9, 9, 1, 1, 1, 9])[0],
+            "n": chooser.choice(numbers),
+            "day": chooser.choice(days),
+            "ok": chooser.choice(["true", "no", True, None]),
+            "tag": chooser.choice(["x", "", "y" * 5_000, 3, ["t"]]),
+        }
+        if chooser.random() < 0.1:
+            del values[chooser.choice(list(values))]
+        if chooser.random() < 0.02:
+            values |= {f"wide {place}": "文" * 1_000 for place in range(30)}
+        rows.append(Row(number, values))
+    return rows
+
+
+@pytest.mark.parametrize("id_column", [None, "key"])
+@pytest.mark.parametrize("vectors", ["none", "column", "file"])
+def test_records_by_the_column_are_those_made_row_by_row(
+    id_column: str | None, vectors: str
+) -> None:
+    rows = odd_rows(2_500)
+    wide: dict[str, ColumnType] = {f"wide {place}": "string" for place in range(30)}
+    columns = dataclasses.replace(
+        SHOP,
+        id=id_column,
+        vector="v" if vectors == "column" else None,
+        metadata={**SHOP.metadata, **wide},
+    )
+    array = None
+    if vectors == "file":
+        array = np.random.default_rng(0).normal(size=(2_500, 6)).astype(np.float16)
+        array[::50] = 0
+        array[7::100, 3] = np.nan
+    earlier = RowByRow(columns, array)
+    expected = earlier.build(rows)
+    builder = RecordBuilder(columns, array)
+    records = records_of(builder.build(rows))
+    assert builder.tally == earlier.tally
+    assert list(builder.tally.misfits) == list(earlier.tally.misfits)
+    assert len(records) == len(expected) > 200
+    for record, other in zip(records, expected, strict=True):
+        assert (record.id, record.digest, record.text) == (other.id, other.digest, other.text)
+        assert list(record.metadata.items()) == list(other.metadata.items())
+        assert (record.vector is None) == (other.vector is None)
+        if record.vector is not None and other.vector is not None:
+            assert record.vector.tobytes() == other.vector.tobytes()
+
+
+def test_a_vector_of_another_length_in_the_middle_costs_its_row_alone() -> None:
+    rows = [
+        Row(number, {"text": f"text {number}", "v": np.ones(3 if number == 5 else 2, np.float32)})
+        for number in range(1, 10)
+    ]
+    records, tally = make(rows, VECTORS)
+    assert [record.text for record in records] == [f"text {n}" for n in range(1, 10) if n != 5]
+    assert tally.bad_rows == [(5, "its vector has 3 numbers, those before have 2")]
+
+
+def test_batches_say_how_far_the_source_was_read() -> None:
+    rows: list[Row | BadRow] = [
+        *texts(*range(1_500)),
+        *(BadRow(number, "broken") for number in range(1_000)),
+    ]
+    batches = list(RecordBuilder(TEXT).build(rows))
+    assert [batch.rows_read for batch in batches] == [1_000, 2_000, 2_500]
+    assert [len(batch.records) for batch in batches] == [1_000, 500, 0]

@@ -88,11 +88,8 @@ def test_a_byte_order_mark_is_not_part_of_the_first_name(read: Read) -> None:
     [
         ("a.csv", b"\n\n", "the file is empty"),
         ("a.jsonl.gz", packed(b""), "the file is empty"),
-        ("a.csv", b"a,b\r1,2\r", "the header cannot be read"),
-        ("a.csv", "text\nok\ncafé\n".encode("cp1252"), "line 3 is not UTF-8 .byte 0xe9."),
-        ("a.jsonl", b'{"a":1}\n{"a":"\xff"}\n', "line 2 is not UTF-8"),
-        ("a.csv", "a,b\n".encode("utf-16"), "line 1 holds a NUL byte"),
-        ("a.csv", b"text\na\0b\n", "line 2 holds a NUL byte"),
+        ("a.csv", b"a,b\rc,d\n1,2\n", "the header cannot be read"),
+        ("a.csv", b"text\na\0b\n", "no text: 1 of its first 9 bytes are control"),
         ("a.csv.gz", packed(b"text\n" + b"abc\n" * 9000)[:-20], "truncated gzip after line"),
         ("a.csv.gz", b"text\nabc\n", "damaged or truncated gzip"),
         ("a.csv.gz", packed(b"text\n" + b"a" * 30_000_000), "unpacks to at least"),
@@ -110,7 +107,7 @@ def test_what_is_wrong_with_the_whole_file_is_said(
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"a" * 40_000_000))
-    with pytest.raises(BadInput, match="line 1 is longer than 16,777,216 bytes"):
+    with pytest.raises(BadInput, match="line 1 is longer than 16,777,216 characters"):
         list(read_rows(path, max_bytes=10**9))
 
 

@@ -17,6 +17,7 @@ from support.calls import call, finish
 from support.endpoint_server import EndpointServer, describes, endpoint_server
 from support.idle_servers import connected_with_worker
 from support.milvus_servers import milvus_server
+from support.record_columns import columns_of
 from support.texts import tickets
 
 from corpuscope.server.app import build_server
@@ -126,13 +127,11 @@ def test_what_was_written_is_read_in_pages_and_searched(store: Store) -> None:
     store.create(card)
     store.save_card(card)
     for text in ("older {}", "text {}"):
-        store.upsert(
-            card,
-            [
-                Record(record, text.format(record[-3:]), record, {}, vector)
-                for record, vector in zip(ids, vectors, strict=True)
-            ],
-        )
+        records = [
+            Record(record, text.format(record[-3:]), record, {}, vector)
+            for record, vector in zip(ids, vectors, strict=True)
+        ]
+        store.upsert(card, columns_of(records))
     pages = list(store.pages(card))
     assert [record for page in pages for record in page.ids] == ids
     assert pages[-1].texts[-1] == "text 5db"

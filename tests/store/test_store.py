@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.record_columns import columns_of
 
 from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.errors import NotFound, Unavailable
@@ -60,7 +61,7 @@ def filled(store: Store) -> DatasetCard:
     made = card("filled")
     store.create(made)
     store.save_card(made)
-    store.upsert(made, records(2_500))
+    store.upsert(made, columns_of(records(2_500)))
     return made
 
 
@@ -75,7 +76,7 @@ def test_what_was_written_is_read_back(store: Store, filled: DatasetCard) -> Non
 
 
 def test_writing_the_same_records_again_adds_nothing(store: Store, filled: DatasetCard) -> None:
-    store.upsert(filled, records(1_200))
+    store.upsert(filled, columns_of(records(1_200)))
     assert store.count(filled) == 2_500
 
 
@@ -118,7 +119,7 @@ def test_long_texts_are_read_in_smaller_pages(
     monkeypatch.setattr(scan, "PAGE_BYTES", 20 * 60_000)
     long = card("long", full_text=False)
     store.create(long)
-    store.upsert(long, records(170, text="{:05} " + "é" * 30_000))
+    store.upsert(long, columns_of(records(170, text="{:05} " + "é" * 30_000)))
     sizes = [len(page.ids) for page in store.pages(long, fields=["text"])]
     assert sizes[0] == 100
     assert sum(sizes) == 170
@@ -162,7 +163,7 @@ def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
     store.create(copied)
     others = records(8)
     copies = [replace(others[0], id=f"{100 + n:032x}") for n in range(60)]
-    store.upsert(copied, [*others, *copies])
+    store.upsert(copied, columns_of([*others, *copies]))
     ids = [record.id for record in others]
     vectors = np.stack([record.vector for record in others if record.vector is not None])
     rows, cosines = store.neighbours(copied, ids, vectors, 10)
@@ -201,7 +202,7 @@ def test_equal_texts_are_one_point_of_the_corpus(store: Store) -> None:
     twice = card("twice")
     store.create(twice)
     store.save_card(twice)
-    store.upsert(twice, records(6, text="the same"))
+    store.upsert(twice, columns_of(records(6, text="the same")))
     corpus = read_corpus(store, twice)
     assert corpus.texts == ["the same"]
     assert corpus.weights.tolist() == [6]
@@ -218,8 +219,8 @@ def test_leftovers_of_a_killed_ingest_are_dropped_and_other_datasets_stay(store:
         store.create(made)
     store.save_card(kept)
     store.save_card(neighbour)
-    store.upsert(kept, records(3))
-    store.upsert(neighbour, records(4))
+    store.upsert(kept, columns_of(records(3)))
+    store.upsert(neighbour, columns_of(records(4)))
     store.drop_collections_of("own", keep=kept.collection)
     assert store.count(kept) == 3
     assert store.count(neighbour) == 4

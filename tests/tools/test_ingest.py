@@ -152,12 +152,57 @@ async def test_what_cannot_be_read_is_refused_with_the_next_step(
     assert "In that folder: " in await refused(client, dataset="j", path="nothing.csv")
     assert "must end in one of" in await refused(client, dataset="j", path="j.pdf")
     assert "theme" in await refused(client, dataset="j", path="j.csv", text_columns=["them"])
-    assert "For example: 'my_set'" in await refused(client, dataset="My Set", path="j.csv")
+    assert "needs a name" in await refused(client, dataset=" ", path="j.csv")
+    dropped = await refused(client, dataset="j", path="/mnt/user-data/uploads/j.csv")
+    assert "dropped into the chat" in dropped and "pass a small table as `rows`" in dropped
+    (folder / "j2.csv").write_bytes(b"PK\x03\x04" + bytes(100))
+    assert "name it .xlsx" in await refused(client, dataset="j", path="j2.csv")
+    unknown = await refused(client, dataset="j", path="j.csv", encoding="klingon")
+    assert "Usual ones: utf-8, utf-16, cp1252" in unknown
     assert "either `path`" in await refused(client, dataset="j")
     unknown = await refused(client, dataset="j", path="j.csv", embedding="word2vec")
     assert "lexical" in unknown
     listed = await call(client, "list-datasets")
     assert "j" not in [dataset["name"] for dataset in listed.data["datasets"]]
+
+
+async def test_any_name_is_a_datasets_and_every_spelling_of_it_finds_it(client: Client) -> None:
+    answer = await finish(client, "ingest", dataset="GoogleNews T", rows=tickets(each=1))
+    assert answer.data["dataset"] == "googlenews_t"
+    assert "Dataset 'googlenews_t' (the name made of 'GoogleNews T') has 5 records" in answer.text
+    again = await finish(client, "ingest", dataset="googlenews_t", rows=tickets(each=1))
+    assert again.data["unchanged"] == 5 and "the name made of" not in again.text
+    for tool, more in (("search", {"query": "espresso"}), ("delete-dataset", {"confirm": True})):
+        said = await call(client, tool, dataset="googleNews-T", **more)
+        assert said.data["dataset"] == "googlenews_t", said.text
+
+
+async def test_a_few_damaged_bytes_cost_their_character_and_are_named(
+    client: Client, folder: Path
+) -> None:
+    rows = [f'{n},"naïve - café {n}"' for n in range(50)]
+    rows[30] = '30,"sad CUT, and gone"'
+    content = "\n".join(["id,text", *rows]).encode().replace(b"CUT", b"\xf0\x9f\x98")
+    (folder / "cut.csv").write_bytes(content)
+    answer = await finish(client, "ingest", dataset="cut", path="cut.csv", id_column="id")
+    assert (answer.data["records"], answer.data["bad"]) == (50, 0)
+    assert "1 character is cut off or damaged (no utf-8)" in answer.text
+    assert "line 32. The rows are kept." in answer.text
+
+
+async def test_an_encoding_is_detected_and_said_and_another_can_be_asked_for(
+    client: Client, folder: Path
+) -> None:
+    lines = ["text", *(f"größere Ärgernisse für müde Gäste {n}" for n in range(9))]
+    (folder / "mac.csv").write_bytes("\r".join(lines).encode("mac_roman"))
+    answer = await finish(client, "ingest", dataset="mac", path="mac.csv")
+    assert "mac.csv was read as mac_roman" in answer.text
+    found = await call(client, "search", dataset="mac", query="größere")
+    assert found.data["hits"][0]["text"].startswith("größere Ärgernisse für müde Gäste")
+    other = await finish(
+        client, "ingest", dataset="mac", path="mac.csv", encoding="cp1252", mode="replace"
+    )
+    assert "mac.csv was read as cp1252, as asked" in other.text
 
 
 async def test_a_dataset_never_mixes_models(client: Client) -> None:

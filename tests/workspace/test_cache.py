@@ -140,13 +140,15 @@ async def test_nothing_is_kept_of_a_dataset_whose_ingest_was_stopped(
     await finish(client, "ingest", dataset="cached", rows=rows, mode="replace")
     store = Store(MilvusLocation(settings.home))
     card = store.card("cached")
+    before = folders(settings)
     store.save_card(replace(card, changing=True))
     half = await again(client)
     assert half.data["records"] == len(rows)
-    assert folders(settings) == {}
+    assert folders(settings) == before
+    assert list(before) == [f"{FORMAT}-0/corpus"], "what the first ingest had kept"
     await finish(client, "ingest", dataset="cached", rows=rows)
     ended = store.card("cached")
     assert (ended.changing, ended.version) == (False, card.version + 1)
     store.close()
     await again(client)
-    assert folders(settings)
+    assert not set(folders(settings)) & set(before)

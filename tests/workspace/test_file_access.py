@@ -30,6 +30,39 @@ def test_a_file_outside_is_refused_with_the_allowed_folders(access: FileAccess, 
         access.readable(name)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/mnt/user-data/uploads/airline tweets.csv",
+        "/mnt/data/reviews.csv",
+        "sandbox:/mnt/data/reviews.csv",
+        "attachment://reviews.csv",
+        "file-AbCdEf123456",
+    ],
+)
+def test_a_file_dropped_into_a_chat_is_told_as_such_with_what_to_do(
+    access: FileAccess, name: str
+) -> None:
+    with pytest.raises((NotAllowed, NotFound)) as refusal:
+        access.readable(name)
+    said = str(refusal.value)
+    assert "dropped into the chat" in said and "can never read" in said
+    assert str(access.allowed[0]) in said and "`rows`" in said
+
+
+def test_a_web_address_is_no_file_and_a_file_url_is_one(access: FileAccess) -> None:
+    with pytest.raises(NotFound, match="address on the web.*download it into one of: .*inside"):
+        access.readable("https://example.org/texts.csv")
+    file = access.allowed[0] / "texts.csv"
+    assert access.readable(f"file://{file}") == file
+
+
+def test_a_folder_that_is_called_like_a_chats_is_read_where_it_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "file-AbCdEf123456.csv").write_text("text\nhello\n", encoding="utf-8")
+    access = FileAccess(tmp_path / "home", (tmp_path.resolve(),), max_bytes=100)
+    assert access.readable("file-AbCdEf123456.csv").name == "file-AbCdEf123456.csv"
+
+
 def test_a_link_that_leads_outside_is_refused(access: FileAccess) -> None:
     link = access.allowed[0] / "link.csv"
     link.symlink_to(access.allowed[0].parent / "secret.csv")

@@ -14,6 +14,7 @@ from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.cache import Cache
 from corpuscope.tools.workspace.reading import (
     MOST_BY_LITE,
     choose_search,
@@ -41,6 +42,18 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def corpus(store: Store) -> Corpus:
     return read_corpus(store, store.card("news"))
+
+
+def test_what_an_ingest_keeps_is_what_reading_the_store_gives(
+    settings: Settings, store: Store, corpus: Corpus
+) -> None:
+    card = store.card("news")
+    kept = Cache(settings.home / "datasets" / card.collection / "cache", card.version).corpus()
+    assert kept is not None
+    assert (kept.ids, kept.texts) == (corpus.ids, corpus.texts)
+    assert len(kept.texts) < len(kept.ids), "some are equal"
+    for name in ("copies_of", "vectors", "first", "weights"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(corpus, name))
 
 
 def test_milvus_and_this_process_find_the_same_neighbours(store: Store, corpus: Corpus) -> None:

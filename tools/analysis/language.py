@@ -5,6 +5,8 @@ languages that the detector knows.
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,19 @@ LANGUAGE_CODES = tuple(_CODES.split())
 
 OUR_NAMES = {"bn": "Bengali", "tl": "Tagalog"}
 """Names by which prompts call a language where Unicode's are Bangla and Filipino."""
+
+ASKED_TEXTS = 200
+"""Enough to see which language most texts are in; they are evenly spaced among all."""
+
+ASKED_CHARACTERS = 500
+"""Of each text: a few sentences, where a language is as sure as it gets."""
+
+FOREIGN_SHARE = 0.1
+"""Of the asked texts that have to be surely in other languages before English is given up: names
+and product titles are English and German alike. Of English headlines, questions and tweets none is
+taken for another language; of German ones 7 in 10 are known with 50 characters, all with 500."""
+
+ENGLISH = "en"
 
 SAME_LANGUAGE = 5
 """Distance of two tags up to which langcodes takes them for one language: Bokmål and Norwegian,
@@ -69,6 +84,21 @@ def language_of(text: str) -> str | None:
     """
     code, probability = max(_probabilities(text).items(), key=lambda item: item[1])
     return code if probability >= SURE_PROBABILITY and code != NO_LANGUAGE else None
+
+
+def foreign_language(texts: Sequence[str]) -> str | None:
+    """The English name of the language that most texts are in, where that is not English.
+
+    More of `ASKED_TEXTS` of them are surely in other languages than in English; the name is that of
+    the most frequent. None where they are in English, or in nothing that is sure.
+    """
+    asked = texts[:: max(1, len(texts) // ASKED_TEXTS)][:ASKED_TEXTS]
+    sure = (language_of(text[:ASKED_CHARACTERS]) for text in asked)
+    codes = Counter(code for code in sure if code is not None)
+    english = codes.pop(ENGLISH, 0)
+    if codes.total() <= english or codes.total() < FOREIGN_SHARE * len(asked):
+        return None
+    return language_name(codes.most_common(1)[0][0])
 
 
 def clashing_language(text: str, expected: str) -> str | None:

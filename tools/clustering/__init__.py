@@ -9,6 +9,7 @@ imported inside functions only: they import numba, which takes a second.
 - `graph`: the neighbour graph, and the weighted graphs made of it
 - `node_embedding`: the forces that bring linked texts together in few dimensions
 - `layers`: density clusters at several resolutions, and which of them to keep
+- `headings`: a coarser layer above many themes
 - `tree`: the layers as one tree of clusters whose ids are paths
 - `projection`: the map, by UMAP
 - `noise`: why a text is in no cluster

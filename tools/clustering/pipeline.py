@@ -19,6 +19,7 @@ from corpuscope.tools.clustering.graph import (
     neighbour_graph,
     usual_neighbours,
 )
+from corpuscope.tools.clustering.headings import add_headings
 from corpuscope.tools.clustering.layers import (
     MIN_SAMPLES,
     ClusterLayer,
@@ -61,8 +62,6 @@ class Parameters:
     """Keep one layer: the parts of one cluster are its children, and each can be split again."""
     min_samples: int = MIN_SAMPLES
     """Neighbours that make a text dense."""
-    before: Ints | None = None
-    """(m,) labels in which the texts were shown before, for `choose_layers`."""
     neighbours: int | None = None
     """Of each text in the graph, itself included; None: as many as serve best."""
 
@@ -153,17 +152,6 @@ def corpus_graph(vectors: Floats, parameters: Parameters, memory: Intermediates)
     return memory.graph(k, lambda: neighbour_graph(vectors, k=k))
 
 
-def drop_coarser_layers(clustering: Clustering, weights: Ints, count: int) -> Clustering:
-    """The clustering without its `count` coarsest layers: what stood below them stands higher.
-
-    `weights` (m,) are the records behind each distinct text.
-    """
-    choice = clustering.choice
-    kept = replace(choice, layers=choice.layers[count:], recommended=choice.recommended - count)
-    tree = build_tree(kept.layers, weights, kept.recommended)
-    return replace(clustering, tree=tree, choice=kept)
-
-
 def find_layers(
     given: ClusteringInput,
     parameters: Parameters,
@@ -187,9 +175,11 @@ def find_layers(
             layers = [flat_layer(points, size, parameters.min_samples)]
         else:
             layers = density_layers(points, min_samples=parameters.min_samples)
-    choice = choose_layers(layers, given.weights, parameters.before)
+    choice = choose_layers(layers, given.weights)
     if parameters.only_recommended:
         choice = replace(choice, layers=(choice.layers[choice.recommended],), recommended=0)
+    else:
+        choice = add_headings(choice, given.vectors, given.weights)
     return Layering(choice, start, points)
 
 

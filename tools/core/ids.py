@@ -6,30 +6,43 @@ the largest when it is found. What belongs to no cluster is `noise`.
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
+from hashlib import blake2b
 
 from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.schema import NOISE
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+LONG_NAME = 39
+"""Characters left of a name that is too long: a digest stands behind them."""
+
 RUN = re.compile(r"r[1-9][0-9]{0,6}")
 CLUSTER = re.compile(rf"(?:[1-9][0-9]*|{NOISE})(?:\.[1-9][0-9]*)*")
 
 
-def check_dataset_name(name: str) -> str:
-    """A dataset's name as it may be used for a collection and a folder.
+def dataset_name(name: str) -> str:
+    """The dataset's name that a name means, as it may be used for a collection and a folder.
+
+    Lower-case ASCII, with _ for what is neither letter nor digit: `GoogleNews T` becomes
+    `googlenews_t`; a name that fits stays. Of one that is too long, or has no such letter, a digest
+    tells it from others, so that the same name is always the same dataset.
 
     Raises:
-        BadInput: It does not fit the pattern; the message suggests one that does.
+        BadInput: It is empty.
     """
     if NAME.fullmatch(name):
         return name
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40]
-    fitting = plain if NAME.fullmatch(plain) else f"d_{plain}".rstrip("_")
-    raise BadInput(
-        f"'{name[:60]}' is no dataset name: use 1 to 48 lower-case letters, digits and _, "
-        f"starting with a letter. For example: '{fitting}'."
-    )
+    if not name.strip():
+        raise BadInput("The dataset needs a name, for example 'reviews_2024'.")
+    # Accents and the like fall off their letters.
+    ascii_name = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^a-z0-9]+", "_", ascii_name).strip("_")
+    digest = blake2b(name.strip().encode(errors="replace"), digest_size=4).hexdigest()
+    if not plain:
+        return f"d_{digest}"
+    fitting = plain if plain[0].isalpha() else f"d_{plain}"
+    return fitting if NAME.fullmatch(fitting) else f"{fitting[:LONG_NAME].strip('_')}_{digest}"
 
 
 def check_run_id(run: str) -> str:

@@ -5,6 +5,7 @@ May import core and llm.
     spec          the spec string, and what an embedder is
     factory       from a spec to an embedder: `open_embedder`, `fit_embedder`
     lexical       words and parts of words, fitted on the dataset; no model
+    word_vectors  static English word vectors that come inside a package
     onnx          transformer models in ONNX files
     remote        an OpenAI-compatible endpoint
     model2vec     static word vectors (an extra)

@@ -1,19 +1,31 @@
 """Where the files of a model are: a given folder, the models folder, or fetched from the hub."""
 
 import json
+import os
+import queue
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from corpuscope.tools.core.errors import BadInput, Unavailable
 from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+NAME_SECONDS = 2.0
+"""Limit for the look-up of the hub's name: where it takes longer, no model comes in seconds."""
+
+SWITCHED_ON = frozenset({"1", "TRUE", "YES", "ON"})
+"""What huggingface_hub takes for a set variable."""
 
 CACHE_SECONDS = 20.0
 """Limit for a look into the cache alone: to start Python and huggingface_hub on a busy machine."""
@@ -72,8 +84,14 @@ def fetch_model(repo: str, wanted: WantedFiles, options: EmbeddingOptions, secon
     """The folder of a model from the Hugging Face cache, or fetched into the models folder.
 
     Takes no longer than `seconds`, and leaves nothing half done when it fails; with 0 `seconds`
-    it only looks in the cache. Raises FetchFailed.
+    it only looks in the cache. Where the hub's name is not even known, it says so at once. Raises
+    FetchFailed.
     """
+    if not _in_hub_cache(repo):  # which spares the second that a look by the hub's library takes
+        if seconds <= 0 or os.environ.get("HF_HUB_OFFLINE", "").upper() in SWITCHED_ON:
+            raise FetchFailed("fetching is switched off")
+        if not _hub_is_known():
+            raise FetchFailed("the Hugging Face hub cannot be reached")
     request = {"repo": repo, "models": wanted.models, "also": wanted.also}
     if seconds <= 0:
         return _ask(request | {"folder": None, "seconds": CACHE_SECONDS})
@@ -94,6 +112,42 @@ def fetch_model(repo: str, wanted: WantedFiles, options: EmbeddingOptions, secon
     except OSError as error:
         raise FetchFailed(f"{target} cannot be written ({error.strerror})") from error
     return target.resolve()
+
+
+def _in_hub_cache(repo: str) -> bool:
+    """Whether the cache of huggingface_hub, at its usual places, has a folder for the model."""
+    variables = os.environ.get
+    home = Path(variables("XDG_CACHE_HOME", Path.home() / ".cache"), "huggingface")
+    caches = (
+        variables("HF_HUB_CACHE"),
+        variables("HUGGINGFACE_HUB_CACHE"),
+        Path(variables("HF_HOME", home), "hub"),
+    )
+    folder = f"models--{repo.replace('/', '--')}"
+    return any(Path(cache, folder).expanduser().is_dir() for cache in caches if cache)
+
+
+def _hub_is_known() -> bool:
+    """Whether the name of the hub leads anywhere; behind a proxy, that knows it."""
+    if any(getproxies().get(kind) for kind in ("https", "http", "all")):
+        return True
+    hub = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    found: queue.Queue[bool] = queue.Queue()
+
+    def look_up() -> None:
+        try:
+            socket.getaddrinfo(hub.hostname, hub.port or 443)
+        except OSError:
+            found.put(False)
+        else:
+            found.put(True)
+
+    # A look-up that hangs cannot be ended; as a daemon it keeps nobody waiting.
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        return found.get(timeout=NAME_SECONDS)
+    except queue.Empty:
+        return False
 
 
 def _ask(request: dict[str, object]) -> Path:

@@ -149,7 +149,7 @@ def open_onnx(spec: Spec, options: EmbeddingOptions) -> ModelEmbedder:
             raise Unavailable(
                 f"{spec} is neither in {options.models_dir} nor in the Hugging Face cache, and "
                 f"was not fetched: {error}. Put {MODEL_FILES[0]} and {TOKENIZER} into "
-                f"{options.models_dir / spec.name}, or use embedding='lexical'."
+                f"{options.models_dir / spec.name}, or use embedding='wordllama'."
             ) from error
     return open_onnx_folder(folder, absolute_spec(spec, folder))
 

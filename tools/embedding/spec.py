@@ -16,6 +16,7 @@ from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.llm.endpoint import EndpointOptions
 
 AUTO = "auto"
+WORDLLAMA = "wordllama"
 LEXICAL = "lexical"
 BGE_M3 = "bge-m3"
 ONNX = "onnx"
@@ -27,7 +28,7 @@ NAMED = (ONNX, SENTENCE_TRANSFORMERS, MODEL2VEC, OPENAI)
 """Kinds whose specs have to name a model."""
 
 SPEC_FORMS = (
-    "auto, lexical, onnx:<hub id or folder>, sentence-transformers:<hub id or folder>, "
+    "auto, wordllama, lexical, onnx:<hub id or folder>, sentence-transformers:<hub id or folder>, "
     "bge-m3 or bge-m3:<folder>, model2vec:<hub id or folder>, openai:<model>"
 )
 
@@ -46,7 +47,8 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Floats:
         """Vectors of texts: (n, dim) float32, rows of unit length in the order of the texts.
 
-        `lexical` and `model2vec` give a zero row for a text in which they know nothing.
+        `lexical` and `model2vec` give a zero row for a text in which they know nothing, `wordllama`
+        for a blank one.
         """
 
     def embed_query(self, text: str) -> Floats:
@@ -95,6 +97,16 @@ class EmbeddingOptions:
 
 
 @dataclass(frozen=True)
+class TextFacts:
+    """What is known of all the texts that are to be embedded, of which an embedder is fitted on
+    some: how many they are, and the English name of the language that most are in, where that is
+    known and not English."""
+
+    count: int
+    foreign_language: str | None = None
+
+
+@dataclass(frozen=True)
 class Fitted:
     """An embedder for a new dataset, and one sentence on why it is this one."""
 
@@ -106,7 +118,7 @@ class Fitted:
 class Spec:
     """A spec string taken apart: `onnx:acme/small` has the kind `onnx` and the name `acme/small`.
 
-    `name` is empty for `auto` and `lexical`.
+    `name` is empty for `auto`, `wordllama` and `lexical`.
     """
 
     kind: str
@@ -123,7 +135,7 @@ def parse_spec(text: str) -> Spec:
         return Spec(kind, name)
     if kind == BGE_M3 and bool(colon) == bool(name):
         return Spec(kind, name)
-    if kind in (AUTO, LEXICAL) and not colon:
+    if kind in (AUTO, WORDLLAMA, LEXICAL) and not colon:
         return Spec(kind, "")
     raise BadInput(f"'{text[:80]}' names no embedder. Valid: {SPEC_FORMS}.")
 

@@ -5,9 +5,12 @@ May import core, store, embedding and workspace; no other wing of its floor.
 loading: the two passes of an ingest, and the order of its writes
 batch_writer: the second pass: records embedded and written, the card marked when they change
 readers: the reader for a file, by the ending of its name
+encodings: in which encoding a text file is, and its lines
 text_files: csv, tsv, jsonl, json
 table_files: parquet, xlsx
 rows: rows as they stand in a source, before columns mean anything
 columns: which column is text, id, vector or metadata, and of which type
-records: rows become records, and what is wrong with a row is counted
+records: rows become records by the column, and what is wrong with a row is counted
+cells: the cells of a column as texts and metadata values
+row_vectors: vectors that come with the rows, in a column or a .npy file
 """

@@ -1,22 +1,21 @@
 """The second pass of an ingest: records go into the store in batches, embedded where they need it.
 
-In: records made of rows; out: rows of the dataset's collection, and the dataset's card raised to a
+In: records by the column; out: rows of the dataset's collection, and the dataset's card raised to a
 new version where texts or vectors change. What is there already, by its digest, is not written
-again.
+again. One batch is written while the next one is made and embedded.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
-from corpuscope.tools.core.schema import DatasetCard, Floats, Record, Report
+from corpuscope.tools.core.schema import DatasetCard, Floats, Report
 from corpuscope.tools.embedding.spec import Embedder
-from corpuscope.tools.ingestion.records import RecordBuilder, content_digest
-from corpuscope.tools.ingestion.rows import BadRow, Row
-from corpuscope.tools.store.rows import BATCH_ROWS
+from corpuscope.tools.ingestion.records import BuiltBatch, content_digest
+from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.store.store import Store
 
 VECTORS_REMEMBERED = 20_000
@@ -28,7 +27,8 @@ class BatchWriter:
 
     `card` is the dataset's as it was written last. `embedder` makes the vectors; None: the records
     bring them. `grows`: the records join those of a dataset that is there, so that each is compared
-    with the digest that is stored, and the first change marks the card.
+    with the digest that is stored, and the first change marks the card. `written`: the records with
+    their vectors, as long as they were to be kept.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class BatchWriter:
     ) -> None:
         self.card = card
         self.counts = (0, 0, 0)
+        self.written: list[RecordColumns] = []
         self._store = store
         self._embedder = embedder
         self._grows = grows
@@ -45,19 +46,31 @@ class BatchWriter:
         self._vector_of: dict[str, Floats] = {}
 
     def write(
-        self, builder: RecordBuilder, rows: Iterable[Row | BadRow], total: int, report: Report
+        self, batches: Iterable[BuiltBatch], total: int, report: Report, *, keep: bool = False
     ) -> None:
-        """Write the records that `builder` makes of the rows; progress is a share of `total`."""
+        """Write batches made of `total` rows; progress is a share of these. `keep`: in `written`.
+
+        Raises whatever making, embedding or writing a batch raises, once the batch that is under
+        way is written.
+        """
         begun = time.monotonic()
-        records = builder.build(rows)
-        while batch := list(islice(records, BATCH_ROWS)):
-            self._write_batch(batch)
-            rows_read = builder.tally.read
-            rate = rows_read / max(time.monotonic() - begun, 1e-3)
-            report(
-                min(1.0, rows_read / total),
-                f"{rows_read:,} of {total:,} rows, {rate:,.0f} rows/s",
-            )
+        with ThreadPoolExecutor(1, "corpuscope-writes") as thread:
+            under_way: Future[None] | None = None
+            for batch in batches:
+                records = self._prepare(batch.records)
+                if len(records):
+                    if under_way is not None:
+                        under_way.result()
+                    under_way = thread.submit(self._store.upsert, self.card, records)
+                    if keep:
+                        self.written.append(records)
+                rate = batch.rows_read / max(time.monotonic() - begun, 1e-3)
+                report(
+                    min(1.0, batch.rows_read / total),
+                    f"{batch.rows_read:,} of {total:,} rows, {rate:,.0f} rows/s",
+                )
+            if under_way is not None:
+                under_way.result()
 
     def finish(self) -> None:
         """After the last write: what was computed meanwhile, from a part of it, is stale too.
@@ -69,22 +82,28 @@ class BatchWriter:
             self.card = replace(self._next_version(), changing=False)
             self._store.save_card(self.card)
 
-    def _write_batch(self, batch: list[Record]) -> None:
+    def _prepare(self, batch: RecordColumns) -> RecordColumns:
+        """Count what is new and changed and mark the card; these records, with vectors."""
         stored = self._stored_digests
-        new = [record for record in batch if record.id not in stored]
+        pairs = list(zip(batch.ids, batch.digests, strict=True))
+        new = [at for at, (record, _) in enumerate(pairs) if record not in stored]
         changed = [
-            record for record in batch if stored.get(record.id, record.digest) != record.digest
+            at for at, (record, digest) in enumerate(pairs) if stored.get(record, digest) != digest
         ]
         if new or changed:
-            self._mark_change(content=bool(new) or any(map(self._changes_content, changed)))
-            self._store.upsert(self.card, self._with_vectors(new + changed))
+            self._mark_change(
+                content=bool(new) or any(self._changes_content(*pairs[at]) for at in changed)
+            )
         added, updated, unchanged = self.counts
         same = len(batch) - len(new) - len(changed)
         self.counts = (added + len(new), updated + len(changed), unchanged + same)
+        if len(new) == len(batch):
+            return self._with_vectors(batch)
+        return self._with_vectors(batch.rows(new + changed))
 
-    def _changes_content(self, record: Record) -> bool:
+    def _changes_content(self, record: str, digest: str) -> bool:
         """Whether a record that is there gets another text or vector, not only other metadata."""
-        return content_digest(self._stored_digests[record.id]) != content_digest(record.digest)
+        return content_digest(self._stored_digests[record]) != content_digest(digest)
 
     def _mark_change(self, *, content: bool) -> None:
         """Write the card before the first change, and, as stale, before the first of `content`."""
@@ -98,14 +117,18 @@ class BatchWriter:
     def _next_version(self) -> DatasetCard:
         return replace(self.card, version=self.card.version + 1)
 
-    def _with_vectors(self, records: list[Record]) -> list[Record]:
-        """The records with vectors by the embedder, equal texts embedded once, if there is one."""
-        if self._embedder is None:
+    def _with_vectors(self, records: RecordColumns) -> RecordColumns:
+        """The records with vectors: their own, or by the embedder."""
+        if self._embedder is None or not len(records):
             return records
+        return records.with_vectors(self._embed(self._embedder, records.texts))
+
+    def _embed(self, embedder: Embedder, texts: Sequence[str]) -> Floats:
+        """(n, dim) vectors of texts, equal texts embedded once."""
         if len(self._vector_of) > VECTORS_REMEMBERED:
             self._vector_of.clear()
-        new = list(dict.fromkeys(r.text for r in records if r.text not in self._vector_of))
+        new = list(dict.fromkeys(text for text in texts if text not in self._vector_of))
         if new:
-            vectors = np.asarray(self._embedder.embed(new), dtype=np.float32)
+            vectors = np.asarray(embedder.embed(new), dtype=np.float32)
             self._vector_of.update(zip(new, vectors, strict=True))
-        return [replace(record, vector=self._vector_of[record.text]) for record in records]
+        return np.stack([self._vector_of[text] for text in texts])

@@ -17,6 +17,7 @@ A dataset that is new or replaced:
 3. The records. Killed here, a dataset to be replaced is untouched: its card names the old ones.
 4. The card without `pending`: in one write the new collection takes the old one's place.
 5. What the card does not name is dropped. Killed here: leftovers.
+6. The cache of what `cluster` would read back, where the records were few enough to be kept.
 
 A dataset that gets more rows:
 
@@ -30,7 +31,7 @@ A change of metadata alone raises no version; the card, with any new columns, is
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -39,25 +40,31 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from corpuscope.tools.analysis.language import foreign_language
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
-from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder
+from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder, TextFacts
 from corpuscope.tools.ingestion.batch_writer import BatchWriter
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.readers import read_rows
-from corpuscope.tools.ingestion.records import (
-    RecordBuilder,
-    RowTally,
-    check_vector_count,
-    open_vectors,
-)
+from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTally
+from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 from corpuscope.tools.store.collections import is_collection_of, new_collection_name
+from corpuscope.tools.store.rows import RecordColumns
+from corpuscope.tools.workspace.reading import keep_records
 from corpuscope.tools.workspace.workspace import Workspace
 
 SURVEY_TEXTS = 50_000
 """Enough texts to fit a vocabulary on; more cost time and memory and change little."""
+
+KEPT_BYTES = 128 * 2**20
+"""Records made in the first pass and their vectors are kept for the second, up to this size: enough
+for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
+
+RECORD_BYTES = 300
+"""What a record takes in memory beside its text, metadata and vector: Python's objects."""
 
 SURVEY_SHARE = 0.05
 """The share of the progress that the survey takes."""
@@ -78,6 +85,8 @@ class IngestRequest:
     limit: int | None
     vectors: NDArray[Any] | None = None
     """(rows, dim), where the vectors come from a file of their own."""
+    encoding: str | None = None
+    """Of a text file; None: it is detected."""
 
     @property
     def brings_vectors(self) -> bool:
@@ -111,6 +120,12 @@ class _Survey:
     """A random sample of at most `SURVEY_TEXTS`; empty where the vectors come with the rows."""
     dim: int
     """Numbers in each vector that comes with the rows; 0 where none do."""
+    batches: list[BuiltBatch] | None
+    """All records, where they take no more than `KEPT_BYTES`."""
+
+    def fits(self, dim: int) -> bool:
+        """Whether the records may be kept in memory with vectors of `dim` numbers, too."""
+        return self.batches is not None and self.tally.made * dim * 4 <= KEPT_BYTES
 
 
 def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequest:
@@ -152,12 +167,15 @@ def ingest_records(
         # So that an ingest that is killed can go on in this collection; in no list until it ends.
         store.save_card(replace(card, pending=True))
     writer = BatchWriter(store, card, embedder, grows=old is not None)
-    builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+    batches: Iterable[BuiltBatch] | None = survey.batches
+    if batches is None:
+        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+        batches = builder.build(_open_rows(workspace, request))
     writer.write(
-        builder,
-        _open_rows(workspace, request),
+        batches,
         survey.tally.read,
         lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+        keep=old is None and survey.fits(card.dim),
     )
     writer.finish()
     card = writer.card
@@ -167,7 +185,9 @@ def ingest_records(
         store.save_card(card)
         drop_leftovers(workspace, name, card)
     count = store.count(card)
-    return IngestOutcome(card, survey.columns, builder.tally, note, count, *writer.counts)
+    if writer.written and count == writer.counts[0]:
+        keep_records(workspace, card, writer.written)
+    return IngestOutcome(card, survey.columns, survey.tally, note, count, *writer.counts)
 
 
 def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:
@@ -192,7 +212,7 @@ def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) ->
 def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | BadRow]:
     source = request.source
     rows = (
-        read_rows(source, max_bytes=workspace.files.max_bytes)
+        read_rows(source, max_bytes=workspace.files.max_bytes, encoding=request.encoding)
         if isinstance(source, Path)
         else inline_rows(source)
     )
@@ -218,27 +238,57 @@ def _survey_source(
         }
         columns = replace(columns, metadata=kinds)
     builder = RecordBuilder(columns, request.vectors, workspace.redact)
-    # Reservoir sampling (Vitter's algorithm R): each text is equally likely to stay in the sample.
-    chooser = random.Random(0)
-    texts: list[str] = []
+    sample = _TextSample()
+    kept: list[BuiltBatch] | None = []
+    kept_bytes = 0
     dim = 0 if request.vectors is None else request.vectors.shape[1]
-    for number, record in enumerate(builder.build(chain(head, rows))):
-        if record.vector is not None:
-            dim = len(record.vector)
-        elif len(texts) < SURVEY_TEXTS:
-            texts.append(record.text)
-        elif (place := chooser.randrange(number + 1)) < SURVEY_TEXTS:
-            texts[place] = record.text
-    if request.vectors is not None and request.limit is None:
-        check_vector_count(builder.tally.read, request.vectors)
+    for batch in builder.build(chain(head, rows)):
+        if batch.records.vectors is not None:
+            dim = batch.records.vectors.shape[1]
+        else:
+            sample.add(batch.records.texts)
+        kept_bytes += _memory_of(batch.records)
+        if kept_bytes > KEPT_BYTES:
+            kept = None
+        if kept is not None:
+            kept.append(batch)
     tally = builder.tally
+    if request.vectors is not None and request.limit is None:
+        check_vector_count(tally.read, request.vectors)
     if not tally.made:
         reasons = "; ".join(f"row {number}: {reason}" for number, reason in tally.bad_rows[:3])
         raise BadInput(
             f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
             f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
         )
-    return _Survey(columns, tally, texts, dim)
+    return _Survey(columns, tally, sample.texts, dim, kept)
+
+
+class _TextSample:
+    """At most `SURVEY_TEXTS` of the texts that come by, each equally likely to be among them.
+
+    By reservoir sampling (Vitter's algorithm R).
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._seen = 0
+        self._chooser = random.Random(0)
+
+    def add(self, texts: list[str]) -> None:
+        for text in texts:
+            self._seen += 1
+            if len(self.texts) < SURVEY_TEXTS:
+                self.texts.append(text)
+            elif (place := self._chooser.randrange(self._seen)) < SURVEY_TEXTS:
+                self.texts[place] = text
+
+
+def _memory_of(records: RecordColumns) -> int:
+    """About the bytes that records take."""
+    vectors = 0 if records.vectors is None else records.vectors.nbytes
+    strings = sum(map(len, records.texts)) + sum(map(len, records.metadata))
+    return vectors + strings + len(records) * RECORD_BYTES
 
 
 def _start_dataset(
@@ -264,7 +314,9 @@ def _start_dataset(
     if not request.brings_vectors:
         if spec == COLUMN:
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
-        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder)
+        foreign = foreign_language(survey.texts) if spec == AUTO else None
+        facts = TextFacts(survey.tally.made, foreign)
+        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder, facts)
         card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)
         return card, fitted.embedder, fitted.note

@@ -14,7 +14,7 @@ from corpuscope.tools.ingestion.rows import Rows, check_size
 from corpuscope.tools.ingestion.table_files import parquet_rows, xlsx_rows
 from corpuscope.tools.ingestion.text_files import delimited_rows, json_document_rows, json_line_rows
 
-READERS: dict[str, Callable[[Path, int], Rows]] = {
+READERS: dict[str, Callable[..., Rows]] = {
     ".csv": delimited_rows,
     ".tsv": delimited_rows,
     ".json": json_document_rows,
@@ -23,26 +23,31 @@ READERS: dict[str, Callable[[Path, int], Rows]] = {
     ".parquet": parquet_rows,
     ".xlsx": xlsx_rows,
 }
-"""By the ending of the name, the reader: from a path and the limit on unpacked bytes to rows."""
+"""By the ending of the name, the reader: from a path and the limit on unpacked bytes to rows. Those
+of text files take an encoding, too."""
+
+BINARY = (".parquet", ".xlsx")
+"""Formats that are no text: they are not packed as .gz, and have no encoding."""
 
 FORMATS = (
     *READERS,
-    *(f"{suffix}.gz" for suffix in READERS if suffix not in (".parquet", ".xlsx")),
+    *(f"{suffix}.gz" for suffix in READERS if suffix not in BINARY),
 )
 """The endings of the file names that can be read."""
 
 
-def read_rows(path: Path, *, max_bytes: int) -> Rows:
+def read_rows(path: Path, *, max_bytes: int, encoding: str | None = None) -> Rows:
     """The rows of a file, read as they are asked for.
 
     path: a file whose name ends in one of `FORMATS` (any case). The csv delimiter is the most
     frequent of `, ; tab |` in the header line; tsv is split at tabs. Blank lines are no rows.
     Of an xlsx file the first sheet is read, formulas as their saved values.
     max_bytes: limit on the file, and on what it unpacks to (gzip, xlsx, parquet).
+    encoding: of a text file; None: it is detected.
 
     Raises BadInput, at once or while reading: no such file, unknown suffix, too large, empty, no
-    header, repeated column names, not UTF-8, NUL bytes, damaged or truncated, or JSON that is
-    neither a list of objects nor an object with exactly one such list.
+    header, repeated column names, no text, damaged or truncated, an encoding that is none, or JSON
+    that is neither a list of objects nor an object with exactly one such list.
     """
     name = path.name.lower()
     suffix = next((known for known in FORMATS if name.endswith(known)), None)
@@ -61,4 +66,9 @@ def read_rows(path: Path, *, max_bytes: int) -> Rows:
     if size == 0:
         raise BadInput(f"{path.name}: the file is empty")
     check_size(path, size, max_bytes, "holds")
-    return READERS[suffix.removesuffix(".gz")](path, max_bytes)
+    reader = READERS[suffix.removesuffix(".gz")]
+    if encoding is None:
+        return reader(path, max_bytes)
+    if suffix in BINARY:
+        raise BadInput(f"{path.name}: {suffix} has no encoding of its own; leave `encoding` out")
+    return reader(path, max_bytes, encoding)

@@ -1,15 +1,15 @@
 """Rows become records, and what is wrong with a row is counted and named.
 
 In: rows, a plan of their columns, and vectors where a file of their own brings them; out: records
-with a cleaned text, typed metadata, and an id and a digest that depend on nothing but the source. A
-row without a text is empty; one whose id, vector, text or metadata cannot be used is bad.
+by the column, with a cleaned text, typed metadata, and an id and a digest that depend on nothing
+but the source. A row without a text is empty; one whose id, vector, text or metadata cannot be used
+is bad.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,16 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import Redact, as_it_is
-from corpuscope.tools.core.schema import Floats, Record, Scalar
-from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
+from corpuscope.tools.core.schema import Floats, Scalar
+from corpuscope.tools.ingestion.cells import MetadataCells, MetadataReader, read_texts
 from corpuscope.tools.ingestion.columns import ColumnPlan
+from corpuscope.tools.ingestion.row_vectors import VectorOrReason, unit_block, unit_vectors
 from corpuscope.tools.ingestion.rows import BadRow, Row
 from corpuscope.tools.store.collections import MAX_TEXT_BYTES
-
-MAX_VALUE_CHARS = 1_000
-"""Metadata is for filtering and colouring; longer strings are texts, and fill the store."""
+from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns
 
 MAX_METADATA_BYTES = 60_000
 """Milvus keeps at most 65,536 bytes of JSON per record; the rest is room for its own fields."""
-
-MAX_DIMENSION = 32_768
-"""Milvus' limit on the numbers in a vector; its lower limit is 2."""
 
 DIGEST_BYTES = 8
 """Of each half of a record's digest: one of text and vector, one of the metadata."""
@@ -63,11 +59,11 @@ class RowTally:
     misfits: dict[str, int] = field(default_factory=dict)
     """Metadata column to the values that are not of its type and were left empty."""
 
-    def add_bad(self, row: BadRow) -> None:
+    def add_bad(self, number: int, reason: str) -> None:
         """Count a bad row."""
         self.bad += 1
         if len(self.bad_rows) < EXAMPLES_KEPT:
-            self.bad_rows.append((row.number, row.reason))
+            self.bad_rows.append((number, reason))
 
     def add_cut(self, number: int) -> None:
         """Count a row whose text was cut."""
@@ -83,6 +79,42 @@ class _UnfitRow(Exception):
 def content_digest(digest: str) -> str:
     """The part of a record's digest that changes with its text and vector, not its metadata."""
     return digest[: 2 * DIGEST_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltBatch:
+    """Records made of some rows, and the `rows_read` of the source up to the last of these."""
+
+    records: RecordColumns
+    rows_read: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What the cells of some sound rows mean, each by itself; by the place of the row."""
+
+    texts: list[str]
+    wrong_texts: dict[int, str]
+    given_ids: list[str] | None
+    wrong_ids: dict[int, str]
+    vectors: list[VectorOrReason] | None
+    """Of a .npy that is too short, fewer than rows."""
+    metadata: MetadataCells
+
+
+class _Made:
+    """The columns of the records that are made of a block, row after row."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.texts: list[str] = []
+        self.digests: list[str] = []
+        self.metadata: list[bytes] = []
+        self.vectors: list[Floats] = []
+
+    def columns(self) -> RecordColumns:
+        vectors = np.stack(self.vectors) if self.vectors else None
+        return RecordColumns(self.ids, self.texts, self.digests, self.metadata, vectors)
 
 
 class RecordBuilder:
@@ -106,60 +138,87 @@ class RecordBuilder:
         self._redact = redact
         # A plain view of the same pages: numpy's memmap class makes each row many times slower.
         self._vectors = None if vectors is None else np.asarray(vectors)
+        self._metadata = MetadataReader(columns.metadata)
         self._times_seen: dict[bytes, int] = {}
         self._given_ids: set[bytes] = set()
         self._dim = 0
 
-    def build(self, rows: Iterable[Row | BadRow]) -> Iterator[Record]:
-        """The records of the rows, as they come.
+    def build(self, rows: Iterable[Row | BadRow]) -> Iterator[BuiltBatch]:
+        """The records of the rows, in their order, of `BATCH_ROWS` rows at a time.
 
         Raises BadInput where `vectors` has no row for a row of the file.
         """
+        rest = iter(rows)
+        while some := list(islice(rest, BATCH_ROWS)):
+            records = self._records(some)
+            yield BuiltBatch(records, self.tally.read)
+
+    def _records(self, rows: list[Row | BadRow]) -> RecordColumns:
+        """The records of some rows; what goes over the border of rows is done in their order."""
+        block = self._read_block(rows)
+        made = _Made()
+        place = -1
         for row in rows:
             self.tally.read += 1
-            try:
-                record = self._record(row) if isinstance(row, Row) else None
-            except _UnfitRow as error:
-                self.tally.add_bad(BadRow(row.number, str(error)))
-                continue
             if isinstance(row, BadRow):
-                self.tally.add_bad(row)
-            elif record is None:
-                self.tally.empty += 1
+                self.tally.add_bad(row.number, row.reason)
+                continue
+            place += 1
+            try:
+                is_record = self._add_record(block, place, row.number, made)
+            except _UnfitRow as error:
+                self.tally.add_bad(row.number, str(error))
             else:
-                self.tally.made += 1
-                yield record
+                self.tally.made += is_record
+                self.tally.empty += not is_record
+        return made.columns()
 
-    def _record(self, row: Row) -> Record | None:
-        """The record of a row; None where it has no text.
+    def _read_block(self, rows: list[Row | BadRow]) -> _Block:
+        sound = [place for place, row in enumerate(rows) if isinstance(row, Row)]
+        cells = [row.values for row in rows if isinstance(row, Row)]
+        texts, wrong_texts = read_texts(cells, self._columns.text)
+        given_ids: list[str] | None = None
+        wrong_ids: dict[int, str] = {}
+        if self._columns.id is not None:
+            given_ids, wrong_ids = read_texts(cells, [self._columns.id])
+        vectors: list[VectorOrReason] | None = None
+        if self._vectors is not None:
+            begin = self.tally.read
+            there = [begin + place for place in sound if begin + place < len(self._vectors)]
+            vectors = unit_block(self._vectors[there])
+        elif self._columns.vector is not None:
+            vectors = unit_vectors([row.get(self._columns.vector) for row in cells])
+        metadata = self._metadata.read(cells)
+        return _Block(texts, wrong_texts, given_ids, wrong_ids, vectors, metadata)
+
+    def _add_record(self, block: _Block, place: int, number: int, made: _Made) -> bool:
+        """Add the record of a row to those made; False where it has no text.
 
         Raises _UnfitRow, and then leaves no trace in ids or counts.
         """
-        text = self._text(row)
+        if place in block.wrong_texts:
+            raise _UnfitRow(block.wrong_texts[place])
+        text = block.texts[place]
         if not text:
-            return None
+            return False
         text_bytes = text.encode()
         too_long = len(text_bytes) > MAX_TEXT_BYTES
         if too_long:
             text = text_bytes[:MAX_TEXT_BYTES].decode(errors="ignore")
             text_bytes = text.encode()
-        given_id = self._given_id(row)
-        vector = self._vector(row)
-        metadata, cut_values = self._metadata(row)
-        metadata_json = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
-        if len(metadata_json) > MAX_METADATA_BYTES:
-            raise _UnfitRow(
-                f"its metadata takes {len(metadata_json):,} bytes, the limit is "
-                f"{MAX_METADATA_BYTES:,}; name fewer metadata_columns"
-            )
+        given_id = self._given_id(block, place)
+        vector = self._vector(block, place)
+        for name in block.metadata.misfits.get(place, ()):
+            self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
+        metadata_hash = _metadata_hash(block.metadata.values[place])
         # From here on the row is good: only now may it leave traces.
         record_id = _text_hash(text_bytes)
         times_seen = self._times_seen.get(record_id, 0)
         self._times_seen[record_id] = times_seen + 1
         self.tally.repeated_texts += times_seen > 0
-        self.tally.cut_values += cut_values
+        self.tally.cut_values += block.metadata.cut.get(place, 0)
         if too_long:
-            self.tally.add_cut(row.number)
+            self.tally.add_cut(number)
         if given_id is not None:
             self._given_ids.add(given_id)
             record_id = given_id
@@ -168,18 +227,20 @@ class RecordBuilder:
         content = blake2b(text_bytes, digest_size=DIGEST_BYTES)
         if vector is not None:
             content.update(b"\0" + vector.tobytes())
-        digest = content.hexdigest() + blake2b(metadata_json, digest_size=DIGEST_BYTES).hexdigest()
-        return Record(record_id.hex(), text, digest, metadata, vector)
+            made.vectors.append(vector)
+        made.ids.append(record_id.hex())
+        made.texts.append(text)
+        made.digests.append(content.hexdigest() + metadata_hash)
+        made.metadata.append(orjson.dumps(block.metadata.values[place]))
+        return True
 
-    def _text(self, row: Row) -> str:
-        parts = (_cell_text(row, name) for name in self._columns.text)
-        return "\n".join(part for part in parts if part)
-
-    def _given_id(self, row: Row) -> bytes | None:
+    def _given_id(self, block: _Block, place: int) -> bytes | None:
         """The hash of the id column's value; None where the file has no such column."""
-        if self._columns.id is None:
+        if block.given_ids is None:
             return None
-        given = _cell_text(row, self._columns.id)
+        if place in block.wrong_ids:
+            raise _UnfitRow(block.wrong_ids[place])
+        given = block.given_ids[place]
         if not given:
             raise _UnfitRow(f"id column {self._columns.id!r} is empty")
         key = blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
@@ -189,41 +250,19 @@ class RecordBuilder:
             )
         return key
 
-    def _metadata(self, row: Row) -> tuple[dict[str, Scalar], int]:
-        """The values by column, and how many strings were cut."""
-        metadata: dict[str, Scalar] = {}
-        cut_values = 0
-        for name, kind in self._columns.metadata.items():
-            value = row.values.get(name)
-            parsed: Scalar = None
-            if kind == "string" and isinstance(value, str):
-                # The usual case; and an empty string is a value here, and of no other type.
-                parsed = without_controls(value)
-            elif not is_missing(value):
-                try:
-                    parsed = PARSERS[kind](value)
-                except (ValueError, OverflowError):
-                    self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
-            if isinstance(parsed, str) and len(parsed) > MAX_VALUE_CHARS:
-                parsed = parsed[:MAX_VALUE_CHARS]
-                cut_values += 1
-            metadata[name] = parsed
-        return metadata, cut_values
-
-    def _vector(self, row: Row) -> Floats | None:
+    def _vector(self, block: _Block, place: int) -> Floats | None:
         """The vector that comes with the row, at unit length; None where none do."""
-        if self._vectors is not None:
-            place = self.tally.read - 1
-            if place >= len(self._vectors):
-                raise BadInput(
-                    f"the file has more rows than the {len(self._vectors):,} vectors; "
-                    "there must be one vector for each row, empty and bad rows included"
-                )
-            vector = _unit_vector(self._vectors[place])
-        elif self._columns.vector is not None:
-            vector = _unit_vector(row.values.get(self._columns.vector))
-        else:
+        if block.vectors is None:
             return None
+        if place >= len(block.vectors):
+            assert self._vectors is not None
+            raise BadInput(
+                f"the file has more rows than the {len(self._vectors):,} vectors; "
+                "there must be one vector for each row, empty and bad rows included"
+            )
+        vector = block.vectors[place]
+        if isinstance(vector, str):
+            raise _UnfitRow(vector)
         if self._dim and len(vector) != self._dim:
             raise _UnfitRow(f"its vector has {len(vector)} numbers, those before have {self._dim}")
         self._dim = len(vector)
@@ -234,75 +273,12 @@ def _text_hash(text: bytes) -> bytes:
     return blake2b(text, digest_size=ID_BYTES, person=b"text").digest()
 
 
-def _cell_text(row: Row, name: str) -> str:
-    """A single value as cleaned, stripped text; empty where it is missing."""
-    value = row.values.get(name)
-    if isinstance(value, str):
-        return without_controls(value).strip()
-    if is_missing(value):
-        return ""
-    try:
-        return str(PARSERS["string"](value))
-    except ValueError as error:
-        raise _UnfitRow(f"column {name!r} holds a {type(value).__name__}, not a text") from error
-
-
-def _unit_vector(value: object) -> Floats:
-    """A list of numbers, or its JSON, as a vector of unit length (dim,)."""
-    try:
-        if isinstance(value, str):
-            value = json.loads(value)
-        vector = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _UnfitRow("its vector is not a list of numbers") from error
-    if vector.ndim != 1 or not 2 <= len(vector) <= MAX_DIMENSION:
-        shape = f"of shape {vector.shape}" if vector.ndim else repr(value)[:40]
-        raise _UnfitRow(f"its vector is {shape}, not a list of 2 to {MAX_DIMENSION:,} numbers")
-    largest = np.abs(vector).max()
-    if not np.isfinite(largest):
-        raise _UnfitRow("its vector holds numbers that are missing or not finite")
-    if largest == 0:
-        raise _UnfitRow("its vector is all zeros, which has no direction")
-    # Scaled first, so that squares neither overflow nor vanish.
-    vector = vector / largest
-    unit: Floats = (vector / np.linalg.norm(vector)).astype(np.float32)
-    return unit
-
-
-def open_vectors(path: Path, *, max_bytes: int) -> NDArray[Any]:
-    """The vectors of a .npy file, (rows, dim) of any float or integer type, mapped, not read.
-
-    Raises BadInput: no such file, larger than max_bytes, not a .npy of plain numbers, truncated,
-    not two-dimensional, no rows, a dimension outside 2 to `MAX_DIMENSION`.
-    """
-    if not path.is_file():
-        raise BadInput(f"{path} is not a file; check the path")
-    size = path.stat().st_size
-    if size > max_bytes:
-        raise BadInput(f"{path.name}: holds {size:,} bytes, the limit is {max_bytes:,}")
-    try:
-        vectors = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OSError, EOFError, OverflowError) as error:
-        raise BadInput(
-            f"{path.name}: cannot be read as .npy ({error}); write it with numpy.save"
-        ) from error
-    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
-        raise BadInput(
-            f"{path.name}: an array of shape {vectors.shape} and type {vectors.dtype}; expected "
-            "(rows, dim) of floats, one row per row of the file"
+def _metadata_hash(metadata: dict[str, Scalar]) -> str:
+    """The half of the digest that is of the metadata; raises _UnfitRow where they are too large."""
+    metadata_json = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
+    if len(metadata_json) > MAX_METADATA_BYTES:
+        raise _UnfitRow(
+            f"its metadata takes {len(metadata_json):,} bytes, the limit is "
+            f"{MAX_METADATA_BYTES:,}; name fewer metadata_columns"
         )
-    rows, dim = vectors.shape
-    if not rows or not 2 <= dim <= MAX_DIMENSION:
-        raise BadInput(
-            f"{path.name}: {rows} vectors of {dim} numbers; expected 2 to {MAX_DIMENSION:,} numbers"
-        )
-    return vectors
-
-
-def check_vector_count(rows_read: int, vectors: NDArray[Any]) -> None:
-    """Raises BadInput where the file had not as many rows as there are vectors."""
-    if rows_read != len(vectors):
-        raise BadInput(
-            f"the file has {rows_read:,} rows (empty and bad ones included) and "
-            f"{len(vectors):,} vectors; there must be one vector for each row"
-        )
+    return blake2b(metadata_json, digest_size=DIGEST_BYTES).hexdigest()

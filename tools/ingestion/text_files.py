@@ -1,41 +1,40 @@
 """Rows of text files: csv, tsv, jsonl (ndjson) and json, each also packed as .gz.
 
-In: a path and the limit on the unpacked bytes; out: rows, as they are asked for. Text is UTF-8 and
-encodings are never guessed. Lines are unpacked, measured and decoded one at a time; csv goes
-through Python's csv module, jsonl line by line through its json. A json document is held as text
+In: a path, the limit on the unpacked bytes, and the encoding where the caller gives one; out: rows,
+as they are asked for. Lines are unpacked, measured and decoded one at a time; csv goes through
+Python's csv module, jsonl line by line through its json. A json document is held as text
 (two to three times its bytes at the peak), and the items of its list are decoded one by one: the
 objects of a whole file would take several times the memory of its text.
 """
 
 import csv
-import gzip
 import json
 import math
 import re
-import zlib
 from collections.abc import Iterator
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.ingestion.rows import BadRow, Row, Rows, check_size, column_names
+from corpuscope.tools.ingestion.encodings import decoded_lines
+from corpuscope.tools.ingestion.rows import BadRow, Row, Rows, column_names
 
 MAX_FIELD_CHARACTERS = 2**20
 """Characters in one csv field. A text is cut at 65,535 bytes later, so that a field this long is
 nearly always a quote that was never closed; the limit is also what ends that field."""
 
-MAX_LINE_BYTES = 16 * 2**20
-"""Bytes in one line of a csv or jsonl file: keeps a bomb without line ends out of memory."""
+MAX_LINE_CHARACTERS = 16 * 2**20
+"""Characters in one line of a csv or jsonl file: keeps a bomb without line ends out of memory."""
 
 
-def delimited_rows(path: Path, max_bytes: int) -> Rows:
+def delimited_rows(path: Path, max_bytes: int, encoding: str | None = None) -> Rows:
     """The rows of a csv or tsv file, all values as str, numbered by the line they start on.
 
     A row with another number of fields than the header, or with a quote that is not closed or not
     doubled, is a BadRow. Raises BadInput: no lines, no header or one that cannot be read, and what
-    `_lines` raises.
+    `decoded_lines` raises.
     """
-    lines = _lines(path, max_bytes, MAX_LINE_BYTES)
+    lines = decoded_lines(path, max_bytes, MAX_LINE_CHARACTERS, encoding)
     skipped, header = next(
         ((place, line) for place, line in enumerate(lines) if line.strip()), (0, "")
     )
@@ -70,14 +69,14 @@ def delimited_rows(path: Path, max_bytes: int) -> Rows:
             yield BadRow(number, f"{len(cells)} fields, the header has {len(names)}")
 
 
-def json_line_rows(path: Path, max_bytes: int) -> Rows:
+def json_line_rows(path: Path, max_bytes: int, encoding: str | None = None) -> Rows:
     """The rows of a jsonl file, one object a line, numbered by line; blank lines are no rows.
 
     A line that is no object, or holds a number that is not finite, is a BadRow. Raises BadInput: no
-    lines, and what `_lines` raises.
+    lines, and what `decoded_lines` raises.
     """
     number = 0
-    for number, line in enumerate(_lines(path, max_bytes, MAX_LINE_BYTES), 1):
+    for number, line in enumerate(decoded_lines(path, max_bytes, MAX_LINE_CHARACTERS, encoding), 1):
         if not line.strip():
             continue
         try:
@@ -92,14 +91,14 @@ def json_line_rows(path: Path, max_bytes: int) -> Rows:
         raise BadInput(f"{path.name}: the file is empty")
 
 
-def json_document_rows(path: Path, max_bytes: int) -> Rows:
+def json_document_rows(path: Path, max_bytes: int, encoding: str | None = None) -> Rows:
     """The rows of a json file: a list of objects, or an object with exactly one such list.
 
     They are numbered from 1; a later item that is no object, or holds a number that is not finite,
     is a BadRow. Raises BadInput: another document, JSON that is not valid or nested too deeply, and
-    what `_lines` raises.
+    what `decoded_lines` raises.
     """
-    text = "".join(_lines(path, max_bytes, max_bytes))
+    text = "".join(decoded_lines(path, max_bytes, max_bytes, encoding))
     try:
         for number, item in enumerate(_json_items(text, path), 1):
             if number == 1 and not isinstance(item, dict):
@@ -161,50 +160,3 @@ def _wrapped_list(document: object, path: Path) -> list[object]:
             "such list"
         )
     return object_lists[0]
-
-
-def _lines(path: Path, max_bytes: int, max_line: int) -> Iterator[str]:
-    """The lines of a UTF-8 file with their line ends, unpacked where the name ends in .gz.
-
-    Raises BadInput: more than `max_bytes` in all or `max_line` bytes in a line, not UTF-8, a NUL
-    byte, a damaged or truncated gzip.
-    """
-    is_packed = path.name.lower().endswith(".gz")
-    bytes_read = 0
-    with gzip.open(path, "rb") if is_packed else path.open("rb") as stream:
-        for number in count(1):
-            try:
-                # One byte more than allowed: a line without end is noticed, and never held whole.
-                raw = stream.readline(max_line + 1)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise BadInput(
-                    f"{path.name}: damaged or truncated gzip after line {number - 1:,} ({error}); "
-                    "copy or compress the file again"
-                ) from error
-            if not raw:
-                return
-            bytes_read += len(raw)
-            check_size(path, bytes_read, max_bytes, "unpacks to at least" if is_packed else "holds")
-            if len(raw) > max_line:
-                raise BadInput(
-                    f"{path.name}: line {number:,} is longer than {max_line:,} bytes; "
-                    "is it one record per line?"
-                )
-            yield _decoded(raw, number, path)
-
-
-def _decoded(raw: bytes, number: int, path: Path) -> str:
-    advice = (
-        "save the file as UTF-8 (Excel: 'CSV UTF-8'; shell: iconv -f WINDOWS-1252 -t UTF-8) "
-        "and ingest that"
-    )
-    if b"\0" in raw:
-        raise BadInput(
-            f"{path.name}: line {number:,} holds a NUL byte, so it is UTF-16 or no text; {advice}"
-        )
-    try:
-        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path.name}: line {number:,} is not UTF-8 (byte 0x{raw[error.start]:02x}); {advice}"
-        ) from error

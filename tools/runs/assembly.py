@@ -147,6 +147,7 @@ def assemble_run(
         noise_reasons={} if members.noise_reasons is None else count_reasons(members.noise_reasons),
         layers=layers,
         recommended=recommended,
+        headings=clustering.choice.headings,
         reason=clustering.choice.reason,
         hint=clustering.hint,
         nodes=nodes,

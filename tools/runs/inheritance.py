@@ -9,23 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
-
-from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.layers import UNKNOWN
-from corpuscope.tools.clustering.tree import layer_paths
 from corpuscope.tools.core.ids import is_within
-from corpuscope.tools.core.schema import (
-    NOISE,
-    STALE,
-    DatasetCard,
-    Description,
-    Floats,
-    Ints,
-    Members,
-    Run,
-    Scalar,
-)
+from corpuscope.tools.core.schema import STALE, Description, Floats, Members, Run, Scalar
 from corpuscope.tools.runs.changes import ComparedRun, compare
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.matching import (
@@ -109,33 +94,12 @@ def earlier_runs(runs: Runs, run: Run) -> list[Run]:
     return [saved for saved in alike if not run.id or int(saved.id[1:]) < int(run.id[1:])]
 
 
-def newest_alike(runs: Runs, card: DatasetCard, where: str | None) -> Run | None:
-    """The newest saved run of the same records, with which a new one will be compared."""
-    return next(_alike(runs, card.name, card.collection, where), None)
-
-
 def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator[Run]:
     """The saved runs of these records, the newest first."""
     for run_id in reversed(runs.ids(dataset)):
         run = runs.load(dataset, run_id)
         if run.collection == collection and run.parameters.get("where") == where:
             yield run
-
-
-def earlier_labels(runs: Runs, earlier: Run, corpus: Corpus) -> Ints:
-    """(m,) labels of the recommended clusters in which an earlier run had the distinct texts."""
-    members = runs.members(earlier)
-    paths = layer_paths(members.paths, earlier.nodes, earlier.found_layer)
-    numbers = {path: number for number, path in enumerate(sorted({*paths} - {NOISE}))} | {NOISE: -1}
-    of_record = {id_: numbers[path] for id_, path in zip(members.ids, paths, strict=True)}
-    return np.array([of_record.get(corpus.ids[row], UNKNOWN) for row in corpus.first], np.int32)
-
-
-def has_all_resolutions(run: Run) -> bool:
-    """Whether a run looked for clusters at every resolution, and so has headings to compare."""
-    return run.parameters.get("min_cluster_size") is None and (
-        run.parameters.get("space") != "embedding"
-    )
 
 
 def inherited_descriptions(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from corpuscope.tools.clustering.pipeline import (
     Clustering,
     Parameters,
-    drop_coarser_layers,
     find_clusters,
 )
 from corpuscope.tools.core.errors import BadInput
@@ -23,12 +22,7 @@ from corpuscope.tools.runs.assembly import (
     run_parameters,
 )
 from corpuscope.tools.runs.draft import MapSource, RunDraft
-from corpuscope.tools.runs.inheritance import (
-    earlier_labels,
-    has_all_resolutions,
-    inherit,
-    newest_alike,
-)
+from corpuscope.tools.runs.inheritance import inherit
 from corpuscope.tools.store.filters import Where
 from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
 from corpuscope.tools.workspace.selection import Selection, cluster_records
@@ -78,15 +72,7 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     """
     loaded = load_records(workspace, scope.card, scope.ids, report)
     corpus = loaded.corpus
-    earlier = newest_alike(workspace.runs, scope.card, scope.where)
-    if earlier:
-        before = earlier_labels(workspace.runs, earlier, corpus)
-        parameters = replace(parameters, before=before)
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
-    deeper = clustering.choice.recommended - earlier.found_layer if earlier else 0
-    if earlier and deeper > 0 and has_all_resolutions(earlier):
-        # A heading more above the themes would change all their ids.
-        clustering = drop_coarser_layers(clustering, corpus.weights, deeper)
     report(CLUSTERED_SHARE, "choosing keywords and examples")
     nodes = run_nodes(corpus, clustering, workspace.redact)
     members = run_members(corpus, clustering)

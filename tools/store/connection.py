@@ -8,6 +8,7 @@ import contextlib
 import logging
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,10 +85,26 @@ class Connection:
             Unavailable: Milvus cannot be reached.
             NotFound: The collection is gone.
         """
+        collection = arguments[0] if arguments and method in NEEDS_LOADED else None
+        return self._twice(
+            lambda client: getattr(client, method)(*arguments, **options), needs_loaded=collection
+        )
+
+    def upsert(self, request: Any) -> None:
+        """Send an upsert that is packed already; raises as `call` does."""
+        # A schema is what pymilvus would ask the server for at each call, to pack by it.
+        packed = {"upsert_param": request, "schema": {"fields": []}}
+        self._twice(
+            lambda client: client._get_connection().upsert(request.collection_name, [], **packed),
+            needs_loaded=None,
+        )
+
+    def _twice(self, action: "Callable[[MilvusClient], Any]", needs_loaded: str | None) -> Any:
+        """Do it, and once more where the server was gone or has not loaded the collection."""
         from pymilvus.exceptions import MilvusException
 
         try:
-            return getattr(self.client(), method)(*arguments, **options)
+            return action(self.client())
         except MilvusException as error:
             if error.code == UNREACHABLE:
                 self.close()
@@ -95,9 +112,9 @@ class Connection:
                 raise self.meaning(error) from error
         try:
             # Whoever opens the folder anew finds its collections not loaded.
-            if arguments and method in NEEDS_LOADED:
-                self.client().load_collection(arguments[0])
-            return getattr(self.client(), method)(*arguments, **options)
+            if needs_loaded is not None:
+                self.client().load_collection(needs_loaded)
+            return action(self.client())
         except MilvusException as error:
             raise self.meaning(error) from error
 

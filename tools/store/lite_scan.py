@@ -1,10 +1,10 @@
-"""Milvus Lite, answering the pages of a scan by the column instead of by the row.
+"""Milvus Lite's service, answering the pages of a scan by the column instead of by the row.
 
 Milvus Lite (3.2) goes through the whole collection for each page, and turns each row, with its
 vector, into Python objects, whatever was asked for: some 8,000 rows a second. Here the order of
 the rows is found once for all pages, and a page is copied out of the tables. Everything else is
-left to Milvus Lite; and so are the pages in versions whose insides may differ. Only the process
-that serves Milvus Lite imports this module.
+left to Milvus Lite, writes to `lite_insert`; and so is everything in versions whose insides may
+differ. Only the process that serves Milvus Lite imports this module.
 """
 
 import re
@@ -25,14 +25,14 @@ from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc, schema_pb2
 
+from corpuscope.tools.store.lite_insert import WIRE_TYPES, upsert_columns, use_column_tables
+from corpuscope.tools.store.rows import packed_head
+
 KNOWN_VERSIONS = "3.2."
 """The versions of Milvus Lite whose insides this module was written for."""
 
 # The cursor that pymilvus puts before the filter of a scan, and our own scan before that.
 CURSOR = re.compile(r'id > "([^"\\]*)"(?: and \((.*)\))?', re.DOTALL)
-
-WIRE_TYPES = {DataType.VARCHAR: 21, DataType.JSON: 23, DataType.FLOAT_VECTOR: 101}
-"""What the columns of a dataset are, and the numbers that Milvus has for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class OrderedRows:
 
 
 class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no types
-    """Milvus Lite's service, with pages of its own."""
+    """Milvus Lite's service, with pages and writes of its own."""
 
     def __init__(self, database: Any) -> None:
         super().__init__(database)
@@ -98,6 +98,23 @@ class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no 
             except MilvusLiteError:
                 pass  # The call below answers it, as an error of Milvus Lite's own.
         return super().Query(request, context)
+
+    def Upsert(self, request: Any, context: Any) -> Any:
+        """Write a batch by the column, or as Milvus Lite does where it is of another kind."""
+        if __version__.startswith(KNOWN_VERSIONS):
+            try:
+                collection = self._get_collection(request, context)
+                ids = upsert_columns(collection, request)
+                if ids is not None:
+                    return milvus_pb2.MutationResult(
+                        status=common_pb2.Status(**success_status_kwargs()),
+                        IDs=self._build_ids_proto(ids, collection),
+                        upsert_cnt=len(ids),
+                        succ_index=range(len(ids)),
+                    )
+            except MilvusLiteError:
+                pass  # The call below answers it, as an error of Milvus Lite's own.
+        return super().Upsert(request, context)
 
     def _page(self, collection: Any, request: Any, limit: int) -> Any:
         after, expression = _split_cursor(request.expr)
@@ -124,6 +141,8 @@ class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no 
 
 def add_servicer(server: Any, database: Any) -> None:
     """Let a gRPC server serve a Milvus Lite database."""
+    if __version__.startswith(KNOWN_VERSIONS):
+        use_column_tables()
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(ScanServicer(database), server)
 
 
@@ -198,7 +217,7 @@ def _field_data(ordered: OrderedRows, column: Any, part: slice) -> Any:
         data.vectors.dim = int(column.dim)
         raw = ordered.vectors(column.name, part)
         # The numbers as they are on the wire: one by one they would take ten times as long.
-        data.vectors.float_vector.MergeFromString(_packed_field(raw))
+        data.vectors.float_vector.MergeFromString(packed_head(len(raw)) + raw)
     elif column.dtype == DataType.JSON:
         data.scalars.json_data.data.extend(
             text.encode() for text in ordered.texts(column.name, part)
@@ -206,13 +225,3 @@ def _field_data(ordered: OrderedRows, column: Any, part: slice) -> Any:
     else:
         data.scalars.string_data.data.extend(ordered.texts(column.name, part))
     return data
-
-
-def _packed_field(raw: bytes) -> bytes:
-    """A message whose field 1 is these packed numbers, in the wire format of protobuf."""
-    length, size = bytearray(), len(raw)
-    while size > 127:
-        length.append(size & 127 | 128)
-        size >>= 7
-    length.append(size)
-    return b"\x0a" + bytes(length) + raw

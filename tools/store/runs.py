@@ -13,7 +13,7 @@ import numpy as np
 
 from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.files import written_aside
-from corpuscope.tools.core.ids import RUN, check_dataset_name, check_run_id
+from corpuscope.tools.core.ids import RUN, check_run_id, dataset_name
 from corpuscope.tools.core.schema import (
     Description,
     Floats,
@@ -63,7 +63,7 @@ class Runs:
 
     def ids(self, dataset: str) -> list[str]:
         """The ids of the dataset's runs, the oldest first."""
-        folder = self.root / check_dataset_name(dataset)
+        folder = self.root / dataset_name(dataset)
         if not folder.is_dir():
             return []
         names = (
@@ -133,7 +133,7 @@ class Runs:
 
     def choose_run(self, dataset: str, chosen: ChosenRun | None) -> None:
         """Make a run the dataset's default; None: the rule decides again."""
-        _write_or_drop(self.root / check_dataset_name(dataset) / CHOSEN_RUN_FILE, chosen)
+        _write_or_drop(self.root / dataset_name(dataset) / CHOSEN_RUN_FILE, chosen)
 
     def choose_layer(self, run: Run, chosen: ChosenLayer) -> None:
         """Make a layer the one that the run shows."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import (
     DatasetCard,
     Floats,
@@ -35,7 +36,7 @@ from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import Where, filter_expression, ids_expression
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
-from corpuscope.tools.store.rows import BATCH_ROWS, record_from_row, row_batches
+from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns, record_from_row, upsert_requests
 from corpuscope.tools.store.scan import Page, PageField
 
 MAX_CARD_BYTES = 60_000
@@ -93,7 +94,7 @@ class Store:
         return sorted(cards, key=lambda card: card.name)
 
     def card(self, name: str | None) -> DatasetCard:
-        """The card of this name, or the only one where no name is given.
+        """The card of this name, however it is spelt, or the only one where no name is given.
 
         Raises:
             NotFound: No such dataset; the message lists those there are.
@@ -107,8 +108,9 @@ class Store:
             if len(cards) > 1:
                 raise BadInput(f"Several datasets: say which with `dataset`. Datasets: {names}.")
             return cards[0]
+        meant = dataset_name(name)
         for card in cards:
-            if card.name == name:
+            if card.name == meant:
                 return card
         raise NotFound(f"No dataset '{name[:60]}'. Datasets: {names}.")
 
@@ -161,10 +163,15 @@ class Store:
         rows = self.connection.call("query", card.collection, filter="", output_fields=["count(*)"])
         return int(rows[0]["count(*)"])
 
-    def upsert(self, card: DatasetCard, records: Sequence[Record]) -> None:
-        """Write records by id, in place of those that are there; each needs its vector."""
-        for rows in row_batches(records):
-            self.connection.call("upsert", card.collection, rows)
+    def upsert(self, card: DatasetCard, records: RecordColumns) -> None:
+        """Write records by id, in place of those that are there; they need their vectors.
+
+        Raises:
+            Unavailable: Milvus went away.
+            NotFound: The dataset was deleted meanwhile.
+        """
+        for request in upsert_requests(card.collection, records):
+            self.connection.upsert(request)
 
     def digests(self, card: DatasetCard) -> dict[str, str]:
         """The digest of every record, by id."""

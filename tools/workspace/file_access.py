@@ -5,11 +5,19 @@ the check, so that none leads outside.
 """
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from corpuscope.tools.core.errors import BadInput, NotAllowed, NotFound
+
+IN_THE_CHAT = re.compile(
+    r"(sandbox:|attachment:|file-[A-Za-z0-9]{8})|(sandbox:)?/mnt/(data|user-data)(/|$)"
+)
+"""How the hosts of chats name files that were dropped into one. They lie on the host's machine."""
+
+ON_THE_WEB = re.compile(r"(https?|ftp|s3|gs)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,9 @@ class FileAccess:
         try:
             status = path.stat()
         except FileNotFoundError:
-            raise NotFound(f"No file {path}.{self._files_near(path)}") from None
+            raise NotFound(
+                self._elsewhere(name) or f"No file {path}.{self._files_near(path)}"
+            ) from None
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
         if not stat.S_ISREG(status.st_mode):
@@ -71,7 +81,7 @@ class FileAccess:
         if "\0" in name or not name.strip():
             raise BadInput("The path is empty or has a NUL character. Give the path of a file.")
         try:
-            path = Path(name).expanduser()
+            path = Path(name.removeprefix("file://")).expanduser()
             candidates = [path] if path.is_absolute() else [base / path for base in self.allowed]
             resolved = [Path(os.path.realpath(candidate)) for candidate in candidates]
             # Only what is allowed is looked up: whether anything else exists is not told.
@@ -80,12 +90,33 @@ class FileAccess:
             raise BadInput(f"{name[:200]!a} is no usable path: {error}. Give another.") from error
         inside = existing or [path for path in resolved if self._allows(path)]
         if not inside:
-            folders = ", ".join(str(folder) for folder in self.allowed)
             raise NotAllowed(
-                f"'{name[:200]}' is outside the allowed folders. Allowed: {folders}. Copy the file "
-                f"into {self.home / 'inbox'}, or add its folder to CORPUSCOPE_ALLOWED_DIRS."
+                self._elsewhere(name)
+                or f"'{name[:200]}' is outside the allowed folders. Allowed: {self._folders()}. "
+                f"Copy the file into {self.home / 'inbox'}, or add its folder to "
+                "CORPUSCOPE_ALLOWED_DIRS."
             )
         return inside[0]
+
+    def _elsewhere(self, name: str) -> str:
+        """What to do about a file that lies on no disk of this machine; empty where it may."""
+        if ON_THE_WEB.match(name):
+            return (
+                f"'{name[:200]}' is an address on the web, and this server reads files only. "
+                f"Ask the person to download it into one of: {self._folders()}."
+            )
+        if not IN_THE_CHAT.match(name):
+            return ""
+        return (
+            f"'{name[:200]}' is a file that was dropped into the chat: it lies on the chat's own "
+            "machine, which this server can never read. Ask the person where the file is on the "
+            f"computer on which corpuscope runs, best in one of: {self._folders()}; or pass a "
+            "small table as `rows`. (If it is a folder of that computer after all, add it to "
+            "CORPUSCOPE_ALLOWED_DIRS.)"
+        )
+
+    def _folders(self) -> str:
+        return ", ".join(str(folder) for folder in self.allowed)
 
     def _allows(self, path: Path) -> bool:
         return any(path.is_relative_to(folder) for folder in self.allowed)

@@ -4,7 +4,7 @@ In comes a dataset's card, and ids where only a part is meant; out come its dist
 vectors, from the cache where they were read before, else from the store.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates, P
 from corpuscope.tools.clustering.pipeline import NeighbourSearch, search_in_memory
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, Report
+from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.cache import Cache
 from corpuscope.tools.workspace.workspace import Workspace
@@ -50,12 +51,31 @@ def load_dataset(
 def _whole(workspace: Workspace, card: DatasetCard) -> LoadedDataset:
     if card.changing:
         return LoadedDataset(read_corpus(workspace.store, card), NoIntermediates())
-    cache = Cache(workspace.dataset_folder(card) / "cache", card.version)
+    cache = _cache_of(workspace, card)
     corpus = cache.corpus()
     if corpus is None:
         corpus = read_corpus(workspace.store, card)
         cache.keep_corpus(corpus)
     return LoadedDataset(corpus, cache)
+
+
+def _cache_of(workspace: Workspace, card: DatasetCard) -> Cache:
+    return Cache(workspace.dataset_folder(card) / "cache", card.version)
+
+
+def keep_records(workspace: Workspace, card: DatasetCard, written: Sequence[RecordColumns]) -> None:
+    """Keep what was just written as the whole dataset, so that nobody has to read it back.
+
+    `written`: every record of the dataset, in any order, each once, with its vector. They are kept
+    as `read_corpus` would give them: in the order of their ids.
+    """
+    places = [(batch, at) for batch in written for at in range(len(batch))]
+    places.sort(key=lambda place: place[0].ids[place[1]])
+    points = DistinctTexts(len(places), card.dim)
+    for batch, at in places:
+        assert batch.vectors is not None
+        points.add(batch.texts[at], batch.vectors[at])
+    _cache_of(workspace, card).keep_corpus(points.corpus([b.ids[at] for b, at in places]))
 
 
 def _part(whole: LoadedDataset, chosen: Collection[str]) -> LoadedDataset:

@@ -1,0 +1,376 @@
+"""In which encoding a text file is, and its lines by it.
+
+In: a path, with .gz unpacked; out: the encoding with the damage in it, or the lines as str. UTF-8
+comes first, also with a few damaged bytes: those cost their character. Then byte order marks, the
+zeros of UTF-16 and UTF-32, and what charset-normalizer says of the lines that are not ASCII. What
+single letters of Western and Central Europe decide, it guesses badly; there they are looked at.
+"""
+
+import codecs
+import contextlib
+import gzip
+import io
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import IO, cast
+
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.ingestion.rows import check_size
+
+BLOCK_BYTES = 2**20
+"""Read at a time when the whole file is looked through."""
+
+SAMPLE_BYTES = 2**16
+"""Bytes of lines that are not ASCII, enough for every detector, and read in 0.05 s."""
+
+MOST_CONTROLS = 0.01
+"""Share of control characters above which a file is no text; stray ones are dropped."""
+
+LINES_KEPT = 20
+"""Damaged lines that are remembered by their number."""
+
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""Marks and codecs. UTF-32's begins with UTF-16's, and goes before it."""
+
+OTHER_KINDS = (
+    (b"PK\x03\x04", "an Excel workbook or a zip archive", "name it .xlsx, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "save it as xlsx or csv"),
+    (b"PAR1", "a parquet file", "name it .parquet"),
+    (b"\x1f\x8b", "packed with gzip", "add .gz to its name"),
+    (b"%PDF", "a PDF", "take its texts out into a csv or jsonl"),
+    (b"SQLite format 3", "a SQLite database", "export the table as csv"),
+)
+"""How files of other kinds begin, which get the name of a text file."""
+
+SURE = (
+    *("cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp874"),
+    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
+)
+"""Encodings that the detector knows from three lines on, by their script (tried on 23 languages).
+cp932 is Shift-JIS, cp949 Korean, gb18030 holds GBK and GB2312."""
+
+_WEST = frozenset("àâäáãåæçéèêëíìîïñóòôöõøúùûüßœ")
+LATIN = {
+    "cp1252": _WEST,
+    "mac_roman": _WEST,
+    "cp1254": frozenset("çğıöşüâîûéä"),
+    "cp1250": frozenset("ąćęłńóśźżáčďéěíňřšťúůýžőűöüđäôâîăşţçëß"),
+    "iso8859_2": frozenset("ąćęłńóśźżáčďéěíňřšťúůýžőűöüđäôâîăşţçëß"),
+    "cp850": _WEST,
+}
+"""Encodings of Latin letters, the likeliest first, and the letters that are usual in them: between
+two that fit a file equally well, such as cp1252 and cp1250 for French, the first is taken."""
+
+LATIN_MARGIN = 0.02
+"""By how much of its letters one must fit better than one before it: a few odd signs in a large
+file decide nothing."""
+
+APOSTROPHE, DASHES, CURRENCY = "\u2019", "\u2013\u2014", "€£¥"
+OPENING, CLOSING = "\u201c\u2018\u201e«¿¡•", f"\u201d{APOSTROPHE}»…®™"
+"""Marks of typography: of these the first stand before a word, the others after one."""
+
+USUAL_NAMES = "utf-8, utf-16, cp1252, mac_roman, latin-1, shift_jis, gb18030"
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoding:
+    """The encoding of a file: Python's name of it, and why it was taken, in a few words.
+
+    `damaged` counts the characters that could not be decoded, `damaged_lines` are the first lines
+    with such. `bom` are the bytes before the text, `newline` is what ends its lines.
+    """
+
+    codec: str
+    reason: str
+    damaged: int = 0
+    damaged_lines: tuple[int, ...] = ()
+    bom: bytes = b""
+    newline: str = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Damage:
+    """What decoding a whole file gave: sound characters beyond ASCII, those that are damaged, NULs,
+    and the first lines with either of these."""
+
+    good: int
+    bad: int
+    zeros: int
+    lines: tuple[int, ...]
+
+
+def text_encoding(path: Path, max_bytes: int, given: str | None = None) -> TextEncoding:
+    """The encoding of a text file, of which at most `max_bytes` unpacked bytes are read.
+
+    `given` is what the caller says it is. What is damaged in the packing or too long is left for
+    the reading to say.
+
+    Raises BadInput: no text but a file of another kind, or `given` is no encoding.
+    """
+    with _unpacked(path) as stream:
+        head = _read_some(stream, SAMPLE_BYTES)
+    bom, marked = next(
+        ((mark, codec) for mark, codec in BYTE_ORDER_MARKS if head.startswith(mark)), (b"", "")
+    )
+    if given is not None:
+        chosen, reason = _known_codec(given), "as asked"
+        # The names without an order mean: as the mark says.
+        chosen = marked if marked.startswith(chosen) else chosen
+    elif marked:
+        chosen, reason = marked, "as its byte order mark says"
+    else:
+        chosen, reason = _codec_by_zeros(head), "as its zero bytes say"
+    if not chosen:
+        _check_is_text(path, head)
+        damage = _damage(path, max_bytes, TextEncoding("utf-8", ""))
+        if damage.bad <= damage.good:
+            # In no other encoding do half of the letters look like UTF-8: by chance 1 in 10 does.
+            chosen, reason = "utf-8", ""
+        else:
+            chosen, reason = _detected(_telling_lines(path, max_bytes))
+    bom = bom if chosen == marked else b""
+    found = TextEncoding(chosen, reason, bom=bom, newline=_newline(head[len(bom) :], chosen))
+    damage = _damage(path, max_bytes, found)
+    return replace(found, damaged=damage.bad + damage.zeros, damaged_lines=damage.lines)
+
+
+def encoding_notes(path: Path, found: TextEncoding) -> list[str]:
+    """What to tell of a file's encoding: nothing of sound UTF-8."""
+    notes = []
+    if found.codec != "utf-8":
+        notes.append(
+            f"{path.name} was read as {found.codec}, {found.reason}; if letters look wrong, ingest "
+            f"it again with encoding='…' ({USUAL_NAMES}) and mode='replace'."
+        )
+    if found.damaged:
+        numbers = ", ".join(f"{line:,}" for line in found.damaged_lines[:5])
+        more = ", …" if len(found.damaged_lines) > 5 else ""
+        one = found.damaged == 1
+        notes.append(
+            f"{found.damaged:,} character{' is' if one else 's are'} cut off or damaged "
+            f"(no {found.codec}) and read as \N{REPLACEMENT CHARACTER}: "
+            f"line{'' if len(found.damaged_lines) == 1 else 's'} {numbers}{more}. "
+            "The rows are kept."
+        )
+    return notes
+
+
+def decoded_lines(
+    path: Path, max_bytes: int, max_line: int, given: str | None = None
+) -> Iterator[str]:
+    """The lines of a text file with their line ends, unpacked where the name ends in .gz.
+
+    What cannot be decoded is U+FFFD; NULs are dropped.
+
+    Raises BadInput: no text, more than `max_bytes` in all or `max_line` characters in a line, a
+    damaged or truncated gzip.
+    """
+    found = text_encoding(path, max_bytes, given)
+    number = 0
+    with _unpacked(path) as stream, _Measured(stream, path, max_bytes) as measured:
+        stream.read(len(found.bom))
+        text = io.TextIOWrapper(cast(IO[bytes], measured), found.codec, "replace", found.newline)
+        while True:
+            try:
+                # One more than allowed: a line without end is noticed, and never held whole.
+                line = text.readline(max_line + 1)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise BadInput(
+                    f"{path.name}: damaged or truncated gzip after line {number:,} ({error}); "
+                    "copy or compress the file again"
+                ) from error
+            if not line:
+                return
+            number += 1
+            if len(line) > max_line:
+                raise BadInput(
+                    f"{path.name}: line {number:,} is longer than {max_line:,} characters; "
+                    "is it one record per line?"
+                )
+            yield line.replace("\0", "") if "\0" in line else line
+
+
+class _Measured(io.BufferedIOBase):
+    """A stream that raises BadInput where more than `most` bytes come out of it."""
+
+    def __init__(self, stream: gzip.GzipFile | IO[bytes], path: Path, most: int) -> None:
+        self._stream, self._path, self._most, self._read = stream, path, most, 0
+        self._verb = "unpacks to at least" if path.name.lower().endswith(".gz") else "holds"
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, size: int = -1, /) -> bytes:
+        block = self._stream.read(BLOCK_BYTES if size < 0 else size)
+        self._read += len(block)
+        check_size(self._path, self._read, self._most, self._verb)
+        return block
+
+
+def _unpacked(path: Path) -> gzip.GzipFile | IO[bytes]:
+    return gzip.GzipFile(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _read_some(stream: gzip.GzipFile | IO[bytes], size: int) -> bytes:
+    """The next bytes; those before a damage of the packing, which the reading will tell."""
+    try:
+        return stream.read(size)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return b""
+
+
+def _blocks(path: Path, max_bytes: int) -> Iterator[bytes]:
+    """The unpacked bytes, up to the limit or a damage."""
+    with _unpacked(path) as stream:
+        size = 0
+        while size <= max_bytes and (block := _read_some(stream, BLOCK_BYTES)):
+            size += len(block)
+            yield block
+
+
+def _known_codec(name: str) -> str:
+    try:
+        codec = codecs.lookup(name.strip())
+        b"x".decode(codec.name, "replace")
+    except (LookupError, ValueError):
+        codec = None
+    if codec is None:
+        raise BadInput(f"'{name[:40]}' is no encoding. Usual ones: {USUAL_NAMES}.")
+    return "utf-8" if codec.name == "utf-8-sig" else codec.name
+
+
+def _codec_by_zeros(head: bytes) -> str:
+    """UTF-32 or UTF-16 without a mark, "" for neither: of each character of a header or a number,
+    and of each comma and line end, the upper bytes are zero, always at the same place."""
+    if b"\0" not in head:
+        return ""
+    whole = head[: len(head) // 4 * 4]
+    for codec in ("utf-32-le", "utf-32-be"):
+        with contextlib.suppress(UnicodeDecodeError):
+            if whole.decode(codec):
+                return codec
+    low, high = head[0::2].count(0), head[1::2].count(0)
+    codec = "utf-16-le" if high > low else "utf-16-be"
+    if min(low, high) > 0.05 * max(low, high) or max(low, high) < 0.02 * len(head):
+        return ""
+    # The sample may end within a pair of surrogates.
+    text = head[: len(head) // 2 * 2].decode(codec, "replace")
+    return codec if text.count("\ufffd") <= 1 and re.search(r"[\r\n]", text) else ""
+
+
+def _check_is_text(path: Path, head: bytes) -> None:
+    """Raises BadInput where the file is none."""
+    for start, kind, step in OTHER_KINDS:
+        if head.startswith(start):
+            raise BadInput(f"{path.name} is {kind}, whatever its name says; {step}.")
+    controls = len(head) - len(head.translate(None, bytes({*range(9), *range(14, 32)} - {27})))
+    if controls > MOST_CONTROLS * len(head):
+        raise BadInput(
+            f"{path.name} is no text: {controls:,} of its first {len(head):,} bytes are control "
+            "characters, zeros among them. Export it as csv or jsonl, or name it by what it is."
+        )
+
+
+def _newline(head: bytes, codec: str) -> str:
+    """What ends the lines: old programs of the Macintosh wrote carriage returns alone."""
+    text = head.decode(codec, "replace")
+    return "\r" if "\r" in text and "\n" not in text else "\n"
+
+
+def _damage(path: Path, max_bytes: int, found: TextEncoding) -> _Damage:
+    """Decode the whole file, and count what does not fit."""
+    decode = codecs.getincrementaldecoder(found.codec)("replace").decode
+    good = bad = zeros = 0
+    line, lines = 1, list[int]()
+    skip, own = len(found.bom), found.codec == "utf-8"
+    for block in chain(_blocks(path, max_bytes), [b""]):
+        block, skip = block[skip:], 0
+        text = decode(block, not block)
+        if "\ufffd" in text or "\0" in text:
+            pieces, raw = text.split(found.newline), block.split(found.newline.encode())
+            for place, piece in enumerate(pieces):
+                # Those that stand in the file are characters as any other.
+                there = raw[place].count(b"\xef\xbf\xbd") if own and place < len(raw) else 0
+                lost, empty = max(0, piece.count("\ufffd") - there), piece.count("\0")
+                bad, zeros = bad + lost, zeros + empty
+                if lost + empty and len(lines) < LINES_KEPT:
+                    lines.append(line + place)
+        if not text.isascii():
+            good += len(text) - len(text.encode("ascii", "ignore"))
+        line += text.count(found.newline)
+    return _Damage(good - bad, bad, zeros, tuple(dict.fromkeys(lines)))
+
+
+def _telling_lines(path: Path, max_bytes: int) -> bytes:
+    """Lines that are not ASCII, up to `SAMPLE_BYTES`: the others say nothing."""
+    lines, size = [], 0
+    for block in _blocks(path, max_bytes):
+        for line in block.splitlines():
+            if not line.isascii():
+                lines.append(line[:SAMPLE_BYTES])
+                size += len(line)
+                if size >= SAMPLE_BYTES:
+                    return b"\n".join(lines)[:SAMPLE_BYTES]
+    return b"\n".join(lines)
+
+
+def _detected(sample: bytes) -> tuple[str, str]:
+    """The codec of text that is not UTF-8, and why."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=[*SURE, *LATIN]).best()
+    if best is not None and best.encoding in SURE:
+        return best.encoding, "as its letters and words say"
+    scores = {codec: _fit(sample.decode(codec, "replace"), LATIN[codec]) for codec in LATIN}
+    beyond_ascii = len(sample) - len(sample.decode("ascii", "ignore"))
+    chosen, *others = scores
+    for codec in others:
+        if scores[codec] > scores[chosen] + LATIN_MARGIN * beyond_ascii:
+            chosen = codec
+    return chosen, "as its letters say"
+
+
+def _fit(text: str, usual: frozenset[str]) -> int:
+    """How many characters beyond ASCII stand where such do, minus those that do not."""
+    score = 0
+    for place, character in enumerate(text):
+        if character > "\x7f":
+            before = text[place - 1] if place else " "
+            after = text[place + 1] if place + 1 < len(text) else " "
+            score += _fits(character, (before, after), usual)
+    return score
+
+
+def _fits(character: str, around: tuple[str, str], usual: frozenset[str]) -> int:
+    """1 where the character is usual at such a place, -1 where it hardly ever is, else 0."""
+    before, after = around
+    if character.isalpha():
+        if character.isupper() and before.islower():
+            return -1
+        return int(character.lower() in usual)
+    if unicodedata.category(character) in ("Cc", "Co", "Cn") or character == "\ufffd":
+        return -1
+    if character == APOSTROPHE and before.isalpha():
+        return 1
+    places: tuple[tuple[str, Callable[[], bool]], ...] = (
+        (OPENING, lambda: not before.isalnum() and not after.isspace()),
+        (CLOSING, lambda: not before.isspace() and not after.isalnum()),
+        (CURRENCY, lambda: before.isdigit() or after.isdigit()),
+        (DASHES, lambda: before.isspace() and after.isspace()),
+        ("°", before.isdigit),
+    )
+    if any(character in marks and is_there() for marks, is_there in places):
+        return 1
+    in_a_word = before.isalpha() and after.isalpha()
+    return -1 if in_a_word and character not in f"{DASHES}\xa0" else 0
