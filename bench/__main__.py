@@ -1,6 +1,6 @@
 """The command of the benchmark: `python -m bench`, or `make bench BENCH="…"`.
 
-Without --steps, --store, --million or --describe it compares the methods and looks at their
+Without --steps, --store, --csv, --million or --describe it compares the methods and looks at their
 steadiness; with any of these it measures those instead. What is not measured this time stays in
 the results. Memory is read from /proc, so that it runs on Linux only.
 """
@@ -8,7 +8,7 @@ the results. Memory is read from /proc, so that it runs on Linux only.
 import argparse
 from pathlib import Path
 
-from bench import compare, description_report, sets, store
+from bench import compare, description_report, from_csv, sets, store
 from bench.description_methods import labelled
 from bench.methods import METHODS, SEEDED, warm_methods
 from bench.table import write
@@ -29,7 +29,11 @@ def main() -> None:
         for name in chosen.sets or labelled(chosen.data):
             text = description_report.in_words(chosen.data, name, chosen.model)
             write(out, f"describe {name}", text)
-    special = chosen.steps or chosen.store or chosen.million or chosen.describe
+    if chosen.csv:
+        for name in wanted:
+            model = chosen.model if chosen.csv == "models" else None
+            write(out, f"csv {name}", from_csv.from_csv(chosen.data, name, model))
+    special = chosen.steps or chosen.store or chosen.csv or chosen.million or chosen.describe
     keys = ["ours"] if special else chosen.methods
     if chosen.million:
         keys = ["ours", "evoc"]
@@ -68,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=5, help="seeds for the steadiness; 0 leaves it out")
     add("--steps", action="store_true", help="the seconds of each step of corpuscope")
     add("--store", nargs="?", const="abcnews", metavar="SET", help="a set through the MCP client")
+    add(
+        "--csv",
+        nargs="?",
+        const="plain",
+        choices=["plain", "models"],
+        help="from a csv to themes, beside BERTopic; models: with the ONNX model too",
+    )
     add("--describe", action="store_true", help="what the words about clusters are worth")
     add("--model", type=Path, default=MODEL, help="folder of the model that made the vectors")
     add("--million", action="store_true", help="made vectors in number: corpuscope and EVoC")

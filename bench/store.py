@@ -73,23 +73,23 @@ async def _end_to_end(folder: Path, name: str) -> str:
             return seconds
 
         begun = time.perf_counter()
-        async with _watched(memory), Client(_server(folder, Path(home))) as client:
+        async with _watched(memory), Client(server(folder, Path(home))) as client:
             note("start the server", begun)
             begun = time.perf_counter()
             files = {
                 "path": str(folder / f"{name}.parquet"),
                 "vector_column": str(folder / f"{name}{VECTORS}"),
             }
-            await _finished(client, await _call(client, "ingest", {"dataset": name, **files}))
+            await finish(client, await call(client, "ingest", {"dataset": name, **files}))
             note("`ingest` of parquet and vectors", begun)
             seconds = []
             answers = []
             for what, arguments in CLUSTERINGS.items():
                 begun = time.perf_counter()
-                answer = await _readable(client, {"dataset": name, **arguments})
+                answer = await readable(client, {"dataset": name, **arguments})
                 seconds.append(note(f"{what}: clusters readable", begun))
                 answers.append(f"> {answer['text'].splitlines()[0]}\n")
-                await _finished(client, answer)
+                await finish(client, answer)
                 note(f"{what}: map ready, from the call", begun)
     head = ["step, over stdio", "seconds", "peak of all processes, MB", "of the largest worker"]
     return section(
@@ -100,7 +100,7 @@ async def _end_to_end(folder: Path, name: str) -> str:
     )
 
 
-def _server(folder: Path, home: Path) -> StdioServerParameters:
+def server(folder: Path, home: Path) -> StdioServerParameters:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith("CORPUSCOPE_")
     }
@@ -123,7 +123,7 @@ async def _watched(memory: Memory) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+async def call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What a tool answered: its data, and its `text`. What went wrong ends the benchmark."""
     result = await client.call_tool(tool, {**arguments, "wait_seconds": LONGEST_WAIT})
     text = "\n".join(block.text for block in result.content if block.type == "text")
@@ -133,19 +133,19 @@ async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[st
     return {**data, "text": text}
 
 
-async def _readable(client: Client, arguments: dict[str, Any]) -> dict[str, Any]:
+async def readable(client: Client, arguments: dict[str, Any]) -> dict[str, Any]:
     """Call `cluster` until its clusters can be read; the map may still be missing."""
-    answer = await _call(client, "cluster", arguments)
+    answer = await call(client, "cluster", arguments)
     # The same call again joins the job and returns once there are clusters; `get-job` waits longer.
     while "run" not in answer:
-        answer = await _call(client, "cluster", arguments)
+        answer = await call(client, "cluster", arguments)
     return answer
 
 
-async def _finished(client: Client, answer: dict[str, Any]) -> None:
+async def finish(client: Client, answer: dict[str, Any]) -> None:
     """Wait until the job is over of which this is the first answer."""
     goes_on = re.search(r"Job (j\d+) goes on", answer["text"])
     job = goes_on[1] if goes_on else answer.get("job_id")
     state = "running" if job else "done"
     while state != "done":
-        state = (await _call(client, "get-job", {"job_id": job}))["state"]
+        state = (await call(client, "get-job", {"job_id": job}))["state"]

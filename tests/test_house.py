@@ -54,6 +54,7 @@ OWNERS = {
     "faiss": {"tools/clustering/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
+    "ftfy": {"tools/ingestion/mojibake.py"},
     "grpc": {"tools/store/lite_server.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
@@ -105,6 +106,7 @@ SHARED = {
 DOORS = {
     "tools/core/redaction.py": "says what personal data become",
     "tools/core/redaction_patterns.py": "says what they look like",
+    "tools/core/masking.py": "keywords are counted in texts masked after they are redacted",
     "tools/core/excerpts.py": "metadata values that need their column's name",
     "tools/analysis/keywords.py": "keywords are counted in redacted texts",
     "tools/ingestion/records.py": "a row of a file is quoted, before it is cut",

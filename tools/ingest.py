@@ -8,7 +8,10 @@ from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import dataset_name
+from corpuscope.tools.core.masking import parse_mask
 from corpuscope.tools.core.schema import DatasetCard, Result, Run, Verbatim, Watch
+from corpuscope.tools.embedding.spec import AUTO
+from corpuscope.tools.ingestion.advice import advise
 from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.encodings import encoding_notes, text_encoding
 from corpuscope.tools.ingestion.loading import (
@@ -54,6 +57,8 @@ class IngestResult(Result):
     metadata_columns: dict[str, str]
     embedding: Verbatim
     embedding_note: Verbatim
+    masked: str | None
+    """What vectors and keywords are made without."""
     warnings: list[Verbatim]
     newest_run: Verbatim | None
     """Of the whole dataset, if it is still of these records and not of replaced ones."""
@@ -74,6 +79,8 @@ class IngestResult(Result):
             f"Id: {self.id_column or 'the text itself'}.",
             f"Vectors: {self.embedding}. {self.embedding_note}".rstrip(),
         ]
+        if self.masked:
+            lines.append(f"Vectors and keywords are made without: {self.masked}.")
         if self.repeated_texts:
             lines.append(
                 f"{self.repeated_texts:,} records repeat the text of another one; "
@@ -141,6 +148,19 @@ def ingest(
             "vector_column: the model that made the vectors, for search."
         ),
     ] = "auto",
+    mask: Annotated[
+        list[str] | None,
+        Field(
+            description="Kept out of vectors and keywords, still shown and searched: handles, "
+            "urls, emails, numbers. Stays with the dataset."
+        ),
+    ] = None,
+    stop_words: Annotated[
+        list[str] | None, Field(description="Words of your own to keep out likewise.")
+    ] = None,
+    mend: Annotated[
+        bool, Field(description="Mend texts that were decoded wrongly before (donâ€™t).")
+    ] = False,
     mode: Annotated[
         Literal["append", "replace"],
         Field(description="append: add and update; replace: drop the dataset's old records."),
@@ -160,6 +180,7 @@ def ingest(
     """
     begun = time.monotonic()
     name = dataset_name(dataset)
+    wanted = parse_mask(mask, stop_words)
     if (path is None) == (rows is None):
         raise BadInput("Give either `path` (a file) or `rows` (a list of objects), and not both.")
     request = IngestRequest(
@@ -171,6 +192,8 @@ def ingest(
         embedding=embedding,
         limit=limit,
         encoding=encoding,
+        mend=mend,
+        mask=wanted,
     )
     request = with_vector_file(request, workspace)
     with dataset_lock(workspace.home, name):
@@ -216,9 +239,11 @@ def _result(
         metadata_columns=dict(outcome.columns.metadata),
         embedding=outcome.card.embedding,
         embedding_note=outcome.note,
+        masked=str(outcome.card.mask) if outcome.card.mask else None,
         warnings=[
             *_notes_on_encoding(workspace, request),
             *_warnings(outcome.columns, tally),
+            *advise(outcome, request, _said_again(request, outcome.card)),
             *_vectors_beside(request),
         ],
         newest_run=newest.id if newest else None,
@@ -226,6 +251,24 @@ def _result(
         in_no_run=max(0, outcome.count - newest.records) if newest else 0,
         seconds=round(time.monotonic() - begun, 2),
     )
+
+
+def _said_again(request: IngestRequest, card: DatasetCard) -> dict[str, object]:
+    """The arguments of the call, without those that were left out."""
+    source = request.source
+    given: dict[str, object] = {
+        "text_columns": request.text_columns,
+        "id_column": request.id_column,
+        "vector_column": request.vector_column,
+        "metadata_columns": request.metadata_columns,
+        "embedding": None if request.embedding == AUTO else request.embedding,
+        "mask": list(request.mask.kinds),
+        "stop_words": list(request.mask.words),
+        "mend": request.mend,
+        "encoding": request.encoding,
+    }
+    named = {"path": str(source)} if isinstance(source, Path) else {}
+    return {"dataset": card.name, **named, **{name: v for name, v in given.items() if v}}
 
 
 def _notes_on_encoding(workspace: Workspace, request: IngestRequest) -> list[str]:

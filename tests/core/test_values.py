@@ -22,6 +22,12 @@ from corpuscope.tools.core.values import PARSERS, without_controls
         ("date", "2024-04-25 20:24:04.5 +0200", "2024-04-25T18:24:04.500000+00:00"),
         ("date", "2024-04-25 18:24 UTC", "2024-04-25T18:24:00+00:00"),
         ("date", "2024-04-25T18:24:04.123456789Z", "2024-04-25T18:24:04.123456+00:00"),
+        ("date", "2015-02-24 11:35:52 -0800", "2015-02-24T19:35:52+00:00"),
+        ("date", "42059.4832407407", "2015-02-24T11:35:52"),
+        ("date", 42059.4832407407, "2015-02-24T11:35:52"),
+        ("date", 42059, "2015-02-24"),
+        ("date", "20150224", "2015-02-24"),
+        ("date", 20150224, "2015-02-24"),
         ("date", datetime.datetime(2024, 4, 25), "2024-04-25"),
         ("date", datetime.datetime(2024, 4, 25, 1, 2), "2024-04-25T01:02:00"),
         ("date", datetime.date(2024, 4, 25), "2024-04-25"),
@@ -32,6 +38,12 @@ def test_values_are_read_by_the_type_of_their_column(
 ) -> None:
     parsed = PARSERS[kind](value)
     assert parsed == read and type(parsed) is type(read)
+
+
+@pytest.mark.parametrize("value", [2015, "199.99", 25_568, 54_789, "20151324", 1424777752, True])
+def test_numbers_that_can_be_no_day_are_no_dates(value: object) -> None:
+    with pytest.raises(ValueError):
+        PARSERS["date"](value)
 
 
 def test_moments_in_one_zone_sort_as_strings() -> None:

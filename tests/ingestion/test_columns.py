@@ -15,10 +15,40 @@ def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) ->
     return plan_columns(list(inline_rows(rows)), request or ColumnRequest())
 
 
-def type_of(*values: object) -> ColumnType | None:
+def type_of(*values: object, name: str = "column") -> ColumnType | None:
     """The type of a metadata column with these values; None where it is left out."""
-    rows: list[dict[str, object]] = [{"text": "x", "column": value} for value in values]
-    return plan(rows).metadata.get("column")
+    rows: list[dict[str, object]] = [{"text": "x", name: value} for value in values]
+    return plan(rows).metadata.get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("tweet_created", ["42059.4832407407", "42051.1"], "date"),
+        ("Date", [42059, 42060.5, None], "date"),
+        ("created_at", ["2024-04-25", "42059"], "date"),
+        ("createdAt", [42059], "date"),
+        ("publish_date", [20030219, 20030220], "date"),
+        ("date", ["42059.48", "199.99"], "number"),
+        ("date", [2015, 2016], "number"),
+        ("updated", ["1424777752"], "number"),
+        ("price", ["42059.48", "30000"], "number"),
+        ("candidates", ["42059"], "number"),
+        ("response_time", [42059.48], "number"),
+    ],
+)
+def test_numbers_are_dates_where_the_name_and_every_value_say_so(
+    name: str, values: list[object], kind: ColumnType
+) -> None:
+    assert type_of(*values, name=name) == kind
+
+
+def test_columns_of_numbered_days_are_named_with_an_example() -> None:
+    rows: list[dict[str, object]] = [
+        {"text": "x", "date": "2024-04-25", "updated": "2024-04-25"},
+        {"text": "y", "date": "42059.48", "updated": None},
+    ]
+    assert plan(rows).numbered_days == (("date", "42059.48"),)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +166,11 @@ def test_a_strange_column_name_is_kept_as_it_is() -> None:
         (["١٢"], "string"),
         (["99999999999999999999"], "string"),
         ([2**63], "string"),
+        (["570306133677760001"], "string"),
+        ([1, 2**53 + 1], "string"),
+        ([2**53], "number"),
+        ([42059.48], "number"),
+        (["2024-04-25", "42059.48"], "string"),
         (["1", "n/a"], "string"),
         ([True, "false", "TRUE"], "boolean"),
         (["yes"], "string"),

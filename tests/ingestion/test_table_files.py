@@ -89,6 +89,32 @@ def test_parquet_keeps_types_and_gives_vectors_as_arrays(tmp_path: Path) -> None
     assert second.values["vector"] is None and second.values["when"] is None
 
 
+@pytest.mark.parametrize("fixed", [False, True], ids=["lists", "lists of one length"])
+def test_vectors_of_parquet_come_whole_whatever_stands_between_them(
+    tmp_path: Path, fixed: bool
+) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    sound: list[list[float | None] | None] = [[float(n), n + 0.5] for n in range(600)]
+    lists = [*sound[:400], None, [1.0, None], *sound[402:]]
+    for cells in (sound, lists):
+        missing = [400] if cells is lists else []
+        kind = pa.list_(pa.float32(), 2) if fixed else pa.list_(pa.float32())
+        odd: list[list[float]] = [] if fixed else [[], [1.0, 2.0, 3.0]]
+        table = pa.table({"vector": pa.array([*cells, *odd], kind)}).slice(3)
+        parquet.write_table(table, path)
+        rows = values(list(read_rows(path, max_bytes=LIMIT)))
+        for number, (row, cell) in enumerate(zip(rows, [*cells, *odd][3:], strict=True), 3):
+            vector = row["vector"]
+            if number in missing:
+                assert vector is None
+            else:
+                assert isinstance(vector, np.ndarray) and cell is not None
+                np.testing.assert_array_equal(vector, np.array(cell, np.float32))
+
+
 def test_parquet_is_measured_unpacked(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet

@@ -227,3 +227,143 @@ async def test_progress_is_told_in_rows_and_rows_per_second(client: Client) -> N
     assert any("looked through 1,200 rows" in message for message in messages) or any(
         "of 1,200 rows" in message and "rows/s" in message for message in messages
     )
+
+
+def mentioning(each: int = 8) -> list[dict[str, Any]]:
+    """The tickets, each to @one of two shops, every third with a link."""
+    return [
+        {
+            **row,
+            "text": f"@{'acme' if at % 2 else 'globex'} {row['text']}"
+            + (f" https://t.co/a{at}" if at % 3 == 0 else ""),
+        }
+        for at, row in enumerate(tickets(each=each))
+    ]
+
+
+async def test_frequent_handles_and_an_unused_id_are_answered_with_the_call_to_make(
+    client: Client, folder: Path
+) -> None:
+    write_csv(folder / "m.csv", mentioning())
+    answer = await finish(client, "ingest", dataset="m", path="m.csv")
+    assert "@handles in 100% and links in 35%" in answer.text
+    assert "'id' is named like an id and all its values differ" in answer.text
+    call_for_it = (
+        f"ingest(dataset='m', path='{(folder / 'm.csv').resolve()}', mask=['handles', 'urls'], "
+        "id_column='id', mode='replace')"
+    )
+    assert call_for_it in answer.text.replace("id_column='id', mask=['handles', 'urls']", "?")
+    followed = await finish(
+        client,
+        "ingest",
+        dataset="m",
+        path="m.csv",
+        mask=["handles", "urls"],
+        id_column="id",
+        mode="replace",
+    )
+    assert followed.data["masked"] == "urls, handles"
+    assert "Vectors and keywords are made without: urls, handles." in followed.text
+    assert "ingest(" not in followed.text
+
+
+async def test_what_is_masked_makes_no_vectors_and_no_keywords_and_is_shown(
+    client: Client,
+) -> None:
+    rows = mentioning(each=36)
+    await finish(
+        client, "ingest", dataset="n", rows=rows, mask=["@handles", "links"], stop_words=["My"]
+    )
+    text = rows[0]["text"]
+    other = text.replace("@acme", "@initech").replace("@globex", "@initech")
+    found = await call(client, "search", dataset="n", query=other, limit=1)
+    assert found.data["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
+    assert found.data["hits"][0]["text"] == text
+    run = await finish(client, "cluster", dataset="n")
+    listed = await call(client, "list-clusters", dataset="n")
+    keywords = {word for cluster in listed.data["clusters"] for word in cluster["keywords"]}
+    assert keywords and not run.is_error
+    assert not keywords & {"acme", "globex", "t.co", "https", "my"}
+    assert not any("acme" in word or "t.co" in word for word in keywords)
+
+
+async def test_a_mask_stays_with_the_dataset_and_another_one_is_refused(client: Client) -> None:
+    rows = mentioning()
+    await finish(client, "ingest", dataset="o", rows=rows[:20], mask=["handles"])
+    more = [*rows, {"text": "@acme @globex"}]
+    grown = await finish(client, "ingest", dataset="o", rows=more)
+    assert grown.data["masked"] == "handles"
+    assert "1 texts hold nothing but what is masked" in grown.text
+    found = await call(client, "search", dataset="o", query="@acme @globex", limit=1)
+    assert found.data["hits"][0]["text"] == "@acme @globex"
+    same = await finish(client, "ingest", dataset="o", rows=rows, mask=["handles"])
+    assert not same.is_error
+    for other in ({"mask": ["urls"]}, {"stop_words": ["parcel"]}):
+        said = await refused(client, dataset="o", rows=rows, **other)
+        assert "'o' masks handles, this call " in said and "mode='replace'" in said
+    unknown = await refused(client, dataset="o", rows=rows, mask=["parcel"])
+    assert "Valid: emails, handles, numbers, urls" in unknown
+    changed = await finish(client, "ingest", dataset="o", rows=rows, mask=["urls"], mode="replace")
+    assert changed.data["masked"] == "urls"
+
+
+async def test_texts_that_were_decoded_wrongly_are_told_and_mended_on_request(
+    client: Client,
+) -> None:
+    wrong = "don\u2019t like the caf\u00e9".encode().decode("mac_roman")
+    rows = [{"text": wrong}, *({"text": f"a plain text {n}"} for n in range(30))]
+    answer = await finish(client, "ingest", dataset="p", rows=rows)
+    assert "3% of the texts look wrongly decoded" in answer.text
+    assert "mend=True" in answer.text
+    await finish(client, "ingest", dataset="p", rows=rows, mend=True, mode="replace")
+    found = await call(client, "search", dataset="p", query="caf\u00e9", limit=1)
+    assert found.data["hits"][0]["text"] == "don\u2019t like the caf\u00e9"
+
+
+async def test_days_of_spreadsheets_are_dates_and_cut_ids_are_told(
+    client: Client, folder: Path
+) -> None:
+    rows = [
+        {
+            "tweet_id": f"5.703{n:02}E+17",
+            "text": f"text number {n}",
+            "tweet_created": 42051 + n / 7,
+            "price": 42051.5 + n,
+        }
+        for n in range(40)
+    ]
+    write_csv(folder / "q.csv", rows)
+    answer = await finish(client, "ingest", dataset="q", path="q.csv")
+    assert answer.data["metadata_columns"]["tweet_created"] == "date"
+    assert answer.data["metadata_columns"]["price"] == "number"
+    assert "'tweet_created': numbers such as 42051.0 are read as days (2015-02-16)" in answer.text
+    assert "'tweet_id' is no sound id" in answer.text and "id_column" not in answer.text
+    inside = await call(
+        client, "search", dataset="q", query="text", where={"tweet_created": {"gte": "2015-02-21"}}
+    )
+    assert len(inside.data["hits"]) == 5
+
+
+async def test_large_ids_keep_their_digits(client: Client, folder: Path) -> None:
+    rows = [
+        {"text": f"text number {n}", "tweet_id": 570306133677760001 + n, "n": n} for n in range(5)
+    ]
+    (folder / "r.json").write_text(json.dumps(rows), encoding="utf-8")
+    answer = await finish(client, "ingest", dataset="r", path="r.json")
+    assert answer.data["metadata_columns"] == {"tweet_id": "string", "n": "number"}
+    found = await call(
+        client, "search", dataset="r", query="text", where={"tweet_id": "570306133677760003"}
+    )
+    assert [hit["metadata"]["n"] for hit in found.data["hits"]] == [2]
+
+
+async def test_a_silent_source_is_told(client: Client) -> None:
+    rows = [
+        {"text": f"{venue} {day} {n}", "venue": venue, "date": f"2024-03-{day:02}"}
+        for venue in ("BBC", "CNN", "Reuters")
+        for day in range(1, 21)
+        for n in range(5)
+        if venue != "CNN" or not 5 <= day <= 14
+    ]
+    answer = await finish(client, "ingest", dataset="s", rows=rows)
+    assert "next to nothing of 'CNN' (venue) 2024-03-05 to 2024-03-14" in answer.text

@@ -137,6 +137,28 @@ class Hit:
 ColumnType = Literal["number", "string", "date", "boolean"]
 
 
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What of a dataset's texts makes neither vectors nor keywords, and is shown and searched.
+
+    `kinds` are names of patterns (handles, urls, emails, numbers), `words` the person's own.
+    """
+
+    kinds: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds or self.words)
+
+    def __str__(self) -> str:
+        kinds = ", ".join(self.kinds)
+        words = f"{len(self.words)} words ({', '.join(self.words[:5])})" if self.words else ""
+        return " and ".join(filter(None, (kinds, words))) or "nothing"
+
+
+NO_MASK = Mask()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetCard:
     """The described identity of a dataset, kept in the store's catalogue."""
@@ -158,6 +180,8 @@ class DatasetCard:
     changing: bool = False
     """Whether an ingest is at work on the texts, or was stopped at it: until one ends, what is read
     may be half of it, and nothing is kept of it."""
+    mask: Mask = NO_MASK
+    """What is taken out of its texts for vectors and keywords."""
     version: int = 0
     """Raised before the first and after the last write of an ingest that changes texts or vectors:
     what was computed from an older one is stale. Metadata alone does not raise it."""

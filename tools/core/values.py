@@ -13,6 +13,13 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d(:?\d\d)?))?)?", re.ASCII
 )
+DAY_NUMBERS = (25_569, 54_789)
+"""Excel's numbers of the days from 1970 to 2049; it counts from the end of 1899."""
+
+EXCEL_EPOCH = datetime(1899, 12, 30)
+_DAY_NUMBER = re.compile(r"\d{5}(\.\d+)?", re.ASCII)
+_PLAIN_DAY = re.compile(r"(19|20)\d{6}", re.ASCII)
+
 SINGLE = (str, int, float, Decimal, date, time, timedelta)
 """The types of single values; a list or an object is none."""
 
@@ -45,12 +52,38 @@ def _number(value: object) -> int | float:
     raise ValueError("not a finite number")
 
 
+def is_numeric(value: object) -> bool:
+    """Whether a cell is a number, or is written like one."""
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _date_of_number(value: object) -> datetime:
+    """The moment of a day's number in Excel, 42059.48, or of a day written 20150224."""
+    written = str(value).strip()
+    if _PLAIN_DAY.fullmatch(written):
+        return datetime.strptime(written, "%Y%m%d")
+    if not _DAY_NUMBER.fullmatch(written):
+        raise ValueError("not a date")
+    days = float(written)
+    if not DAY_NUMBERS[0] <= days < DAY_NUMBERS[1]:
+        raise ValueError("not the number of a day")
+    # Excel keeps 15 digits: a moment is right to the second.
+    return EXCEL_EPOCH + timedelta(seconds=round(days * 86_400))
+
+
 def _date(value: object) -> str:
-    """ISO 8601, in UTC where a zone is given, so that the order of strings is that of time."""
+    """ISO 8601, in UTC where a zone is given, so that the order of strings is that of time.
+
+    Numbers are days where they can be: whether a column of numbers is one of dates, its name says.
+    """
     if isinstance(value, datetime):
         moment = value
     elif isinstance(value, date):
         return value.isoformat()
+    elif is_numeric(value):
+        moment = _date_of_number(value)
     else:
         written = value.strip() if isinstance(value, str) else ""
         if not _DATE.fullmatch(written):

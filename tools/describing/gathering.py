@@ -17,6 +17,7 @@ from corpuscope.tools.analysis.metadata_profile import profile_metadata
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.core.excerpts import redact_value
 from corpuscope.tools.core.ids import is_within, lineage
+from corpuscope.tools.core.masking import keyword_text
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import NOISE, ColumnType, Ints, Members, Node, Run, Scalar
 from corpuscope.tools.core.text import CUT, clean_text, shorten_middle
@@ -286,9 +287,11 @@ def _keyphrases(material: _Material, cluster: _SampledCluster) -> list[Keyphrase
 
 
 def _some_texts(material: _Material, points: NDArray[np.int64]) -> list[str]:
-    """An even sample of texts, lower-cased and cut as keywords are read."""
+    """An even sample of texts, masked, lower-cased and cut as keywords are read."""
     step = max(1, -(-len(points) // COUNTED))
-    return [material.corpus.texts[point][:COUNTED_CHARACTERS].lower() for point in points[::step]]
+    texts = (material.corpus.texts[point] for point in points[::step])
+    without_mask = keyword_text(material.selection.card.mask, as_it_is)
+    return [without_mask(text[:COUNTED_CHARACTERS]).lower() for text in texts]
 
 
 def _traits(material: _Material, clusters: Sequence[_SampledCluster], seed: int) -> list[list[str]]:

@@ -7,6 +7,7 @@ May import core and llm.
     lexical       words and parts of words, fitted on the dataset; no model
     word_vectors  static English word vectors that come inside a package
     onnx          transformer models in ONNX files
+    masked        any of them, behind what a dataset masks
     remote        an OpenAI-compatible endpoint
     model2vec     static word vectors (an extra)
     torch_models  sentence-transformers and BGE-M3 (extras)

@@ -9,6 +9,9 @@ encodings: in which encoding a text file is, and its lines
 text_files: csv, tsv, jsonl, json
 table_files: parquet, xlsx
 rows: rows as they stand in a source, before columns mean anything
+observations: what a source shows as its rows go by: ids, uneven dates, frequent handles
+advice: what an answer says of that, with the call that makes it better
+mojibake: text that was decoded wrongly once, found and mended
 columns: which column is text, id, vector or metadata, and of which type
 records: rows become records by the column, and what is wrong with a row is counted
 cells: the cells of a column as texts and metadata values

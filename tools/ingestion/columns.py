@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
-from corpuscope.tools.core.values import CONTROL, PARSERS, SINGLE, is_missing
+from corpuscope.tools.core.values import CONTROL, PARSERS, SINGLE, is_missing, is_numeric
 from corpuscope.tools.ingestion.rows import BadRow, Row
 
 SAMPLE_ROWS = 2_000
@@ -30,6 +30,22 @@ TEXT_NAMES = (
 """Names of text columns, the likeliest first; `text` and a head with its body go before them."""
 
 
+DATE_NAME = re.compile(
+    r"(^|[\W_])(date|dates|datetime|timestamp|created|updated|modified|posted|published|datum|fecha)"
+    r"([\W_]|$)|(^|[\W_])\w+_at$"
+)
+"""Names of columns whose numbers are days where all of them can be: other numbers between 25,569
+and 54,789 are prices, counts or ids."""
+
+EXACT_INTEGERS = 2**53
+"""Beyond, programs that read numbers as floats lose digits: such integers are ids, kept as text."""
+
+ID_NAME = re.compile(
+    r"(^|[\W_])(id|guid|uuid|uid|key|ref|reference|number|no|nr|code)$|[a-z](Id|ID|Key|Guid)$"
+)
+"""Names of columns that identify a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
     """What the caller said about the columns; None where it is to be guessed."""
@@ -42,13 +58,17 @@ class ColumnRequest:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """Which column is what. `guessed` says which text columns were guessed and why, if so."""
+    """Which column is what. `guessed` says which text columns were guessed and why, if so.
+
+    `numbered_days` are columns of dates with numbers among them, each with an example.
+    """
 
     text: tuple[str, ...]
     id: str | None
     vector: str | None
     metadata: dict[str, ColumnType]
     guessed: str | None
+    numbered_days: tuple[tuple[str, str], ...] = ()
 
 
 def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> ColumnPlan:
@@ -71,7 +91,7 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
         raise BadInput(f"no readable rows; {why or 'the file holds none'}")
     special = [name for name in (request.id_column, request.vector_column) if name is not None]
     requested = [*(request.text_columns or []), *(request.metadata_columns or []), *special]
-    types = {name: _column_type(cells) for name, cells in values.items()}
+    types = {name: _column_type(name, cells) for name, cells in values.items()}
     for name in requested:
         _check_present(name, list(values))
         if types[name] is None and name != request.vector_column:
@@ -93,7 +113,13 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
                 f"column name {name[:40]!r} has {len(name):,} characters; it needs 1 to "
                 f"{MAX_NAME_CHARS}, none of them a control character; is the first row a header?"
             )
-    return ColumnPlan(text, request.id_column, request.vector_column, metadata, guessed)
+    numbered = {
+        name: next((str(cell) for cell in values[name] if is_numeric(cell)), "")
+        for name, kind in metadata.items()
+        if kind == "date"
+    }
+    days = tuple((name, example) for name, example in numbered.items() if example)
+    return ColumnPlan(text, request.id_column, request.vector_column, metadata, guessed, days)
 
 
 def _check_present(name: str, names: list[str]) -> None:
@@ -156,16 +182,23 @@ def _holds_identifiers(name: str, cells: list[str]) -> bool:
     return all_codes or 2 * links > len(cells)
 
 
-def _column_type(values: list[object]) -> ColumnType | None:
+def _column_type(name: str, values: list[object]) -> ColumnType | None:
     """The narrowest type that fits every value that is there; None where some are not single."""
     present = [value for value in values if not is_missing(value)]
     if not all(isinstance(value, SINGLE) for value in present):
         return None
     kinds: tuple[ColumnType, ...] = ("boolean", "number", "date")
+    # createdAt is created_at.
+    if DATE_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()):
+        kinds = ("boolean", "date", "number")
+    elif any(map(is_numeric, present)):
+        kinds = ("boolean", "number")
     for kind in kinds if present else ():
         try:
             for value in present:
-                PARSERS[kind](value)
+                parsed = PARSERS[kind](value)
+                if isinstance(parsed, int) and abs(parsed) > EXACT_INTEGERS:
+                    return "string"
         except (ValueError, OverflowError):
             continue
         return kind

@@ -42,11 +42,15 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.language import foreign_language
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
+from corpuscope.tools.core.masking import masked_text
+from corpuscope.tools.core.schema import COLUMN, NO_MASK, DatasetCard, Mask, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
+from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder, TextFacts
 from corpuscope.tools.ingestion.batch_writer import BatchWriter
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
+from corpuscope.tools.ingestion.mojibake import mended_rows
+from corpuscope.tools.ingestion.observations import Observations, Observer
 from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTally
 from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
@@ -59,7 +63,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 SURVEY_TEXTS = 50_000
 """Enough texts to fit a vocabulary on; more cost time and memory and change little."""
 
-KEPT_BYTES = 128 * 2**20
+KEPT_BYTES = 192 * 2**20
 """Records made in the first pass and their vectors are kept for the second, up to this size: enough
 for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
 
@@ -87,6 +91,10 @@ class IngestRequest:
     """(rows, dim), where the vectors come from a file of their own."""
     encoding: str | None = None
     """Of a text file; None: it is detected."""
+    mend: bool = False
+    """Whether strings that were decoded wrongly once are mended."""
+    mask: Mask = NO_MASK
+    """What vectors and keywords are made without; nothing: as in the dataset that is there."""
 
     @property
     def brings_vectors(self) -> bool:
@@ -108,6 +116,8 @@ class IngestOutcome:
     added: int
     updated: int
     unchanged: int
+    observed: Observations
+    """Of the source."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class _Survey:
     """A random sample of at most `SURVEY_TEXTS`; empty where the vectors come with the rows."""
     dim: int
     """Numbers in each vector that comes with the rows; 0 where none do."""
+    observed: Observations
     batches: list[BuiltBatch] | None
     """All records, where they take no more than `KEPT_BYTES`."""
 
@@ -187,14 +198,17 @@ def ingest_records(
     count = store.count(card)
     if writer.written and count == writer.counts[0]:
         keep_records(workspace, card, writer.written)
-    return IngestOutcome(card, survey.columns, survey.tally, note, count, *writer.counts)
+    return IngestOutcome(
+        card, survey.columns, survey.tally, note, count, *writer.counts, survey.observed
+    )
 
 
 def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:
     """Whether a first ingest that did not end is dropped: it was to be by another embedder."""
     if present is None or not present.pending:
         return False
-    return request.embedding not in (AUTO, present.embedding)
+    other_mask = bool(request.mask) and request.mask != present.mask
+    return other_mask or request.embedding not in (AUTO, present.embedding)
 
 
 def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) -> None:
@@ -216,7 +230,7 @@ def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | B
         if isinstance(source, Path)
         else inline_rows(source)
     )
-    return islice(rows, request.limit)
+    return islice(mended_rows(rows) if request.mend else rows, request.limit)
 
 
 def _survey_source(
@@ -238,11 +252,12 @@ def _survey_source(
         }
         columns = replace(columns, metadata=kinds)
     builder = RecordBuilder(columns, request.vectors, workspace.redact)
+    observer = Observer(columns, head, old.mask if old else request.mask)
     sample = _TextSample()
     kept: list[BuiltBatch] | None = []
     kept_bytes = 0
     dim = 0 if request.vectors is None else request.vectors.shape[1]
-    for batch in builder.build(chain(head, rows)):
+    for batch in builder.build(observer.watch(chain(head, rows))):
         if batch.records.vectors is not None:
             dim = batch.records.vectors.shape[1]
         else:
@@ -261,7 +276,7 @@ def _survey_source(
             f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
             f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
         )
-    return _Survey(columns, tally, sample.texts, dim, kept)
+    return _Survey(columns, tally, sample.texts, dim, observer.observations(), kept)
 
 
 class _TextSample:
@@ -306,6 +321,7 @@ def _start_dataset(
         id_column=survey.columns.id,
         metadata_columns=survey.columns.metadata,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        mask=request.mask,
     )
     folder = workspace.dataset_folder(card)
     spec = request.embedding
@@ -316,10 +332,11 @@ def _start_dataset(
             raise BadInput("embedding 'column' needs vector_column: a column or a .npy file.")
         foreign = foreign_language(survey.texts) if spec == AUTO else None
         facts = TextFacts(survey.tally.made, foreign)
-        fitted = fit_embedder(spec, survey.texts, workspace.embedders.options, folder, facts)
+        texts = [masked_text(text, card.mask) for text in survey.texts]
+        fitted = fit_embedder(spec, texts, workspace.embedders.options, folder, facts)
         card = replace(card, embedding=fitted.embedder.spec, dim=fitted.embedder.dim)
         workspace.store.create(card)
-        return card, fitted.embedder, fitted.note
+        return card, with_mask(fitted.embedder, card.mask), fitted.note
     note = "They came with the file."
     if spec == COLUMN:
         has_full_text = workspace.store.has_full_text()
@@ -343,6 +360,11 @@ def _extend_dataset(
         raise BadInput(
             f"'{old.name}' has vectors by {old.embedding}, not {spec}; a dataset never mixes "
             "models. Leave `embedding` out, use mode='replace', or take another name."
+        )
+    if request.mask and request.mask != old.mask:
+        raise BadInput(
+            f"'{old.name}' masks {old.mask}, this call {request.mask}; its texts all have the same "
+            "mask. Leave `mask` and `stop_words` out to add rows, or use mode='replace'."
         )
     columns = old.metadata_columns | survey.columns.metadata
     card = replace(old, metadata_columns=columns)

@@ -77,11 +77,22 @@ def _column_values(column: Any) -> list[object]:
     numbers = r"u?int|half|float|double"
     if isinstance(arrow_type, lists) and re.match(numbers, str(arrow_type.value_type)):
         # Vectors: a numpy array is tens of times faster than a list of Python floats.
+        return _number_lists(column)
+    values: list[object] = column.to_pylist()
+    return values
+
+
+def _number_lists(column: Any) -> list[object]:
+    """The lists of numbers of an Arrow array as 1-D arrays; None where there is no list."""
+    if column.null_count or column.flatten().null_count:
+        # Numbers that are missing make an array of another type, of their own cell alone.
         return [
             cell.values.to_numpy(zero_copy_only=False) if cell.is_valid else None for cell in column
         ]
-    values: list[object] = column.to_pylist()
-    return values
+    lengths = column.value_lengths().to_numpy()
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    ends = lengths.cumsum().tolist()
+    return [flat[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
 
 
 def xlsx_rows(path: Path, max_bytes: int) -> Rows:

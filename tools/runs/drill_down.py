@@ -17,6 +17,7 @@ from corpuscope.tools.clustering.stability import unchanged_scores
 from corpuscope.tools.clustering.tree import ClusterTree, layer_paths
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import id_sort_key, is_within
+from corpuscope.tools.core.masking import keyword_text
 from corpuscope.tools.core.schema import NOISE, Description, Floats, Members, Node, Report, Run
 from corpuscope.tools.runs.assembly import centrality, recount, run_nodes, run_parameters
 from corpuscope.tools.runs.draft import RunDraft, Split
@@ -92,7 +93,7 @@ def split_cluster(
     if choice.layers[choice.recommended].clusters < 2:
         split = Split(within, parent.reason, clustering.hint)
         return RunDraft(selection.card, parent, members, selection.descriptions, {}, split=split)
-    nodes = run_nodes(corpus, clustering, workspace.redact)
+    nodes = run_nodes(corpus, clustering, keyword_text(selection.card.mask, workspace.redact))
     parts = Parts(within, corpus, clustering.tree, nodes, centrality(corpus, clustering))
     run, moved = replace_subtree(parent, members, parts)
     # What is said of the whole stays true of it; the rest is how its part was split.

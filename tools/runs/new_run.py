@@ -13,6 +13,7 @@ from corpuscope.tools.clustering.pipeline import (
     find_clusters,
 )
 from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.masking import keyword_text
 from corpuscope.tools.core.schema import DatasetCard, Report
 from corpuscope.tools.runs.assembly import (
     assemble_run,
@@ -74,7 +75,7 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     corpus = loaded.corpus
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
     report(CLUSTERED_SHARE, "choosing keywords and examples")
-    nodes = run_nodes(corpus, clustering, workspace.redact)
+    nodes = run_nodes(corpus, clustering, keyword_text(scope.card.mask, workspace.redact))
     members = run_members(corpus, clustering)
     stated = run_parameters(parameters, clustering, scope.where)
     run = assemble_run(scope.card, clustering, nodes, members, stated)

@@ -8,7 +8,6 @@ Milvus Lite. Only the process that serves Milvus Lite imports this module.
 """
 
 import struct
-from collections import Counter
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -202,5 +201,7 @@ _term_id = lru_cache(TERMS_REMEMBERED)(term_to_id)
 
 def _word_counts(words: list[str]) -> bytes:
     """How often each word is there, by its hash, as Milvus Lite packs it for BM25."""
-    counts = sorted(Counter(map(_term_id, words)).items())
-    return struct.pack("<" + "If" * len(counts), *chain.from_iterable(counts))
+    counts: dict[int, int] = {}
+    for term in map(_term_id, words):
+        counts[term] = counts.get(term, 0) + 1
+    return struct.pack("<" + "If" * len(counts), *chain.from_iterable(sorted(counts.items())))

@@ -8,6 +8,7 @@ from corpuscope.prompts import Templates
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import DatasetCard
 from corpuscope.tools.embedding.factory import open_embedder
+from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.runs import Runs
@@ -53,7 +54,8 @@ class Embedders:
             if key not in self._kept:
                 if len(self._kept) >= MOST_KEPT:
                     del self._kept[next(iter(self._kept))]
-                self._kept[key] = open_embedder(card.embedding, self.options, saved)
+                opened = open_embedder(card.embedding, self.options, saved)
+                self._kept[key] = with_mask(opened, card.mask)
             return self._kept[key]
 
 
