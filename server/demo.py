@@ -32,7 +32,6 @@ SKIPPED = frozenset(
 # Shorter docstrings ("Return self.") say nothing that could be a theme.
 SHORTEST = 40
 LONGEST = 1_500
-THEMES_SHOWN = 20
 PARTS_SHOWN = 8
 QUOTED = 4
 QUOTE_LINES = 2
@@ -196,13 +195,21 @@ async def _find(tour: _Tour) -> str | None:
     print(_wrapped(clustering["reason"]))
     noise = f"{clustering['noise']:,} records ({clustering['noise_share']:.0%})"
     print(f"  {noise} are noise: in no theme.")
-    page = await tour.call("List them", "list-clusters", dataset=DATASET, limit=THEMES_SHOWN)
+    page = await tour.call("List them", "list-clusters", dataset=DATASET)
     print(f"  {'id':<8}{'records':>8}  keywords")
-    for line in page["clusters"]:
-        print(f"  {line['id']:<8}{line['size']:>8,}  {keyword_line(line['keywords'])}")
-    if page["total"] > THEMES_SHOWN:
-        print(f"  … and {page['total'] - THEMES_SHOWN} more.")
-    return str(page["clusters"][0]["id"]) if page["clusters"] else None
+    for heading in page["headings"] or [None]:
+        if heading is not None:
+            name = ", ".join(heading["keywords"]) or "under no heading"
+            count = f"{heading['themes']} themes: {name}"
+            print(f"  {heading['id'] or '':<8}{heading['size']:>8,}  {count}"[:WIDTH])
+        for line in page["clusters"]:
+            if heading is None or line["heading"] == heading["id"]:
+                words = keyword_line(line["keywords"])
+                print(f"  {line['id']:<8}{line['size']:>8,}  {'  ' if heading else ''}{words}")
+    if more := page["total"] - len(page["clusters"]):
+        print(f"  … and {more} more.")
+    largest = max(page["clusters"], key=lambda line: int(line["size"]), default=None)
+    return None if largest is None else str(largest["id"])
 
 
 async def _look_into(tour: _Tour, largest: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
+from corpuscope.tools.clustering.headings import MOST_WITHOUT
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Ints, Members, Node, Record, Result, Verbatim, Watch
@@ -25,7 +26,6 @@ from corpuscope.tools.workspace.arguments import (
     as_id,
 )
 from corpuscope.tools.workspace.headings import (
-    MOST_FLAT,
     ThemeGroup,
     grouped_themes,
     heading_layer,
@@ -232,7 +232,7 @@ def _by_heading(
     groups: list[MapGroup] = []
     colour_of: list[int] = []
     for group in grouped:
-        alone = group.heading is None and len(grouped) + len(group.themes) <= MOST_FLAT
+        alone = group.heading is None and len(grouped) + len(group.themes) <= MOST_WITHOUT
         if alone:
             colour_of += range(len(groups), len(groups) + len(group.themes))
             groups += _map_groups(selection, group.themes)

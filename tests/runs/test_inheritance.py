@@ -7,6 +7,7 @@ from support.made_runs import CARD, Made, made
 from corpuscope.tools.core.schema import Description, Floats, Proof
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.inheritance import inherit
+from corpuscope.tools.store.defaults import ChosenLayer
 from corpuscope.tools.store.runs import Runs
 
 PROOF = Proof(auc=0.9, best=0.95, by="lexical", inside=20, outside=20)
@@ -88,3 +89,17 @@ def test_a_proof_that_was_measured_again_holds_as_long_as_its_own_texts_do(tmp_p
     later = made("1:55 noise:45 2:60")
     draft = inherit(runs, draft_of(later, {}, {}))
     assert (draft.descriptions["1"].changed, draft.descriptions["1"].proof) == (0.45, PROOF)
+
+
+def test_a_layer_that_was_chosen_to_be_shown_is_not_what_a_new_run_is_compared_with(
+    tmp_path: Path,
+) -> None:
+    runs = Runs(tmp_path)
+    paths = "1.1:30 1.2:20 2:15"
+    (first,) = chain(runs, paths, titles={})
+    saved = runs.load("shop", "r1")
+    runs.choose_layer(saved, ChosenLayer(layer=0, by="person"))
+    assert first.comparison is None
+    again = inherit(runs, draft_of(made(paths), {}, {}))
+    assert again.comparison is not None
+    assert (again.comparison.kept, again.comparison.died, again.comparison.split) == (3, 0, 0)

@@ -95,9 +95,12 @@ def earlier_runs(runs: Runs, run: Run) -> list[Run]:
 
 
 def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator[Run]:
-    """The saved runs of these records, the newest first."""
+    """The saved runs of these records as they were found, the newest first: a layer that was chosen
+    to be shown would be compared with themes of another resolution."""
     for run_id in reversed(runs.ids(dataset)):
         run = runs.load(dataset, run_id)
+        if run.found is not None:
+            run = runs.load(dataset, run_id, run.found)
         if run.collection == collection and run.parameters.get("where") == where:
             yield run
 

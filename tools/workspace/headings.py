@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import Field
 
+from corpuscope.tools.clustering.headings import HEADING_RANGE, MOST_WITHOUT
 from corpuscope.tools.clustering.tree import stands_in
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import is_within
@@ -16,11 +17,6 @@ from corpuscope.tools.core.schema import Node, Result, Run, Verbatim
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.selection import Selection, shown_texts
 from corpuscope.tools.workspace.workspace import Workspace
-
-MOST_FLAT = 40
-"""Themes that a person reads in one list."""
-
-FEWEST_HEADINGS, MOST_HEADINGS = 5, 20
 
 WORDS_IN_A_HEADING = 5
 KEYWORDS_IN_A_LINE = 3
@@ -96,26 +92,26 @@ class HeadingLine(Result):
 def heading_layer(run: Run, wanted: bool | None = None) -> int | None:
     """The layer whose clusters head the themes that a run shows; None where they are listed flat.
 
-    Without a wish that is so for up to `MOST_FLAT` themes.
+    Without a wish that is so for up to `MOST_WITHOUT` themes.
 
     Raises:
         BadInput: Headings are wanted, and no coarser layer can head the themes.
     """
     themes = _count(run, run.recommended)
-    if wanted is False or (wanted is None and themes <= MOST_FLAT):
+    if wanted is False or (wanted is None and themes <= MOST_WITHOUT):
         return None
     if run.headings is not None and run.headings < run.recommended:
         return run.headings
-    fewest = 2 if wanted else FEWEST_HEADINGS
+    fewest = 2 if wanted else HEADING_RANGE[0]
     counts = {layer: _count(run, layer) for layer in range(run.recommended)}
     fitting = [
         layer
         for layer, count in counts.items()
-        if fewest <= count <= min(MOST_HEADINGS, themes - 1)
+        if fewest <= count <= min(HEADING_RANGE[1], themes - 1)
     ]
     if not fitting and wanted:
         raise BadInput(
-            f"headings=true: run {run.id} has no coarser layer of 2 to {MOST_HEADINGS} clusters "
+            f"headings=true: run {run.id} has no coarser layer of 2 to {HEADING_RANGE[1]} clusters "
             f"that could head the {themes} themes of layer {run.recommended}. Leave headings out."
         )
     return fitting[-1] if fitting else None
