@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.clustering.noise import noise_sentence
+from corpuscope.tools.clustering.noise import noise_levels, noise_sentence
 from corpuscope.tools.clustering.stability import (
     format_stability,
     known_stability_word,
@@ -69,6 +69,12 @@ class ClusterPage(Result):
     noise_reasons: dict[str, int]
     """Why they are noise: between (two clusters), edge, small (group), isolated, diffuse. Empty
     where another layer than the recommended one is shown, or the reasons are not known."""
+    found_in_noise: list[Verbatim]
+    """Themes found in what is noise of the recommended layer, where that is shown."""
+    in_found: int
+    """Records of the noise that are in one of them."""
+    noise_assigned: int | None
+    """Records of the noise that have a nearest theme, after cluster(noise='assign')."""
     records: int
     clusters: list[ClusterLine]
     total: int
@@ -89,6 +95,7 @@ class ClusterPage(Result):
         lines += [line.as_text() for line in self.clusters]
         if self.parent is None:
             lines.append(f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster")
+            lines += noise_levels(self.in_found, self.found_in_noise, self.noise_assigned)
             if self.noise_reasons:
                 lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
             if len(self.layers) > 1:
@@ -149,6 +156,7 @@ def list_clusters(
         selection.check(parent)
         nodes = selection.children(parent)
         noise = chosen.noise
+    found = selection.children(NOISE) if shown == chosen.recommended else []
     scores = workspace.runs.stability(chosen)
     page = sorted(nodes, key=_sort_key(selection, sort))[offset : offset + limit]
     after = offset + len(page)
@@ -161,6 +169,9 @@ def list_clusters(
         recommended_layer=chosen.recommended,
         noise=noise,
         noise_reasons=chosen.noise_reasons if shown in (None, chosen.recommended) else {},
+        found_in_noise=[node.id for node in found],
+        in_found=sum(node.size for node in found),
+        noise_assigned=chosen.noise_assigned if shown == chosen.recommended else None,
         records=chosen.records,
         clusters=[cluster_line(selection, node, scores) for node in page],
         total=len(nodes),
