@@ -112,7 +112,32 @@ def test_a_text_in_two_groups_loses_the_mean_of_both_offsets() -> None:
         [1 / 3 if n == groups.codes[0] else 2 / 3 for n in (0, 1)]
     )
     expected = vectors[0] - shared
+    expected -= offsets.axes.T @ (offsets.axes @ (expected - offsets.centre))
     assert without.vectors[0] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
+
+
+def test_what_varies_within_a_group_along_its_offset_goes_too() -> None:
+    random = np.random.default_rng(4)
+    named = np.repeat([0.3, 1.2], 100)  # long texts hold less of the word than short ones
+    rows = random.normal(0, 0.2, (400, 16))
+    rows[:200, 0] += named
+    rows[200:, 1] += named
+    ids = [f"{number:04d}" for number in range(400)]
+    corpus = collapse(ids, ids, unit_rows(rows))
+    sources = ["a"] * 200 + ["b"] * 200
+    offsets = find_offsets(corpus, ["source"], [group_records(sources)])
+    without = take_off(corpus, offsets, offsets.codes)
+    assert neighbours_share(corpus.vectors, sources) > 0.8
+    assert neighbours_share(without.vectors, sources) < 0.62
+
+
+def test_many_groups_take_no_axis_that_themes_may_need() -> None:
+    random = np.random.default_rng(5)
+    vectors = unit_rows(random.normal(size=(1_200, 64)))
+    ids = [f"{number:04d}" for number in range(1_200)]
+    corpus = collapse(ids, ids, vectors)
+    groups = group_records([f"author {number % 60}" for number in range(1_200)])
+    assert len(find_offsets(corpus, ["author"], [groups]).axes) <= 5
 
 
 def test_a_text_without_a_direction_gets_none() -> None:

@@ -8,7 +8,9 @@ of texts are those. An offset is the mean of the group's texts less that of all,
 linear unbiased prediction of a random effect is (Robinson 1991, "That BLUP is a good thing",
 Statistical Science 6): times n / (n + v), where v, the variance within groups over that between
 them, is read off the data. A group of few texts keeps what is its own; one of many is set on the
-mean of all. The offsets of several columns are found together, each on what the others leave.
+mean of all. The offsets of several columns are found together, each on what the others leave. Then
+the few axes along which groups differ most are taken out of all texts (Ravfogel et al. 2020, "Null
+it out", ACL), as the mean alone leaves what varies within a group along its offset.
 """
 
 import json
@@ -36,6 +38,11 @@ BACKFITTING_ROUNDS = 10
 
 SETTLED = 1e-3
 """Columns are settled when no offset moves by more than this share of the longest."""
+
+AXIS_SHARE = 0.05
+"""Share of what the groups differ by from which an axis is taken out of all texts. A short text
+holds more of its group's word than a long one: what the mean leaves of it lies along the offset.
+Many groups differ in many ways, none of which is worth an axis that themes may need."""
 
 SHUFFLES = 8
 """Shuffled columns that say how far groups of these sizes agree by chance: their mean is known to
@@ -125,13 +132,16 @@ def find_offsets(corpus: Corpus, columns: Sequence[str], groups: Sequence[Groups
         rest=[group.rest for group in groups],
         offsets=offsets,
         codes=np.stack([group.codes for group in groups], axis=1),
+        axes=_main_axes(offsets, sizes),
+        centre=corpus.vectors.mean(axis=0),
     )
 
 
 def take_off(corpus: Corpus, offsets: GroupOffsets, codes: Ints) -> Corpus:
     """The corpus with the offsets taken off its vectors, which are of unit length again.
 
-    `codes` (n, columns) are the groups of its records; a record of no group keeps its vector.
+    `codes` (n, columns) are the groups of its records; a record of no group (-1) has no offset, and
+    loses only what all lose along the axes.
     """
     vectors = corpus.vectors.copy()
     for at, offset in enumerate(offsets.offsets):
@@ -139,6 +149,8 @@ def take_off(corpus: Corpus, offsets: GroupOffsets, codes: Ints) -> Corpus:
         padded = np.concatenate((offset, np.zeros((1, offset.shape[1]), np.float32)))
         share = _shares(corpus, np.where(codes[:, at] < 0, len(offset), codes[:, at]), len(padded))
         vectors -= share @ padded
+    # Along the axes of the offsets all texts are set on the mean.
+    vectors -= ((vectors - offsets.centre) @ offsets.axes.T) @ offsets.axes
     # A text without a direction of its own (no known word) must not get that of its group.
     vectors[~corpus.vectors.any(axis=1)] = 0.0
     return replace(corpus, vectors=unit_rows(vectors))
@@ -186,6 +198,15 @@ def _prior(vectors: Floats, share: "csr_array", size: NDArray[np.floating]) -> f
     effective = count - float((size**2).sum()) / max(1, count)
     between = spread / effective if effective > 0 else 0.0
     return inside / between if between > 0 else float("inf")
+
+
+def _main_axes(offsets: Sequence[Floats], sizes: Sequence[NDArray[np.floating]]) -> Floats:
+    """(a, dim) unit vectors: the axes along which groups differ, those that carry `AXIS_SHARE`."""
+    weighted = [each * np.sqrt(size)[:, None] for each, size in zip(offsets, sizes, strict=True)]
+    _left, lengths, axes = np.linalg.svd(np.concatenate(weighted), full_matrices=False)
+    carried = lengths**2 / max(float((lengths**2).sum()), np.finfo(np.float32).tiny)
+    main: Floats = axes[carried >= AXIS_SHARE].astype(np.float32)
+    return main
 
 
 def _information(labels: Ints, codes: Ints) -> float:

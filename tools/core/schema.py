@@ -261,7 +261,7 @@ class GroupOffsets:
     For each of the `columns`: in `values` the group of each value, by the value as JSON; `rest`,
     the group of values too rare to be named, -1 where there are none; in `offsets` (groups, dim)
     float32. `codes` (n, columns) int32: the group of each record, row for row with the members of
-    the run, -1 for none.
+    the run, -1 for none. Along the `axes` (a, dim) all texts are set on the `centre` (dim,).
     """
 
     columns: list[str]
@@ -269,6 +269,8 @@ class GroupOffsets:
     rest: list[int]
     offsets: list[Floats]
     codes: Ints
+    axes: Floats
+    centre: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

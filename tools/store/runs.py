@@ -166,7 +166,8 @@ class Runs:
         with np.load(file, allow_pickle=False) as arrays:
             known = json.loads(str(arrays["groups"]))
             offsets = [arrays[f"offsets_{at}"] for at in range(len(known["columns"]))]
-            return GroupOffsets(**known, offsets=offsets, codes=arrays["codes"])
+            arrays_of = {name: arrays[name] for name in ("codes", "axes", "centre")}
+            return GroupOffsets(**known, offsets=offsets, **arrays_of)
 
     def save_stability(self, run: Run, stability: Stability) -> None:
         """Keep how surely the run's clusters come back."""
@@ -273,6 +274,7 @@ def write_offsets(folder: Path, offsets: GroupOffsets) -> None:
     groups = {"columns": offsets.columns, "values": offsets.values, "rest": offsets.rest}
     arrays: dict[str, Any] = {f"offsets_{at}": each for at, each in enumerate(offsets.offsets)}
     arrays |= {"groups": np.array(json.dumps(groups)), "codes": offsets.codes}
+    arrays |= {"axes": offsets.axes, "centre": offsets.centre}
     np.savez(folder / OFFSETS_FILE, **arrays)
 
 
