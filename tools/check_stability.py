@@ -19,7 +19,7 @@ from corpuscope.tools.core.schema import Report, Result, Stability, Verbatim, Wa
 from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId
-from corpuscope.tools.workspace.reading import load_dataset
+from corpuscope.tools.workspace.reading import load_run
 from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -120,7 +120,7 @@ def _scores(
     run = selection.run
     members = workspace.runs.members(run)
     report(0.01, f"reading '{selection.card.name}'")
-    loaded = load_dataset(workspace, selection.card, set(members.ids))
+    loaded = load_run(workspace, selection.card, run, members)
     corpus = loaded.corpus
     if not corpus.ids:
         raise NotReady(f"The records of run {run.id} are gone. Cluster again.")

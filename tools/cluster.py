@@ -1,12 +1,14 @@
 """The tool `cluster`: a run is drafted, told about, saved, and readable before its map is drawn."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.clustering.layers import MIN_SAMPLES
-from corpuscope.tools.clustering.noise import noise_sentence
+from corpuscope.tools.clustering.noise import noise_levels, noise_sentence
 from corpuscope.tools.clustering.pipeline import Parameters, Space
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.schema import NOISE, STALE, Layer, Node, Result, Run, Verbatim, Watch
@@ -15,8 +17,15 @@ from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.runs.assignment import assign_records
 from corpuscope.tools.runs.changes import Comparison
 from corpuscope.tools.runs.draft import RunDraft
-from corpuscope.tools.runs.drill_down import outermost, split_cluster, take_over_unchanged
+from corpuscope.tools.runs.drill_down import (
+    ClusterPart,
+    outermost,
+    split_cluster,
+    take_over_unchanged,
+)
 from corpuscope.tools.runs.new_run import Scope, filtered, new_run, union
+from corpuscope.tools.runs.regardless import check_columns
+from corpuscope.tools.runs.repeats import theme_warnings
 from corpuscope.tools.runs.run_map import draw_map
 from corpuscope.tools.store.defaults import apart
 from corpuscope.tools.store.locks import dataset_lock
@@ -53,6 +62,8 @@ class TopCluster(Result):
     """The id of the same cluster in the earlier run, where it is another one."""
     size: int
     share: float
+    beside: int | None = None
+    """Records of the noise that are nearest to it, not in `size`; None where nobody asked."""
     keywords: list[str]
     exemplar: str
 
@@ -61,8 +72,9 @@ class TopCluster(Result):
         words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
         named = f"{self.title} ({words})" if self.title else words
         mark = " (new)" if self.new else f" (was {self.was})" if self.was else ""
+        beside = f" + {self.beside:,} of the noise" if self.beside else ""
         return (
-            f"{self.id}{mark}: {named}: {self.size:,} records ({self.share:.1%})\n"
+            f"{self.id}{mark}: {named}: {self.size:,} records ({self.share:.1%}){beside}\n"
             f"    {self.exemplar}"
         )
 
@@ -102,6 +114,16 @@ class ClusterResult(Result):
     assigned: int
     """New records that were put into the clusters of `assigned_from`."""
     hint: Verbatim | None
+    regardless_of: list[Verbatim]
+    """Columns across whose values the themes were found."""
+    found_in_noise: list[Verbatim]
+    """Themes beyond the layer, found among what is noise in it, and counted as noise."""
+    in_found: int
+    """Records of the noise that are in one of them."""
+    noise_assigned: int | None
+    """Records of the noise with a nearest theme (noise='assign'), still counted as noise."""
+    warnings: list[str]
+    """What to know before the themes are believed, with the next step."""
     map: str
     """`ready`, or `being drawn`: `plot` waits for it."""
     default: str | None = None
@@ -125,8 +147,15 @@ class ClusterResult(Result):
             f"Run {self.run} of {what}{where}: {self.records:,} records, {self.noise:,} of them "
             f"noise ({self.noise_share:.1%}). {self.reason}"
         ]
+        if self.regardless_of:
+            lines.append(
+                f"Found across {' and '.join(self.regardless_of)}: what the texts of each value "
+                "share was taken off."
+            )
+        lines += self.warnings
         if self.noise_reasons:
             lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
+        lines += noise_levels(self.in_found, self.found_in_noise, self.noise_assigned)
         if len(self.layers) > 1:
             counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
             lines.append(f"Layers, coarse to fine (clusters): {counts}.")
@@ -184,6 +213,14 @@ def cluster(
         Field(ge=0, description="With within: the layer that noise is of; the new run shows it."),
     ] = None,
     where: WhereFilter = None,
+    regardless_of: Annotated[
+        list[str] | None,
+        Field(
+            description="Columns (source, airline, language, author) across whose values themes "
+            "are wanted: what the texts of each value share is taken off. within keeps those of "
+            "its run; [] for none."
+        ),
+    ] = None,
     min_cluster_size: Annotated[
         int | None,
         Field(ge=2, description="Smallest cluster; left out (better): every resolution is tried."),
@@ -207,6 +244,13 @@ def cluster(
         bool,
         Field(description="Only put records that are new into the clusters of the run."),
     ] = False,
+    noise: Annotated[
+        Literal["keep", "assign"],
+        Field(
+            description="assign: also keep which theme each noise record is nearest to, a level of "
+            "its own (get-members with_noise); the clusters stay as they are."
+        ),
+    ] = "keep",
     focus: Focus = None,
 ) -> ClusterResult:
     """Find the themes in a dataset: density clusters at several resolutions, as a tree.
@@ -229,6 +273,7 @@ def cluster(
     if assign:
         given = {"within": within, "where": where, "min_cluster_size": min_cluster_size}
         given |= {"min_samples": min_samples, "neighbours": neighbours, "layer": layer}
+        given |= {"regardless_of": regardless_of, "noise": None if noise == "keep" else noise}
         if useless := [name for name, value in given.items() if value is not None]:
             raise BadInput(
                 f"assign=True finds no clusters, so {' and '.join(useless)} cannot be given: it "
@@ -237,20 +282,27 @@ def cluster(
         draft = assign_records(workspace, select_stored(workspace, dataset, run), watch.report)
     elif layer is not None and within is None:
         raise BadInput("layer goes with within; to see another layer of a run: list-clusters.")
+    elif within is not None and noise == "assign":
+        raise BadInput("noise='assign' needs a run of its own: leave out within, or noise.")
     elif within is not None and where:
         raise BadInput("Give within or where, not both: within takes the whole of a cluster.")
     elif within is not None:
         selection = select_stored(workspace, dataset, run, layer)
         selection.check_current()
         clusters = outermost(selection, [within] if isinstance(within, str) else within)
+        columns = selection.run.regardless_of if regardless_of is None else regardless_of
+        columns = check_columns(selection.card, columns)
         if len(clusters) == 1:
-            draft = split_cluster(workspace, selection, clusters[0], parameters, watch.report)
+            part = ClusterPart(selection, clusters[0], tuple(columns))
+            draft = split_cluster(workspace, part, parameters, watch.report)
         else:
-            scope = union(workspace, selection, clusters)
+            scope = replace(union(workspace, selection, clusters), regardless_of=tuple(columns))
             draft = new_run(workspace, scope, parameters, watch.report)
     else:
         card = workspace.store.card(dataset)
+        columns = check_columns(card, regardless_of or [])
         scope = filtered(workspace, card, where) if where else Scope(card)
+        scope = replace(scope, regardless_of=tuple(columns), assign_noise=noise == "assign")
         draft = new_run(workspace, scope, parameters, watch.report)
     return _finish(workspace, watch, draft, focus)
 
@@ -321,6 +373,7 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         whole = split.cluster == NOISE
         size = run.noise if whole else selection.node(split.cluster).size
         noise = size - sum(node.size for node in shown) if draft.is_new else 0
+    found = [] if split else selection.children(NOISE)
     # A run of several clusters has both: what it is within says it better.
     where = None if split is None and run.within else run.parameters["where"]
     hint = run.hint if split is None or split.hint is None else split.hint
@@ -344,6 +397,11 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         stale=_stale(selection) if split is None else [],
         assigned_from=run.assigned_from,
         assigned=run.assigned,
+        regardless_of=draft.columns,
+        found_in_noise=[node.id for node in found],
+        in_found=sum(node.size for node in found),
+        noise_assigned=None if split else run.noise_assigned,
+        warnings=theme_warnings(workspace, draft, shown) if draft.is_new else [],
         hint=hint or (LEXICAL_HINT if draft.card.embedding == LEXICAL else None),
         map="ready",
     )
@@ -362,6 +420,8 @@ def _top(
     largest = sorted(shown, key=lambda node: -node.size)[:TOP_CLUSTERS]
     first = [node.exemplars[0] for node in largest]
     texts = shown_texts(workspace, selection.card, first)
+    nearest = draft.members.nearest if draft.split is None else None
+    beside = None if nearest is None else Counter(nearest)
     same = draft.same if draft.comparison is not None else None
     top = []
     for node, exemplar in zip(largest, first, strict=True):
@@ -374,6 +434,7 @@ def _top(
                 was=None if same is None or same.get(node.id) == node.id else same.get(node.id),
                 size=node.size,
                 share=round(node.size / max(1, size), 6),
+                beside=None if beside is None else beside[node.id],
                 keywords=node.keywords,
                 exemplar=shorten(texts[exemplar], EXEMPLAR_CHARACTERS),
             )

@@ -9,6 +9,7 @@ from pydantic import Field
 from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shortened_values
+from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Run, Scalar, Verbatim
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.arguments import (
@@ -51,6 +52,8 @@ class MemberPage(Result):
     next_offset: int | None
     gone: int
     """Records of the run that the dataset no longer has."""
+    of_noise: int
+    """How many of `total` are noise that stands beside the cluster (with_noise)."""
     members: list[MemberLine]
 
     def as_text(self) -> str:
@@ -61,7 +64,9 @@ class MemberPage(Result):
             return f"No record of {self.cluster} (run {self.run}): {past if self.total else fits}"
         first = self.offset + 1 if self.members else 0
         last = self.offset + len(self.members) + self.gone
-        lines = [f"Records {first} to {last} of {self.total:,} in {self.cluster} (run {self.run}):"]
+        beside = f" and the noise beside it ({self.of_noise:,})" if self.of_noise else ""
+        where = f"{self.cluster}{beside} (run {self.run})"
+        lines = [f"Records {first} to {last} of {self.total:,} in {where}:"]
         lines += [member.as_text() for member in self.members]
         if self.gone:
             lines.append(f"{self.gone} records of the run are no longer in the dataset.")
@@ -88,6 +93,10 @@ def get_members(
             "a small group, isolated, or diffuse (near others, but in no dense group)."
         ),
     ] = None,
+    with_noise: Annotated[
+        bool,
+        Field(description="Also the noise nearest to it, after cluster(noise='assign')."),
+    ] = False,
     limit: Annotated[int, Field(ge=1, le=100, description="Records on a page.")] = 10,
     offset: Annotated[int, Field(ge=0, description="Records to skip.")] = 0,
     seed: Annotated[int, Field(ge=0, description="Seed of the random order.")] = 0,
@@ -102,6 +111,8 @@ def get_members(
     selection.check(cluster)
     members = workspace.runs.members(selection.run)
     rows = cluster_rows(selection.run, members, cluster)
+    if with_noise:
+        rows = np.union1d(rows, _noise_beside(selection.run.id, members, cluster))
     if noise_reason is not None:
         rows = _noise_of_kind(selection.run, members, rows, cluster, noise_reason)
     if where:
@@ -125,8 +136,23 @@ def get_members(
         offset=offset,
         next_offset=after if after < len(rows) else None,
         gone=len(page) - len(lines),
+        of_noise=_count_beside(members, rows, cluster) if with_noise else 0,
         members=lines,
     )
+
+
+def _noise_beside(run: str, members: Members, cluster: str) -> NDArray[np.int64]:
+    """The rows of the noise that is nearest to a cluster, or to one below it."""
+    if members.nearest is None:
+        raise NotReady(
+            f"Run {run} does not say which theme its noise is nearest to. Cluster again with "
+            "noise='assign'."
+        )
+    return np.flatnonzero([is_within(str(theme), cluster) for theme in members.nearest])
+
+
+def _count_beside(members: Members, rows: NDArray[np.int64], cluster: str) -> int:
+    return sum(not is_within(str(path), cluster) for path in members.paths[rows])
 
 
 def _noise_of_kind(

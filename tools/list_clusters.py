@@ -101,6 +101,12 @@ class ClusterPage(Result):
     noise_reasons: dict[str, int]
     """Why they are noise: between (two clusters), edge, small (group), isolated, diffuse. Empty
     where another layer than the recommended one is shown, or the reasons are not known."""
+    found_in_noise: list[Verbatim]
+    """Themes found in what is noise of the recommended layer, where that is shown."""
+    in_found: int
+    """Records of the noise that are in one of them."""
+    noise_assigned: int | None
+    """Records of the noise that have a nearest theme, after cluster(noise='assign')."""
     records: int
     headings: list[HeadingLine]
     """Where the clusters are listed under headings: these, in the order of the list."""
@@ -225,6 +231,7 @@ def list_clusters(
     else:
         ordered = sorted(below, key=_sort_key(selection, sort))
         page = _Page(ordered[offset:][: limit or USUAL_PAGE], len(below), [], {})
+    found = selection.children(NOISE) if parent is None else []
     scores = workspace.runs.stability(chosen)
     after = offset + len(page.nodes)
     return ClusterPage(
@@ -237,6 +244,9 @@ def list_clusters(
         shown_layer=chosen.recommended,
         noise=chosen.noise,
         noise_reasons=chosen.noise_reasons,
+        found_in_noise=[node.id for node in found],
+        in_found=sum(node.size for node in found),
+        noise_assigned=chosen.noise_assigned if chosen.recommended == chosen.found_layer else None,
         records=chosen.records,
         headings=[heading_line(selection, group) for group in page.groups],
         clusters=[_cluster_line(selection, node, scores, page) for node in page.nodes],

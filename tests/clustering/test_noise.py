@@ -8,7 +8,9 @@ from corpuscope.tools.clustering.noise import (
     NOISE_KINDS,
     classify_noise,
     count_reasons,
+    nearest_clusters,
     noise_kind,
+    noise_levels,
     noise_sentence,
     reason_texts,
     rename_reasons,
@@ -110,3 +112,28 @@ def test_reasons_follow_clusters_that_get_other_ids() -> None:
     ]
     merged = rename_reasons(words, lambda cluster: cluster.partition(".")[0])
     assert list(merged) == ["", "small", "edge of 3", "between 3 and 5", "edge of 5"]
+
+
+def test_noise_is_nearest_to_the_cluster_that_most_of_its_neighbours_vote_for() -> None:
+    edge = (around([1, 0.35], 6, 0.1, 7), -1)
+    graph, labels = labelled(*two_themes(), edge)
+    nearest = nearest_clusters(graph, labels)
+    assert (nearest[:-6] == -1).all(), "what is in a cluster has no other"
+    assert nearest[-6:].tolist() == [0] * 6
+
+
+def test_noise_without_neighbours_in_a_cluster_goes_with_those_that_have_some() -> None:
+    ids = np.array([[0, 1, -1], [1, 0, -1], [2, 1, -1], [3, 2, -1], [4, -1, -1]], np.int32)
+    cosines = np.where(ids >= 0, 0.8, 0.0).astype(np.float32)
+    graph = NeighbourGraph(ids, cosines, "made")
+    labels = np.array([0, 0, -1, -1, -1], np.int32)
+    assert nearest_clusters(graph, labels).tolist() == [-1, -1, 0, 0, -1]
+    assert nearest_clusters(graph, np.full(5, -1, np.int32)).tolist() == [-1] * 5
+
+
+def test_the_levels_beside_the_noise_are_told_and_nothing_where_there_are_none() -> None:
+    assert noise_levels(0, [], None) == []
+    told = noise_levels(1_234, ["14", "15"], 2_000)
+    assert told[0].startswith("Of the noise, 1,234 records are in 2 themes found in it: 14, 15 ")
+    assert "2,000 records have a nearest theme" in told[1]
+    assert "14 to 30" in noise_levels(9, [str(n) for n in range(14, 31)], None)[0]

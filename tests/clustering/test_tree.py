@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.clustering.layers import ClusterLayer
-from corpuscope.tools.clustering.tree import ClusterTree, build_tree, layer_paths
+from corpuscope.tools.clustering.tree import (
+    ClusterTree,
+    TreeNode,
+    build_tree,
+    found_in_noise,
+    layer_paths,
+)
 from corpuscope.tools.core.ids import children_of, depth, id_sort_key, is_within, lineage, parent_of
 from corpuscope.tools.core.schema import NOISE
 
@@ -47,6 +53,22 @@ def test_a_cluster_that_no_coarser_one_holds_stands_on_top() -> None:
     tree = tree_of(layer(0, 0, 0, 0, -1, -1), layer(0, 0, 1, 1, 2, 2))
     assert tree.paths.tolist() == ["1.1", "1.1", "1.2", "1.2", "2", "2"]
     assert tree.nodes[-1].layers == (1, 1)
+
+
+def test_what_first_stands_out_beyond_the_recommended_layer_has_the_last_numbers_on_top() -> None:
+    layers = (layer(0, 0, 1, 1, 1, *[-1] * 6), layer(0, 0, 1, 1, -1, *[2] * 4, 3, 3))
+    tree = build_tree(layers, np.ones(11, np.int32), recommended=0)
+    assert [node.id for node in tree.nodes] == ["1", "2", "3", "4"]
+    assert [found_in_noise(node, 0) for node in tree.nodes] == [False, False, True, True]
+    assert not any(found_in_noise(node, 1) for node in tree.nodes)
+    assert layer_paths(tree.paths, tree.nodes, 0)[5:] == [NOISE] * 6
+
+
+def test_themes_of_older_runs_are_known_to_be_found_in_the_noise() -> None:
+    older = TreeNode("noise.1", (1, 1), np.arange(2, dtype=np.int32), 2)
+    below = TreeNode("noise.1.2", (2, 2), np.arange(2, dtype=np.int32), 2)
+    assert found_in_noise(older, 1)
+    assert not found_in_noise(below, 1)
 
 
 def test_points_of_a_cluster_that_crosses_others_go_with_its_majority() -> None:

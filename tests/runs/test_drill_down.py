@@ -81,7 +81,7 @@ def part(within: str, ids: str, labels: list[int]) -> Parts:
     )
     tree = build_tree([layer], weights)
     nodes = [node(one.id, one.layers, one.size) for one in tree.nodes]
-    return Parts(within, corpus, tree, nodes, np.ones(count, np.float32))
+    return Parts(within, corpus, tree, nodes, np.ones(count, np.float32), last=2)
 
 
 def words(cluster: str, title: str) -> Description:
@@ -112,11 +112,9 @@ def test_parts_of_the_noise_are_counted_as_noise_and_leave_no_double() -> None:
     found = part("noise", "abghij", [-1, 0, 0, -1, 1, 1])
     child, moved = replace_subtree(run(), members(), found)
     # `a` fits no part and stays in the coarse cluster; `h` loses the finer one, which is replaced.
-    assert list(moved.paths) == [
-        *("1", "noise.1", "1.1", "1.1", "2", "2", "noise.1", "noise", "noise.2", "noise.2")
-    ]
+    assert list(moved.paths) == [*("1", "3", "1.1", "1.1", "2", "2", "3", "noise", "4", "4")]
     sizes = {one.id: one.size for one in child.nodes}
-    assert sizes == {"1": 3, "1.1": 2, "2": 2, "noise.1": 2, "noise.2": 2}
+    assert sizes == {"1": 3, "1.1": 2, "2": 2, "3": 2, "4": 2}
     assert len(cluster_rows(child, moved, "noise")) == run().noise
 
 

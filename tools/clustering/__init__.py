@@ -13,6 +13,7 @@ imported inside functions only: they import numba, which takes a second.
 - `headings`: a coarser layer above many themes
 - `tree`: the layers as one tree of clusters whose ids are paths
 - `projection`: the map, by UMAP
+- `nuisance`: what the groups of a column have in common, taken off the vectors
 - `noise`: why a text is in no cluster
 - `stability`: does a cluster come back when the texts are others of the same kind?
 - `memory`: what is known of a corpus already

@@ -23,6 +23,9 @@ class Intermediates(Protocol):
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """(m, d) places of its distinct texts: the node embedding or the map, under a name."""
 
+    def of_other_vectors(self, key: str) -> "Intermediates":
+        """What is known of the same texts with other vectors, of which `key` is a hash."""
+
 
 class NoIntermediates:
     """Nothing is known: everything is worked out."""
@@ -38,6 +41,10 @@ class NoIntermediates:
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """New places."""
         return make()
+
+    def of_other_vectors(self, key: str) -> Intermediates:
+        """Nothing either."""
+        return self
 
 
 class PartIntermediates:
@@ -66,3 +73,7 @@ class PartIntermediates:
     def points(self, name: str, make: Callable[[], Floats]) -> Floats:
         """New places: a part has a shape of its own."""
         return make()
+
+    def of_other_vectors(self, key: str) -> Intermediates:
+        """Nothing: the graph of the whole is that of its own vectors."""
+        return NoIntermediates()

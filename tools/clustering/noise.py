@@ -48,6 +48,9 @@ of 15."""
 
 NO_CLUSTER = -1
 
+FEW_THEMES = 8
+"""Themes found in the noise that are named one by one."""
+
 PHRASES: dict[NoiseKind, str] = {
     "between": "between two themes",
     "edge": "at the edge of one",
@@ -102,6 +105,36 @@ def classify_noise(graph: NeighbourGraph, labels: Ints) -> ClassifiedNoise:
     )
 
 
+def nearest_clusters(graph: NeighbourGraph, labels: Ints) -> Ints:
+    """(n,) int32: the cluster that each noise point is nearest to, by the votes of its neighbours.
+
+    Each neighbour in a cluster votes for it with its cosine, and the cluster with the most votes
+    takes the point; a point without such neighbours waits until one of them was taken. -1 for the
+    points in a cluster, and for those that no chain of neighbours leads to one. Of equal votes
+    the smaller label, which is the larger cluster, wins.
+    """
+    from scipy.sparse import csr_array
+
+    count, clusters = len(labels), int(labels.max(initial=-1)) + 1
+    reached = labels.astype(np.int32)
+    waiting = np.flatnonzero(labels < 0)
+    present = graph.indices[:, 1:] >= 0
+    ends = np.concatenate(([0], np.cumsum(present.sum(axis=1))))
+    cosines, ids = graph.similarities[:, 1:][present], graph.indices[:, 1:][present]
+    links = csr_array((cosines, ids, ends), shape=(count, count))
+    while waiting.size and clusters:
+        placed = np.flatnonzero(reached >= 0)
+        ones = np.ones(len(placed), np.float32)
+        homes = csr_array((ones, (placed, reached[placed])), shape=(count, clusters))
+        votes = links[waiting] @ homes
+        found = np.flatnonzero(np.diff(votes.indptr))
+        if not found.size:
+            break
+        reached[waiting[found]] = np.asarray(votes[found].argmax(axis=1)).ravel()
+        waiting = np.delete(waiting, found)
+    return np.where(labels < 0, reached, NO_CLUSTER).astype(np.int32)
+
+
 def reason_texts(noise: ClassifiedNoise, ids: Sequence[str], count: int) -> ReasonTexts:
     """The reasons of all `count` points in words; `ids` are the clusters' ids, by label."""
     texts: ReasonTexts = np.full(count, "", dtype=object)
@@ -140,6 +173,28 @@ def noise_sentence(counts: Mapping[str, int]) -> str:
     )
     parts = ", ".join(f"{counts[kind]:,} {PHRASES[kind]}" for kind in present)
     return f"noise: {parts}" if parts else ""
+
+
+def noise_levels(in_found: int, found: Sequence[str], assigned: int | None) -> list[str]:
+    """What else is known of the noise, which stays counted as such, in a sentence each.
+
+    `found` are the themes that were found in it, with `in_found` records; `assigned` how many of
+    its records have a nearest theme, None where nobody asked.
+    """
+    said = []
+    if found:
+        ids = ", ".join(found) if len(found) <= FEW_THEMES else f"{found[0]} to {found[-1]}"
+        themes = "1 theme" if len(found) == 1 else f"{len(found)} themes"
+        said.append(
+            f"Of the noise, {in_found:,} records are in {themes} found in it: {ids} "
+            "(list-clusters with parent='noise')."
+        )
+    if assigned is not None:
+        said.append(
+            f"Of the noise, {assigned:,} records have a nearest theme (noise='assign'): they are "
+            "in no size or share; get-members(with_noise=True) reads them with it."
+        )
+    return said
 
 
 def rename_reasons(reasons: ReasonTexts, rename: Callable[[str], str]) -> ReasonTexts:

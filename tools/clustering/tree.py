@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.layers import ClusterLayer
-from corpuscope.tools.core.ids import lineage
+from corpuscope.tools.core.ids import lineage, parent_of
 from corpuscope.tools.core.schema import NOISE, Floats, Ints
 
 Paths = NDArray[np.object_]
@@ -80,7 +80,7 @@ def build_tree(
 
     `weights` (n,) are the records of each point; `recommended` is the layer shown first, None the
     finest. What first stands out in a finer layer than that, below no cluster of a coarser one,
-    was noise there: it becomes `noise.1`, `noise.2`, ….
+    was noise there (`found_in_noise`): its numbers come after those of all others on top.
 
     A cluster hangs under the node that so far holds most of its points, and stands on top where
     none holds more than half. An only child is its parent again, standing in one layer more with
@@ -126,6 +126,17 @@ def stands_in(node: LayeredNode, layer: int) -> bool:
     return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
 
+def found_in_noise(node: LayeredNode, recommended: int) -> bool:
+    """Whether a cluster on top was found among what is noise in the recommended layer.
+
+    It first stands out in a finer one, or the noise was clustered by itself. In runs of before its
+    id is `noise.1`, `noise.2`, ….
+    """
+    parent = parent_of(node.id)
+    late = node.layers is None or node.layers[0] > recommended
+    return parent == NOISE or (parent is None and late)
+
+
 def layer_groups(layer: ClusterLayer) -> list[Ints]:
     """The points of each cluster of a layer, rising."""
     by_label = np.argsort(layer.labels, kind="stable").astype(np.int32)
@@ -152,17 +163,18 @@ def _numbered(
             members[parent] = np.concatenate((members[parent], members[index]))
     sizes = [int(weights[points].sum()) for points in members]
 
-    def numbered(siblings: Iterable[int], prefix: str) -> Iterable[tuple[int, str]]:
+    def numbered(siblings: Iterable[int], prefix: str, after: int = 0) -> Iterable[tuple[int, str]]:
         alive = (index for index in siblings if len(members[index]))
         ranked = sorted(alive, key=lambda index: (-sizes[index], members[index].min()))
-        for number, index in enumerate(ranked, 1):
+        for number, index in enumerate(ranked, after + 1):
             yield index, f"{prefix}{number}"
             yield from numbered(growing[index].children, f"{prefix}{number}.")
 
     top = [index for index, node in enumerate(growing) if node.parent < 0]
-    ids = dict(numbered((index for index in top if growing[index].first <= recommended), ""))
-    late = (index for index in top if growing[index].first > recommended)
-    ids |= dict(numbered(late, f"{NOISE}."))
+    early = [index for index in top if growing[index].first <= recommended]
+    late = [index for index in top if growing[index].first > recommended]
+    ids = dict(numbered(early, ""))
+    ids |= dict(numbered(late, "", after=sum(len(members[index]) > 0 for index in early)))
     # The last name is reached by the holder -1.
     names = np.array(
         [*(ids.get(index, NOISE) for index in range(len(growing))), NOISE], dtype=object

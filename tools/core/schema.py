@@ -256,6 +256,11 @@ class Run:
     """The run whose clusters it has, with new records put into them."""
     assigned: int = 0
     """How many records were put into the clusters of `assigned_from`."""
+    regardless_of: list[str] = field(default_factory=list)
+    """Columns across whose groups the themes were found: `GroupOffsets` were taken off."""
+    noise_assigned: int | None = None
+    """How many records of the noise have a nearest theme beside it (`Members.nearest`); None where
+    that was not asked for."""
     nodes: list[Node]
 
     @property
@@ -269,7 +274,8 @@ class Members:
     """Which record is where, row for row: `ids`; `paths`, the finest cluster id or `noise`;
     `strengths` (n,) of the membership, 0 to 1; `centrality` (n,), the cosine to the mean of that
     cluster; `copies_of` (n,), equal for equal texts; `noise_reasons` (n,) str, empty in a cluster,
-    None where a run was made before they were kept."""
+    None where a run was made before they were kept; `nearest` (n,) str, the theme that a record of
+    the noise is nearest to, else empty: a level of its own, None where it was not asked for."""
 
     ids: list[str]
     paths: NDArray[np.object_]
@@ -277,6 +283,26 @@ class Members:
     centrality: Floats
     copies_of: NDArray[np.int32]
     noise_reasons: NDArray[np.object_] | None = None
+    nearest: NDArray[np.object_] | None = None
+
+
+@dataclass(frozen=True)
+class GroupOffsets:
+    """What the groups of some columns have in common in the vectors of a run, to be taken off.
+
+    For each of the `columns`: in `values` the group of each value, by the value as JSON; `rest`,
+    the group of values too rare to be named, -1 where there are none; in `offsets` (groups, dim)
+    float32. `codes` (n, columns) int32: the group of each record, row for row with the members of
+    the run, -1 for none. Along the `axes` (a, dim) all texts are set on the `centre` (dim,).
+    """
+
+    columns: list[str]
+    values: list[dict[str, int]]
+    rest: list[int]
+    offsets: list[Floats]
+    codes: Ints
+    axes: Floats
+    centre: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from corpuscope.tools.describing.sampling import (
     make_partition,
     sample_cluster,
 )
-from corpuscope.tools.workspace.reading import load_dataset
+from corpuscope.tools.workspace.reading import load_run
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -136,8 +136,9 @@ def gather_tasks(
     if not nodes:
         return []
     selection.check_current()
-    corpus = load_dataset(workspace, selection.card).corpus
     members = workspace.runs.members(selection.run)
+    loaded = load_run(workspace, selection.card, selection.run, members, all_records=True)
+    corpus = loaded.corpus
     paths, weights = _places(corpus, members)
     material = _Material(workspace, selection, corpus, paths, weights)
     seed = int(selection.run.parameters.get("seed") or 0)

@@ -6,6 +6,8 @@ imported from below: core, store, llm, clustering, analysis, plotting, embedding
 - new_run: a run of its own over all records of a dataset, or some
 - drill_down: an earlier run with one cluster split into its parts
 - assignment: an earlier run with new records put into its clusters
+- regardless: columns that themes are found across, taken off the vectors
+- repeats: what to know of the themes: that they repeat a column, or names
 - draft: a run that is not saved yet, with all that its folder will hold
 - assembly: nodes, members and parameters as a run keeps them
 - matching: which clusters of two runs are the same thing

@@ -18,10 +18,11 @@ from corpuscope.tools.clustering.noise import (
     ReasonTexts,
     classify_noise,
     count_reasons,
+    nearest_clusters,
     reason_texts,
 )
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, Space
-from corpuscope.tools.clustering.tree import ClusterTree, Paths, stands_in
+from corpuscope.tools.clustering.tree import ClusterTree, Paths, layer_paths, stands_in
 from corpuscope.tools.core.ids import lineage
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import (
@@ -169,6 +170,33 @@ def record_noise_reasons(corpus: Corpus, clustering: Clustering) -> ReasonTexts:
     ids = [node.id for node in clustering.tree.nodes]
     reasons = reason_texts(classify_noise(clustering.graph, labels), ids, len(labels))
     return reasons[corpus.copies_of]
+
+
+def with_nearest(members: Members, corpus: Corpus, clustering: Clustering) -> Members:
+    """The members with the theme of the recommended layer that each record of the noise is nearest
+    to: a level beside the clusters, which stay as they are."""
+    tree = clustering.tree
+    names = np.array([*(node.id for node in tree.nodes), ""], dtype=object)  # -1 finds the last
+    nearest = np.full(len(corpus.texts), -1, np.int32)
+    if clustering.graph is not None:
+        labels = tree.labels_at(clustering.choice.recommended)
+        nearest = nearest_clusters(clustering.graph, labels)
+    return replace(members, nearest=names[nearest[corpus.copies_of]])
+
+
+def with_noise_assigned(run: Run, members: Members) -> tuple[Run, Members]:
+    """A run over these members, with what is nearest to a theme counted anew.
+
+    What is in a theme now needs none that is near, and a theme that is gone is near to nothing.
+    """
+    if members.nearest is None:
+        return run, members
+    places = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object)
+    themes = {node.id for node in run.nodes if stands_in(node, run.recommended)}
+    holds = np.array([theme in themes for theme in members.nearest]) & (places == NOISE)
+    nearest = np.where(holds, members.nearest, "").astype(object)
+    run = replace(run, noise_assigned=int(holds.sum()))
+    return run, replace(members, nearest=nearest)
 
 
 def records_in_layer(nodes: list[Node], layer: int) -> int:

@@ -15,15 +15,26 @@ from numpy.typing import NDArray
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.graph import exact_nearest
 from corpuscope.tools.clustering.noise import SECOND_SHARE, count_reasons
+from corpuscope.tools.clustering.nuisance import groups_of
 from corpuscope.tools.clustering.tree import Paths, layer_paths
 from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
-from corpuscope.tools.core.schema import NOISE, Floats, Members, Node, Report, Run
+from corpuscope.tools.core.schema import (
+    NOISE,
+    Floats,
+    GroupOffsets,
+    Members,
+    Node,
+    Report,
+    Run,
+)
 from corpuscope.tools.core.vectors import unit_mean
-from corpuscope.tools.runs.assembly import recount
+from corpuscope.tools.runs.assembly import recount, with_noise_assigned
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.inheritance import inherited_descriptions, with_changes
 from corpuscope.tools.runs.new_run import READ_SHARE, load_records
+from corpuscope.tools.runs.regardless import read_metadata
+from corpuscope.tools.workspace.reading import LoadedDataset, without_offsets
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -110,12 +121,16 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
     """
     _check_whole(selection)
     run = selection.run
-    corpus = load_records(workspace, selection.card, None, report).corpus
+    loaded = load_records(workspace, selection.card, None, report)
     members = workspace.runs.members(run)
     report(READ_SHARE, "searching the neighbours of new records")
     row_of = {record: row for row, record in enumerate(members.ids)}
-    rows = np.array([row_of.get(record, NOBODY) for record in corpus.ids], dtype=np.int64)
+    rows = np.array([row_of.get(record, NOBODY) for record in loaded.corpus.ids], dtype=np.int64)
     _check_some_new(selection, rows)
+    offsets = _offsets_with_new(workspace, selection, loaded, rows)
+    if offsets is not None:
+        loaded = without_offsets(loaded, offsets, offsets.codes)
+    corpus = loaded.corpus
     placement, near = _placed(members, corpus, rows)
     after = Members(
         ids=corpus.ids,
@@ -127,7 +142,11 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
     if members.noise_reasons is not None:
         reasons = _reasons(placement.votes, placement.known_paths, run)
         after = replace(after, noise_reasons=placement.merged(members.noise_reasons, reasons))
-    child = _recorded(selection, after, rows < 0)
+    if members.nearest is not None:
+        homes = _homes(members.nearest, members, run)[placement.known]
+        nearest = _nearest(placement.votes, homes)
+        after = replace(after, nearest=placement.merged(members.nearest, nearest))
+    child, after = with_noise_assigned(_recorded(selection, after, rows < 0), after)
     same = {node.id: node.id for node in child.nodes}
     words = inherited_descriptions(run.id, selection.descriptions, same)
     points = workspace.runs.map(run)
@@ -138,7 +157,26 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
         descriptions=with_changes(workspace.runs, run, words, same, after),
         centroids=workspace.runs.centroids(run),
         map=None if points is None else placement.map(points),
+        offsets=offsets,
     )
+
+
+def _offsets_with_new(
+    workspace: Workspace, selection: Selection, loaded: LoadedDataset, rows: NDArray[np.int64]
+) -> GroupOffsets | None:
+    """What the run takes off its vectors, with the groups of all records there are now.
+
+    `rows` (n,) are those of the records in the run, -1 for new ones, whose groups are read off
+    their metadata.
+    """
+    offsets = workspace.runs.offsets(selection.run)
+    if offsets is None:
+        return None
+    ids, new = loaded.corpus.ids, np.flatnonzero(rows < 0)
+    codes = offsets.codes[rows]
+    metadata = read_metadata(workspace, selection.card, [ids[row] for row in new])
+    codes[new] = groups_of(offsets, metadata)
+    return replace(offsets, codes=codes)
 
 
 def _check_whole(selection: Selection) -> None:
@@ -249,6 +287,24 @@ def _reasons(votes: Votes, known_paths: Paths, run: Run) -> NDArray[np.object_]:
         else:
             reasons[row] = f"edge of {ranked[0]}"
     return reasons
+
+
+def _homes(nearest: Paths, members: Members, run: Run) -> Paths:
+    """(n,) the theme of the recommended layer that each record of the run is in or nearest to."""
+    places = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object)
+    return np.where(places == NOISE, nearest, places)
+
+
+def _nearest(votes: Votes, homes: Paths) -> Paths:
+    """(q,) the theme that each new text is nearest to, by the `homes` of its neighbours."""
+    nearest: Paths = np.full(len(votes.paths), "", dtype=object)
+    for row, (near, cosines) in enumerate(zip(votes.near, votes.cosines, strict=True)):
+        counted: dict[str, float] = {}
+        for home, cosine in zip(homes[near], cosines, strict=True):
+            if home:
+                counted[home] = counted.get(home, 0.0) + float(cosine)
+        nearest[row] = max(counted, key=lambda home: (counted[home], home), default="")
+    return nearest
 
 
 def _recorded(selection: Selection, after: Members, fresh: NDArray[np.bool_]) -> Run:

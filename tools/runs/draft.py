@@ -9,12 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corpuscope.tools.clustering.pipeline import Clustering
-from corpuscope.tools.core.schema import DatasetCard, Description, Floats, Members, Run, Stability
+from corpuscope.tools.core.schema import (
+    DatasetCard,
+    Description,
+    Floats,
+    GroupOffsets,
+    Members,
+    Run,
+    Stability,
+)
 from corpuscope.tools.runs.changes import Comparison
 from corpuscope.tools.store.runs import (
     write_centroids,
     write_descriptions,
     write_map,
+    write_offsets,
     write_stability,
 )
 from corpuscope.tools.workspace.reading import LoadedDataset
@@ -22,11 +31,13 @@ from corpuscope.tools.workspace.reading import LoadedDataset
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """The cluster that a run splits, why it was split so, and what to know of its parts."""
+    """The cluster that a run splits, why it was split so, what to know of its parts, and the
+    columns regardless of which they were found."""
 
     cluster: str
     reason: str
     hint: str | None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +56,8 @@ class RunDraft:
     `centroids` (dim,) float32 by cluster id; `same` gives the earlier id of each cluster that is
     the same thing, and `comparison` what became of the earlier clusters: None where there is no
     earlier run. `map` is (n, 2), row for row with `members`, where it is known; else `source` is
-    what it can be laid out from, if there is anything.
+    what it can be laid out from, if there is anything. `offsets` are those of the groups of
+    `run.regardless_of`.
     """
 
     card: DatasetCard
@@ -59,11 +71,17 @@ class RunDraft:
     split: Split | None = None
     map: Floats | None = None
     source: MapSource | None = None
+    offsets: GroupOffsets | None = None
 
     @property
     def is_new(self) -> bool:
         """Whether there is a run to save."""
         return not self.run.id
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns across whose values its clusters, or the parts of one, were found."""
+        return self.run.regardless_of if self.split is None else list(self.split.columns)
 
     def write(self, folder: Path) -> None:
         """Write everything but run and members into the run's folder, before it appears."""
@@ -73,3 +91,5 @@ class RunDraft:
             write_stability(folder, self.stability)
         if self.map is not None:
             write_map(folder, self.map)
+        if self.offsets is not None:
+            write_offsets(folder, self.offsets)

@@ -14,17 +14,25 @@ from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import count_reasons, rename_reasons
 from corpuscope.tools.clustering.pipeline import Parameters
 from corpuscope.tools.clustering.stability import unchanged_scores
-from corpuscope.tools.clustering.tree import ClusterTree, layer_paths
+from corpuscope.tools.clustering.tree import ClusterTree, found_in_noise, layer_paths
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.ids import id_sort_key, is_within
+from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
 from corpuscope.tools.core.masking import keyword_text
 from corpuscope.tools.core.schema import NOISE, Description, Floats, Members, Node, Report, Run
-from corpuscope.tools.runs.assembly import centrality, recount, run_nodes, run_parameters
+from corpuscope.tools.runs.assembly import (
+    centrality,
+    recount,
+    run_nodes,
+    run_parameters,
+    with_noise_assigned,
+)
 from corpuscope.tools.runs.draft import RunDraft, Split
-from corpuscope.tools.runs.inheritance import without_parts
-from corpuscope.tools.runs.new_run import cluster_loaded, load_records
+from corpuscope.tools.runs.inheritance import earlier_runs, without_parts
+from corpuscope.tools.runs.new_run import checked_records, cluster_loaded, load_records
+from corpuscope.tools.runs.regardless import set_aside
 from corpuscope.tools.store.defaults import BY_HAND, settings_by_hand
 from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.workspace.reading import LoadedDataset, load_run, part_of
 from corpuscope.tools.workspace.selection import Selection, cluster_records
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -32,11 +40,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class ClusterPart:
+    """The cluster `within` of a run, to be split, in vectors regardless of these columns."""
+
+    selection: Selection
+    within: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Parts:
     """What clustering the cluster `within` by itself found.
 
     `centrality` (m,) belongs to the distinct texts of `corpus`; `nodes` and the paths of `tree`
-    have ids of their own, 1, 2, …, as if the cluster were the whole.
+    have ids of their own, 1, 2, …, as if the cluster were the whole. Parts of the noise stand on
+    top, with the numbers after `last`, the largest that was used there.
     """
 
     within: str
@@ -44,6 +62,14 @@ class Parts:
     tree: ClusterTree
     nodes: list[Node]
     centrality: Floats
+    last: int = 0
+
+    def name(self, part: str) -> str:
+        """The id of a part, or of what is below it, in the run."""
+        if self.within != NOISE:
+            return f"{self.within}.{part}"
+        number, dot, below = part.partition(".")
+        return f"{self.last + int(number)}{dot}{below}"
 
 
 def outermost(selection: Selection, clusters: list[str]) -> list[str]:
@@ -68,23 +94,20 @@ def outermost(selection: Selection, clusters: list[str]) -> list[str]:
 
 def split_cluster(
     workspace: Workspace,
-    selection: Selection,
-    within: str,
+    part: ClusterPart,
     parameters: Parameters,
     report: Report,
 ) -> RunDraft:
-    """The run of `selection` with the cluster `within` split; its own run where it has no parts.
+    """The run of a part with its cluster split; its own run where it has no parts.
 
     Raises:
         BadInput: The cluster is empty.
         NotReady: The dataset grew while it was read.
     """
+    selection, within = part.selection, part.within
     parent = selection.run
     members = workspace.runs.members(parent)
-    inside = cluster_records(parent, members, within)
-    if not inside:
-        raise BadInput(f"Nothing to split: {within} is empty in run {parent.id}.")
-    loaded = load_records(workspace, selection.card, inside, report)
+    loaded = _load_part(workspace, part, members, report)
     corpus = loaded.corpus
     flat = replace(parameters, only_recommended=True)
     clustering = cluster_loaded(workspace, selection.card, loaded, flat, report)
@@ -94,26 +117,65 @@ def split_cluster(
         split = Split(within, parent.reason, clustering.hint)
         return RunDraft(selection.card, parent, members, selection.descriptions, {}, split=split)
     nodes = run_nodes(corpus, clustering, keyword_text(selection.card.mask, workspace.redact))
-    parts = Parts(within, corpus, clustering.tree, nodes, centrality(corpus, clustering))
+    near = centrality(corpus, clustering)
+    parts = Parts(within, corpus, clustering.tree, nodes, near, _last(workspace.runs, parent))
     run, moved = replace_subtree(parent, members, parts)
     # What is said of the whole stays true of it; the rest is how its part was split.
     stated = run_parameters(parameters, clustering, None) | {
         "where": parent.parameters["where"],
+        "regardless_of": ", ".join(part.columns) or None,
         BY_HAND: settings_by_hand(parent) or None,
     }
-    hint = None
-    if replaced := len(selection.children(within)):
-        hint = (
-            f"They take the place of the {replaced} sub-clusters that {within} had: its ids below "
-            f"mean other clusters in {parent.id}."
-        )
     return RunDraft(
         card=selection.card,
         run=replace(run, parameters=stated),
         members=moved,
         descriptions={},
-        centroids=_around(workspace.runs.centroids(parent), within),
-        split=Split(within, choice.reason, hint),
+        centroids=_around(workspace.runs.centroids(parent), parent, within),
+        split=Split(within, choice.reason, _hint(selection, within), part.columns),
+        offsets=workspace.runs.offsets(parent),
+    )
+
+
+def _load_part(
+    workspace: Workspace, part: ClusterPart, members: Members, report: Report
+) -> LoadedDataset:
+    """The records in the cluster, with vectors as the run has them, or regardless of other columns.
+
+    Raises:
+        BadInput: The cluster is empty.
+        NotReady: The dataset grew while it was read.
+    """
+    card, run = part.selection.card, part.selection.run
+    inside = cluster_records(run, members, part.within)
+    if not inside:
+        raise BadInput(f"Nothing to split: {part.within} is empty in run {run.id}.")
+    if part.columns and list(part.columns) == run.regardless_of:
+        report(0.01, f"reading '{card.name}'")
+        return checked_records(card, part_of(load_run(workspace, card, run, members), inside))
+    loaded = load_records(workspace, card, inside, report)
+    return set_aside(workspace, card, loaded, part.columns)[0] if part.columns else loaded
+
+
+def _last(runs: Runs, parent: Run) -> int:
+    """The largest number that a cluster on top has, or has in another run of the same records."""
+    alike = earlier_runs(runs, replace(parent, id=""))  # as of a draft: all that are saved
+    ids = (node.id for run in [parent, *alike] for node in run.nodes)
+    return max((int(top) for id_ in ids if (top := lineage(id_)[0]) != NOISE), default=0)
+
+
+def _hint(selection: Selection, within: str) -> str | None:
+    """What to know of the parts: which others they take the place of."""
+    replaced = [node.id for node in selection.children(within)]
+    if not replaced:
+        return None
+    if within == NOISE:
+        return (
+            f"They take the place of the themes found in the noise before: {', '.join(replaced)}."
+        )
+    return (
+        f"They take the place of the {len(replaced)} sub-clusters that {within} had: its ids below "
+        f"mean other clusters in {selection.run.id}."
     )
 
 
@@ -130,7 +192,7 @@ def take_over_unchanged(runs: Runs, draft: RunDraft) -> RunDraft:
         stability = replace(stability, scores=scores)
     return replace(
         draft,
-        descriptions=_descriptions_around(runs.descriptions(parent), within),
+        descriptions=_descriptions_around(runs.descriptions(parent), parent, within),
         stability=stability,
         map=runs.map(parent),
     )
@@ -147,16 +209,30 @@ def replace_subtree(parent: Run, members: Members, parts: Parts) -> tuple[Run, M
     stand = (parent.recommended, parent.recommended)
     coarser = split is not None and split.layers is not None and split.layers[1] < stand[0]
     below = [
-        replace(node, id=f"{within}.{node.id}", layers=stand if coarser else None, drilled=True)
+        replace(node, id=parts.name(node.id), layers=stand if coarser else None, drilled=True)
         for node in parts.nodes
     ]
-    around = [n for n in parent.nodes if n.id == within or not is_within(n.id, within)]
-    moved = _regrouped(members, parts)
+    around = [n for n in parent.nodes if n.id == within or not _is_inside(parent, within, n.id)]
+    moved = _regrouped(parent, members, parts)
     run = recount(parent, around + below, moved.paths)
-    return _with_reasons(replace(run, parent_run=parent.id, within=within), moved, within)
+    run, moved = _with_reasons(replace(run, parent_run=parent.id, within=within), moved, within)
+    return with_noise_assigned(run, moved)
 
 
-def _regrouped(members: Members, parts: Parts) -> Members:
+def _is_inside(run: Run, within: str, cluster: str) -> bool:
+    """Whether a cluster, or what lies at its path, is in the one that is split.
+
+    The themes that were found in the noise before are in the noise.
+    """
+    if is_within(cluster, within):
+        return True
+    if within != NOISE:
+        return False
+    top = lineage(cluster)[0]
+    return any(node.id == top and found_in_noise(node, run.recommended) for node in run.nodes)
+
+
+def _regrouped(parent: Run, members: Members, parts: Parts) -> Members:
     """The parent's members, those inside moved to the parts; what fits no part stays above."""
     paths = members.paths.copy()
     strengths = members.strengths.copy()
@@ -167,9 +243,10 @@ def _regrouped(members: Members, parts: Parts) -> Members:
     part_paths = parts.tree.paths[points]
     placed = part_paths != NOISE
     # In the noise are also records of a coarser cluster: those that fit no part stay in it.
-    below = np.array([is_within(str(path), parts.within) for path in paths[rows]])
+    inside = {path: _is_inside(parent, parts.within, str(path)) for path in set(paths[rows])}
+    below = np.array([inside[path] for path in paths[rows]])
     paths[rows[below]] = parts.within
-    paths[rows[placed]] = [f"{parts.within}.{path}" for path in part_paths[placed]]
+    paths[rows[placed]] = [parts.name(str(path)) for path in part_paths[placed]]
     strengths[rows[placed]] = parts.tree.strengths[points][placed]
     near[rows[placed]] = parts.centrality[points][placed]
     return replace(members, paths=paths, strengths=strengths, centrality=near)
@@ -189,20 +266,20 @@ def _with_reasons(run: Run, members: Members, within: str) -> tuple[Run, Members
     return run, replace(members, noise_reasons=reasons)
 
 
-def _around(by_cluster: Mapping[str, T], within: str) -> dict[str, T]:
+def _around(by_cluster: Mapping[str, T], run: Run, within: str) -> dict[str, T]:
     """What belongs to the clusters that did not change: `within` itself, and those not below it."""
     return {
         cluster: value
         for cluster, value in by_cluster.items()
-        if cluster == within or not is_within(cluster, within)
+        if cluster == within or not _is_inside(run, within, cluster)
     }
 
 
 def _descriptions_around(
-    descriptions: Mapping[str, Description], within: str
+    descriptions: Mapping[str, Description], run: Run, within: str
 ) -> dict[str, Description]:
     """The descriptions that still hold; of what was split its parts are others now."""
-    around = _around(descriptions, within)
+    around = _around(descriptions, run, within)
     if within in around:
         around[within] = without_parts(around[within])
     return around

@@ -36,7 +36,9 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
     newest = past[0]
     newest_members, newest_words = runs.members(newest), runs.descriptions(newest)
     shared = overlaps(newest_members, draft.members)
-    same = _same(runs, newest, shared, draft.centroids)
+    # Means of vectors from which other things were taken off cannot be compared.
+    alike = newest.regardless_of == draft.run.regardless_of
+    same = _same(runs, newest, shared, draft.centroids if alike else {})
     words = inherited_descriptions(newest.id, newest_words, same)
     words = with_changes(runs, newest, words, same, draft.members)
     # What was away for a few runs comes back under its id: an id never means two things.

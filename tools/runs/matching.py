@@ -155,6 +155,9 @@ def rename_clusters(
         moved = replace(
             moved, noise_reasons=rename_reasons(members.noise_reasons, names.__getitem__)
         )
+    if members.nearest is not None:
+        nearest = [name_of.get(theme, "") for theme in members.nearest]
+        moved = replace(moved, nearest=np.array(nearest, dtype=object))
     return sorted(renamed, key=lambda node: id_sort_key(node.id)), moved
 
 

@@ -21,9 +21,12 @@ from corpuscope.tools.runs.assembly import (
     run_members,
     run_nodes,
     run_parameters,
+    with_nearest,
+    with_noise_assigned,
 )
 from corpuscope.tools.runs.draft import MapSource, RunDraft
 from corpuscope.tools.runs.inheritance import inherit
+from corpuscope.tools.runs.regardless import set_aside
 from corpuscope.tools.store.filters import Where
 from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
 from corpuscope.tools.workspace.selection import Selection, cluster_records
@@ -43,6 +46,10 @@ class Scope:
     where: str | None = None
     parent_run: str | None = None
     within: str | None = None
+    regardless_of: tuple[str, ...] = ()
+    """Columns across whose groups themes are looked for."""
+    assign_noise: bool = False
+    """Whether the theme that is nearest to each record of the noise is kept too."""
 
 
 def filtered(workspace: Workspace, card: DatasetCard, where: Where) -> Scope:
@@ -68,24 +75,36 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     """Cluster the records of a scope.
 
     Raises:
-        BadInput: It has no records.
+        BadInput: It has no records, or a column of `regardless_of` no groups.
         NotReady: The dataset grew while it was read.
     """
     loaded = load_records(workspace, scope.card, scope.ids, report)
+    offsets = None
+    if scope.regardless_of:
+        loaded, offsets = set_aside(workspace, scope.card, loaded, scope.regardless_of)
     corpus = loaded.corpus
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
     report(CLUSTERED_SHARE, "choosing keywords and examples")
     nodes = run_nodes(corpus, clustering, keyword_text(scope.card.mask, workspace.redact))
     members = run_members(corpus, clustering)
+    if scope.assign_noise:
+        members = with_nearest(members, corpus, clustering)
     stated = run_parameters(parameters, clustering, scope.where)
     run = assemble_run(scope.card, clustering, nodes, members, stated)
+    run, members = with_noise_assigned(run, members)
     draft = RunDraft(
         card=scope.card,
-        run=replace(run, parent_run=scope.parent_run, within=scope.within),
+        run=replace(
+            run,
+            parent_run=scope.parent_run,
+            within=scope.within,
+            regardless_of=list(scope.regardless_of),
+        ),
         members=members,
         descriptions={},
         centroids=cluster_centroids(corpus, clustering.tree),
         source=MapSource(loaded, clustering),
+        offsets=offsets,
     )
     return inherit(workspace.runs, draft)
 
@@ -100,14 +119,26 @@ def load_records(
         NotReady: The dataset grew while it was read.
     """
     report(0.01, f"reading '{card.name}'")
-    loaded = load_dataset(workspace, card, ids)
-    count = len(loaded.corpus.ids)
-    if not count:
+    loaded = checked_records(card, load_dataset(workspace, card, ids), chosen=ids is not None)
+    corpus = loaded.corpus
+    count = f"{len(corpus.ids):,} records, {len(corpus.texts):,} distinct texts"
+    report(READ_SHARE, f"read {count}")
+    return loaded
+
+
+def checked_records(
+    card: DatasetCard, loaded: LoadedDataset, *, chosen: bool = True
+) -> LoadedDataset:
+    """Loaded records, if there are any; `chosen` says whether they are a part of the dataset.
+
+    Raises:
+        BadInput: There are none.
+    """
+    if not loaded.corpus.ids:
         raise BadInput(
             f"No records to cluster in '{card.name}'. "
-            + ("None fits `where`." if ids is not None else "Add some with `ingest`.")
+            + ("None fits `where`." if chosen else "Add some with `ingest`.")
         )
-    report(READ_SHARE, f"read {count:,} records, {len(loaded.corpus.texts):,} distinct texts")
     return loaded
 
 
@@ -123,6 +154,6 @@ def cluster_loaded(
     def report_part(fraction: float, message: str) -> None:
         report(READ_SHARE + (CLUSTERED_SHARE - READ_SHARE) * fraction, message)
 
-    raw = parameters.space == "embedding"
+    raw = parameters.space == "embedding" and loaded.as_stored
     search = choose_search(workspace.store, card, loaded.corpus, raw=raw)
     return find_clusters(loaded.corpus, parameters, report_part, loaded.memory, search)

@@ -9,7 +9,7 @@ from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.runs.draft import MapSource
 from corpuscope.tools.store.locks import map_lock
 from corpuscope.tools.store.runs import original_run
-from corpuscope.tools.workspace.reading import LoadedDataset, load_dataset
+from corpuscope.tools.workspace.reading import LoadedDataset, load_run
 from corpuscope.tools.workspace.workspace import Workspace
 
 # A million texts take minutes; whoever waits for a map waits for its maker this long.
@@ -43,7 +43,7 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
             return points
         members = workspace.runs.members(run)
         report(0.1, "reading vectors for the map")
-        loaded = load_dataset(workspace, card, set(members.ids))
+        loaded = load_run(workspace, card, run, members)
         corpus = loaded.corpus
         if not corpus.ids:
             raise NotReady(f"The records of run {run.id} are gone. Cluster again.")

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from corpuscope.tools.core.ids import RUN, check_run_id, dataset_name
 from corpuscope.tools.core.schema import (
     Description,
     Floats,
+    GroupOffsets,
     Members,
     Run,
     Stability,
@@ -49,6 +50,7 @@ CHOSEN_LAYER_FILE = "shown.json"
 ORIGIN_FILE = "origin.json"
 LAST_NUMBER_FILE = "last"
 """The number of a deleted run, if it was the highest: a run's id never means another one."""
+OFFSETS_FILE = "group_offsets.npz"
 
 
 def _nothing(folder: Path) -> None:
@@ -177,6 +179,11 @@ class Runs:
             noise_reasons=(
                 np.array(table["noise_reason"].to_pylist(), dtype=object) if known else None
             ),
+            nearest=(
+                np.array(table["nearest"].to_pylist(), dtype=object)
+                if "nearest" in table.column_names
+                else None
+            ),
         )
 
     def save_map(self, run: Run, points: Floats) -> None:
@@ -199,6 +206,17 @@ class Runs:
         with np.load(file, allow_pickle=False) as arrays:
             vectors: Floats = arrays["vectors"].astype(np.float32)
             return dict(zip(map(str, arrays["ids"]), vectors, strict=True))
+
+    def offsets(self, run: Run) -> GroupOffsets | None:
+        """What was taken off the vectors of the run's records by their groups; None: nothing."""
+        file = self.folder(run.dataset, run.id) / OFFSETS_FILE
+        if not file.exists():
+            return None
+        with np.load(file, allow_pickle=False) as arrays:
+            known = json.loads(str(arrays["groups"]))
+            offsets = [arrays[f"offsets_{at}"] for at in range(len(known["columns"]))]
+            arrays_of = {name: arrays[name] for name in ("codes", "axes", "centre")}
+            return GroupOffsets(**known, offsets=offsets, **arrays_of)
 
     def save_stability(self, run: Run, stability: Stability) -> None:
         """Keep how surely the run's clusters come back."""
@@ -323,6 +341,15 @@ def write_centroids(folder: Path, centroids: Mapping[str, Floats]) -> None:
         np.savez(folder / CENTROIDS_FILE, ids=np.array([*centroids]), vectors=vectors)
 
 
+def write_offsets(folder: Path, offsets: GroupOffsets) -> None:
+    """Write what was taken off the vectors of a run that is about to appear."""
+    groups = {"columns": offsets.columns, "values": offsets.values, "rest": offsets.rest}
+    arrays: dict[str, Any] = {f"offsets_{at}": each for at, each in enumerate(offsets.offsets)}
+    arrays |= {"groups": np.array(json.dumps(groups)), "codes": offsets.codes}
+    arrays |= {"axes": offsets.axes, "centre": offsets.centre}
+    np.savez(folder / OFFSETS_FILE, **arrays)
+
+
 def write_map(folder: Path, points: Floats) -> None:
     """Write a map, (n, 2), into the folder of a run, or of one about to appear."""
     with written_aside(folder / MAP_FILE) as draft, draft.open("wb") as file:
@@ -395,4 +422,6 @@ def _write_members(path: Path, members: Members) -> None:
     }
     if members.noise_reasons is not None:
         columns["noise_reason"] = list(members.noise_reasons)
+    if members.nearest is not None:
+        columns["nearest"] = list(members.nearest)
     parquet.write_table(arrow.table(columns), path)

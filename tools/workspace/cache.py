@@ -11,8 +11,9 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ FORMAT = 1
 
 GRAPH = "graph"
 CORPUS = "corpus"
+OTHER_VECTORS = "vectors"
 CORPUS_STRINGS = ("ids", "texts")
 CORPUS_ARRAYS = ("copies_of", "vectors", "first", "weights")
 
@@ -39,7 +41,14 @@ class Cache:
     """
 
     def __init__(self, folder: Path, version: int) -> None:
-        self._folder = folder / f"{FORMAT}-{version}"
+        self._version = self._folder = folder / f"{FORMAT}-{version}"
+
+    def of_other_vectors(self, key: str) -> Self:
+        """What is known of the same texts with other vectors, of which `key` is a hash: kept apart,
+        as long as the rest."""
+        apart = copy(self)
+        apart._folder = self._version / f"{OTHER_VECTORS}-{key}"
+        return apart
 
     def graph(self, k: int, make: Callable[[], NeighbourGraph]) -> NeighbourGraph:
         """The neighbour graph with k neighbours each, read, or made now and kept."""
@@ -108,8 +117,8 @@ class Cache:
 
     def _drop_older(self) -> None:
         """Delete what was kept of other versions of the dataset, or in another format."""
-        for folder in self._folder.parent.iterdir():
-            if folder.name != self._folder.name:
+        for folder in self._version.parent.iterdir():
+            if folder.name != self._version.name:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

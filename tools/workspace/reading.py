@@ -6,15 +6,17 @@ vectors, from the cache where they were read before, else from the store.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus, DistinctTexts, sub_corpus
 from corpuscope.tools.clustering.graph import NeighbourGraph, graph_from_lists, usual_neighbours
 from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates, PartIntermediates
+from corpuscope.tools.clustering.nuisance import NO_GROUP, take_off
 from corpuscope.tools.clustering.pipeline import NeighbourSearch, search_in_memory
 from corpuscope.tools.core.errors import NotReady
-from corpuscope.tools.core.schema import DatasetCard, Report
+from corpuscope.tools.core.schema import DatasetCard, GroupOffsets, Ints, Members, Report, Run
 from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.cache import Cache
@@ -30,10 +32,12 @@ MOST_BY_SERVER = 100_000
 
 @dataclass(frozen=True)
 class LoadedDataset:
-    """The texts and vectors to work on, and what earlier runs found out about them."""
+    """The texts and vectors to work on, and what earlier runs found out about them; `as_stored`:
+    whether the vectors are those that the store has."""
 
     corpus: Corpus
     memory: Intermediates
+    as_stored: bool = True
 
 
 def load_dataset(
@@ -45,7 +49,43 @@ def load_dataset(
         NotReady: The dataset grew while it was read.
     """
     whole = _whole(workspace, card)
-    return whole if chosen is None else _part(whole, chosen)
+    return whole if chosen is None else part_of(whole, chosen)
+
+
+def load_run(
+    workspace: Workspace,
+    card: DatasetCard,
+    run: Run,
+    members: Members,
+    *,
+    all_records: bool = False,
+) -> LoadedDataset:
+    """The records of a run as they were clustered: with what was taken off their vectors then.
+
+    With `all_records` also those of the dataset that the run does not know, as they are.
+
+    Raises:
+        NotReady: The dataset grew while it was read.
+    """
+    whole = _whole(workspace, card)
+    offsets = workspace.runs.offsets(run) if run.regardless_of else None
+    if offsets is not None:
+        row_of = {record: row for row, record in enumerate(members.ids)}
+        # The last row is that of the records that the run does not know.
+        known = np.concatenate((offsets.codes, np.full((1, len(offsets.columns)), NO_GROUP)))
+        rows = [row_of.get(record, -1) for record in whole.corpus.ids]
+        whole = without_offsets(whole, offsets, known[rows])
+    return whole if all_records else part_of(whole, members.ids)
+
+
+def without_offsets(loaded: LoadedDataset, offsets: GroupOffsets, codes: Ints) -> LoadedDataset:
+    """Records with the offsets of their groups, `codes` (n, columns), taken off their vectors.
+
+    What is known of them is known by these vectors: metadata change while a dataset stays as it is.
+    """
+    corpus = take_off(loaded.corpus, offsets, codes)
+    key = blake2b(corpus.vectors.tobytes(), digest_size=8).hexdigest()
+    return LoadedDataset(corpus, loaded.memory.of_other_vectors(key), as_stored=False)
 
 
 def _whole(workspace: Workspace, card: DatasetCard) -> LoadedDataset:
@@ -78,16 +118,17 @@ def keep_records(workspace: Workspace, card: DatasetCard, written: Sequence[Reco
     _cache_of(workspace, card).keep_corpus(points.corpus([b.ids[at] for b, at in places]))
 
 
-def _part(whole: LoadedDataset, chosen: Collection[str]) -> LoadedDataset:
-    """The chosen ones of the records; a part's graph is what is left of the whole's."""
-    ids = whole.corpus.ids
-    if len(chosen) >= len(ids) and set(ids) <= set(chosen):
+def part_of(whole: LoadedDataset, chosen: Collection[str]) -> LoadedDataset:
+    """The chosen ones of loaded records; a part's graph is what is left of the whole's."""
+    ids, chosen = whole.corpus.ids, set(chosen)
+    if len(chosen) >= len(ids) and set(ids) <= chosen:
         return whole
     corpus, rows = sub_corpus(whole.corpus, chosen)
     graph = whole.memory.known_graph(usual_neighbours(len(whole.corpus.texts)))
-    if graph is None:
-        return LoadedDataset(corpus, NoIntermediates())
-    return LoadedDataset(corpus, PartIntermediates(graph, rows, corpus.vectors))
+    memory: Intermediates = NoIntermediates()
+    if graph is not None:
+        memory = PartIntermediates(graph, rows, corpus.vectors)
+    return LoadedDataset(corpus, memory, whole.as_stored)
 
 
 def read_corpus(store: Store, card: DatasetCard) -> Corpus:

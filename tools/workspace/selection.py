@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.tree import layer_paths, stands_in
+from corpuscope.tools.clustering.tree import found_in_noise, layer_paths, stands_in
 from corpuscope.tools.core.errors import NotFound, NotReady
 from corpuscope.tools.core.excerpts import first_values, redact_value, shown_value
 from corpuscope.tools.core.ids import (
@@ -81,7 +81,12 @@ class Selection:
         return _label(node, self.descriptions.get(node.id))
 
     def children(self, parent: str) -> list[Node]:
-        """The clusters directly below one, in the order of their ids."""
+        """The clusters directly below one, in the order of their ids; for `noise` the themes that
+        were found in it."""
+        if parent == NOISE:
+            run = self.run
+            found = [node for node in run.nodes if found_in_noise(node, run.recommended)]
+            return sorted(found, key=lambda node: id_sort_key(node.id))
         return [self._nodes[child] for child in children_of(parent, self._nodes)]
 
     def siblings(self, node: Node) -> list[Node]:
@@ -90,7 +95,7 @@ class Selection:
         if parent is not None:
             beside = self.children(parent)
         else:
-            beside = self.standing_in(node.layers[1]) if node.layers else []
+            beside = self.standing_in(node.layers[1]) if node.layers else self.children(NOISE)
         siblings = [sibling for sibling in beside if sibling.id != node.id]
         return sorted(siblings, key=lambda sibling: -sibling.size)
 
@@ -164,7 +169,7 @@ def cluster_rows(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
     """The rows of `members` that are in a cluster, its children included.
 
     `noise` are the records in no cluster of the layer shown, as they are counted everywhere:
-    also those which a coarser layer takes in, and those which a finer one groups as `noise.1` ….
+    also those which a coarser layer takes in, and those in themes that were found in the noise.
     """
     if cluster != NOISE:
         return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
