@@ -9,9 +9,9 @@ from bench.made import mixture
 from bench.measures import Cost, Meter
 from corpuscope.tools.clustering.corpus import Corpus, collapse
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, find_clusters
-from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.clustering.warm_up import warm_up
 from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
+from corpuscope.tools.geometry.projection import map_points
 from corpuscope.tools.runs.assembly import run_nodes
 
 TUTORIAL_NEIGHBOURS = 50

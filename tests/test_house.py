@@ -26,14 +26,19 @@ MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 60, 6
 FEWEST_USERS_OF_CORE = 3
 
 LEAF = {"core"}
-BELOW_TASKS = {"store", "llm", "clustering", "analysis", "plotting", "embedding", *LEAF, "prompts"}
+BELOW_TASKS = {
+    *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    *LEAF,
+    "prompts",
+}
 BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing"}
 MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
     "store": LEAF,
     "llm": LEAF,
-    "clustering": LEAF,
+    "geometry": LEAF,
+    "clustering": {*LEAF, "geometry"},
     "analysis": LEAF,
     "plotting": LEAF,
     "embedding": {*LEAF, "llm"},
@@ -50,8 +55,8 @@ MAY_IMPORT = {
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
     "charset_normalizer": {"tools/ingestion/encodings.py"},
-    "evoc": {"tools/clustering/graph.py"},
-    "faiss": {"tools/clustering/graph.py"},
+    "evoc": {"tools/geometry/graph.py"},
+    "faiss": {"tools/geometry/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
     "ftfy": {"tools/analysis/terms.py", "tools/ingestion/mojibake.py"},
@@ -67,7 +72,7 @@ OWNERS = {
         "tools/store/lite_server.py",
     },
     "model2vec": {"tools/embedding/model2vec.py"},
-    "numba": {"tools/clustering/knn.py", "tools/clustering/node_embedding.py"},
+    "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
     "openpyxl": {"tools/ingestion/table_files.py"},
@@ -79,7 +84,7 @@ OWNERS = {
     "pyarrow": {
         "tools/ingestion/table_files.py",
         "tools/store/lite_insert.py",
-        "tools/store/runs.py",
+        "tools/store/members.py",
     },
     "pydantic_settings": {"server/settings.py"},
     "pymilvus": {
@@ -96,7 +101,7 @@ OWNERS = {
     "tokenizers": {"tools/embedding/onnx.py", "tools/embedding/word_vectors.py"},
     "stopwordsiso": {"tools/analysis/stop_words.py"},
     "torch": {"tools/embedding/torch_models.py"},
-    "umap": {"tools/clustering/projection.py"},
+    "umap": {"tools/geometry/projection.py"},
 }
 SHARED = {
     *("anyio", "mcp", "numpy", "pydantic", "scipy", "sklearn", "threadpoolctl"),

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.clustering.layers import (
     ClusterLayer,
     choose_layers,
@@ -15,6 +14,7 @@ from corpuscope.tools.clustering.layers import (
     flat_layer,
 )
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.geometry.graph import neighbour_graph
 
 
 def blobs(centres: np.ndarray, each: int, spread: float) -> Floats:
@@ -196,9 +196,9 @@ def test_coverage_counts_records_not_points() -> None:
 
 WAY = """
 import hashlib, numpy as np
-from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
+from corpuscope.tools.geometry.graph import embed_nodes, neighbour_graph
 from corpuscope.tools.clustering.layers import density_layers
-from corpuscope.tools.clustering.projection import map_points
+from corpuscope.tools.geometry.projection import map_points
 vectors = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 graph = neighbour_graph(vectors, seed=3)

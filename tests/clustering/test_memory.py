@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
 from corpuscope.tools.clustering.memory import PartIntermediates
 from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import NeighbourGraph, neighbour_graph
 
 
 def search_now() -> NeighbourGraph:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.graph import NeighbourGraph, neighbour_graph
 from corpuscope.tools.clustering.noise import (
     NOISE_KINDS,
     classify_noise,
@@ -17,6 +16,7 @@ from corpuscope.tools.clustering.noise import (
 )
 from corpuscope.tools.core.schema import Floats, Ints
 from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import NeighbourGraph, neighbour_graph
 
 DIM = 24
 EACH = 40

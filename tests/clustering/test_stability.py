@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.clustering.corpus import collapse
-from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.clustering.pipeline import ClusteringInput, Parameters
 from corpuscope.tools.clustering.stability import (
     best_jaccard,
@@ -19,6 +18,7 @@ from corpuscope.tools.clustering.stability import (
 )
 from corpuscope.tools.core.schema import Ints, Layer, Members, Node, Run, Stability
 from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import neighbour_graph
 
 DIM = 16
 

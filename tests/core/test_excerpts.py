@@ -1,8 +1,8 @@
-from corpuscope.tools.cluster import TopCluster
 from corpuscope.tools.core.excerpts import redacted
 from corpuscope.tools.core.redaction import as_it_is, redact
 from corpuscope.tools.core.schema import Sentence
 from corpuscope.tools.plot import PlotResult
+from corpuscope.tools.runs.result import TopCluster
 
 ADDRESS = "jane.doe@example.org"
 

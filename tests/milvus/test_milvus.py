@@ -22,8 +22,8 @@ from support.texts import tickets
 
 from corpuscope.server.app import build_server
 from corpuscope.server.settings import read_settings
-from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.schema import DatasetCard, Record
+from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from support.record_columns import columns_of
 
-from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.errors import NotFound, Unavailable
 from corpuscope.tools.core.schema import DatasetCard, Record
+from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store import scan
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store

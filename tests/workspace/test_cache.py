@@ -13,9 +13,9 @@ from support.texts import tickets
 
 from corpuscope.server.settings import Settings
 from corpuscope.tools.clustering.corpus import Corpus, collapse
-from corpuscope.tools.clustering.graph import neighbour_graph
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.cache import FORMAT, Cache

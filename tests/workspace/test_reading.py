@@ -10,7 +10,7 @@ from support.texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import neighbour_graph
+from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store

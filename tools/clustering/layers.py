@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.graph import NeighbourGraph, distance_matrix
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.geometry.graph import NeighbourGraph, distance_matrix
 
 MIN_SAMPLES = 5
 """Neighbours that make a point dense. Between 3 and 15 the AMI moves by less than 0.01."""

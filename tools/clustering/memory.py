@@ -7,8 +7,8 @@ Clustering asks here before it works anything out. The cache on disk answers for
 from collections.abc import Callable
 from typing import Protocol
 
-from corpuscope.tools.clustering.graph import EXACT_UP_TO, NeighbourGraph, subgraph
 from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.geometry.graph import EXACT_UP_TO, NeighbourGraph, subgraph
 
 
 class Intermediates(Protocol):

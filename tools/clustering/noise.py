@@ -21,9 +21,9 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.graph import NeighbourGraph
 from corpuscope.tools.clustering.layers import MIN_SAMPLES, SMALLEST_CLUSTER
 from corpuscope.tools.core.schema import Ints
+from corpuscope.tools.geometry.graph import NeighbourGraph
 
 NoiseKind: TypeAlias = Literal["between", "edge", "small", "isolated", "diffuse"]
 NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)

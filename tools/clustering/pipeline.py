@@ -11,12 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import (
-    NeighbourGraph,
-    embed_nodes,
-    neighbour_graph,
-    usual_neighbours,
-)
 from corpuscope.tools.clustering.headings import add_headings
 from corpuscope.tools.clustering.layers import (
     MIN_SAMPLES,
@@ -28,9 +22,15 @@ from corpuscope.tools.clustering.layers import (
 )
 from corpuscope.tools.clustering.linkage import group_few_texts
 from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates
-from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.clustering.tree import ClusterTree, build_tree
 from corpuscope.tools.core.schema import Floats, Ints, Report, no_report
+from corpuscope.tools.geometry.graph import (
+    NeighbourGraph,
+    embed_nodes,
+    neighbour_graph,
+    usual_neighbours,
+)
+from corpuscope.tools.geometry.projection import map_points
 
 Space: TypeAlias = Literal["graph", "map", "embedding"]
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import subgraph
 from corpuscope.tools.clustering.pipeline import (
     FEWEST_TEXTS,
     ClusteringInput,
@@ -34,6 +33,7 @@ from corpuscope.tools.core.schema import (
     Stability,
     no_report,
 )
+from corpuscope.tools.geometry.graph import subgraph
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

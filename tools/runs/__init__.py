@@ -13,5 +13,6 @@ imported from below: core, store, llm, clustering, analysis, plotting, embedding
 - matching: which clusters of two runs are the same thing
 - inheritance: ids and descriptions taken over from earlier runs
 - changes: what became of the clusters of an earlier run
+- result: what the tool `cluster` answers
 - run_map: the map of a run, laid out once
 """

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import exact_nearest
 from corpuscope.tools.clustering.noise import SECOND_SHARE, count_reasons
 from corpuscope.tools.clustering.nuisance import groups_of
 from corpuscope.tools.clustering.tree import Paths, layer_paths
@@ -29,6 +28,7 @@ from corpuscope.tools.core.schema import (
     Run,
 )
 from corpuscope.tools.core.vectors import unit_mean
+from corpuscope.tools.geometry.graph import exact_nearest
 from corpuscope.tools.runs.assembly import recount, with_noise_assigned
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.inheritance import inherited_descriptions, with_changes

@@ -14,6 +14,7 @@ filters: metadata filters as Milvus expressions
 lite_server: Milvus Lite in a process of its own, for several corpuscope processes
 lite_scan: pages of a scan, read from the insides of Milvus Lite
 lite_insert: batches written by the column into the insides of Milvus Lite
+members: which record is in which cluster, as a parquet file
 runs: runs and what belongs to them, as files
 defaults: a dataset's default run, and the layer that a run shows
 locks: one writer per dataset across processes

@@ -33,6 +33,7 @@ from corpuscope.tools.store.defaults import (
     reason_of_choice,
     showing_layer,
 )
+from corpuscope.tools.store.members import read_members, write_members
 
 Stored = TypeVar("Stored")
 
@@ -89,7 +90,7 @@ class Runs:
         self._drop_strays(parent)
         draft = parent / f"draft-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         draft.mkdir()
-        _write_members(draft / MEMBERS_FILE, members)
+        write_members(draft / MEMBERS_FILE, members)
         inherit(draft)
         number = self._last_number(run.dataset) + 1
         while True:
@@ -166,25 +167,9 @@ class Runs:
     def members(self, run: Run) -> Members:
         """Which record is in which cluster of the run; why it is noise where the layer is shown for
         which that is known."""
-        import pyarrow.parquet as parquet
-
-        table = parquet.read_table(self.folder(run.dataset, run.id) / MEMBERS_FILE)
-        known = "noise_reason" in table.column_names and run.found is None
-        return Members(
-            ids=table["id"].to_pylist(),
-            paths=np.array(table["path"].to_pylist(), dtype=object),
-            strengths=table["strength"].to_numpy(),
-            centrality=table["centrality"].to_numpy(),
-            copies_of=table["copies_of"].to_numpy(),
-            noise_reasons=(
-                np.array(table["noise_reason"].to_pylist(), dtype=object) if known else None
-            ),
-            nearest=(
-                np.array(table["nearest"].to_pylist(), dtype=object)
-                if "nearest" in table.column_names
-                else None
-            ),
-        )
+        members = read_members(self.folder(run.dataset, run.id) / MEMBERS_FILE)
+        # The reasons are of the noise of the layer that was found.
+        return members if run.found is None else replace(members, noise_reasons=None)
 
     def save_map(self, run: Run, points: Floats) -> None:
         """Keep the run's map, (n, 2), row for row with its members."""
@@ -407,21 +392,3 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _write_members(path: Path, members: Members) -> None:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    columns = {
-        "id": members.ids,
-        "path": list(members.paths),
-        "strength": members.strengths,
-        "centrality": members.centrality,
-        "copies_of": members.copies_of,
-    }
-    if members.noise_reasons is not None:
-        columns["noise_reason"] = list(members.noise_reasons)
-    if members.nearest is not None:
-        columns["nearest"] = list(members.nearest)
-    parquet.write_table(arrow.table(columns), path)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.clustering.graph import NeighbourGraph
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.geometry.graph import NeighbourGraph
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 

@@ -11,12 +11,12 @@ from hashlib import blake2b
 import numpy as np
 
 from corpuscope.tools.clustering.corpus import Corpus, DistinctTexts, sub_corpus
-from corpuscope.tools.clustering.graph import NeighbourGraph, graph_from_lists, usual_neighbours
 from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates, PartIntermediates
 from corpuscope.tools.clustering.nuisance import NO_GROUP, take_off
 from corpuscope.tools.clustering.pipeline import NeighbourSearch, search_in_memory
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, GroupOffsets, Ints, Members, Report, Run
+from corpuscope.tools.geometry.graph import NeighbourGraph, graph_from_lists, usual_neighbours
 from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.cache import Cache
@@ -156,7 +156,7 @@ def search_by_milvus(store: Store, card: DatasetCard, corpus: Corpus) -> Neighbo
         first = [corpus.ids[at] for at in corpus.first]
         rows, cosines = store.neighbours(card, first, corpus.vectors, min(k, len(first)), report)
         graph = graph_from_lists(rows, cosines, np.arange(len(first)), "Milvus search")
-        from corpuscope.tools.clustering.knn import RECALL_AT, sampled_recall
+        from corpuscope.tools.geometry.knn import RECALL_AT, sampled_recall
 
         asked = min(RECALL_AT, graph.indices.shape[1] - 1)
         recall = sampled_recall(corpus.vectors, asked, np.random.default_rng(0))

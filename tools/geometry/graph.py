@@ -191,7 +191,7 @@ def embed_nodes(
     without neighbours gets a row of NaN, because no place would mean anything. The same input and
     seed give the same points.
     """
-    from corpuscope.tools.clustering.node_embedding import DIMENSIONS, optimise_embedding
+    from corpuscope.tools.geometry.node_embedding import DIMENSIONS, optimise_embedding
 
     points = np.full((len(graph.indices), DIMENSIONS), np.nan, np.float32)
     fuzzy = fuzzy_graph(graph)
@@ -213,7 +213,7 @@ def _search(vectors: Floats, k: int, exact: bool, seed: int) -> tuple[Ints, Floa
     elif exact:
         ids, cosines = exact_nearest(vectors, vectors, k)
     else:
-        from corpuscope.tools.clustering.knn import nearest_neighbours
+        from corpuscope.tools.geometry.knn import nearest_neighbours
 
         others, similarities, recall = nearest_neighbours(vectors, k - 1, seed=seed)
         ids = np.hstack((np.arange(count, dtype=np.int32)[:, None], others))

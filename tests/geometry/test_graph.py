@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.graph import (
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import (
     NO_NEIGHBOUR,
     distance_matrix,
     embed_nodes,
@@ -12,9 +15,6 @@ from corpuscope.tools.clustering.graph import (
     principal_axes,
     subgraph,
 )
-from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import Floats
-from corpuscope.tools.core.vectors import unit_rows
 
 
 def cloud(count: int, dim: int = 16, seed: int = 0) -> Floats:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.graph import embed_nodes, neighbour_graph
-from corpuscope.tools.clustering.projection import map_points
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import embed_nodes, neighbour_graph
+from corpuscope.tools.geometry.projection import map_points
 
 
 def blobs(count: int, each: int) -> Floats:

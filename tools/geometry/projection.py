@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from corpuscope.tools.clustering.graph import NeighbourGraph, fuzzy_graph, principal_axes
 from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.geometry.graph import NeighbourGraph, fuzzy_graph, principal_axes
 
 MAP_NEIGHBOURS = 15
 """UMAP's own default; more draws the themes together without changing which lie side by side."""

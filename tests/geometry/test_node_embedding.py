@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, kron
 
-from corpuscope.tools.clustering.node_embedding import (
+from corpuscope.tools.core.schema import Floats
+from corpuscope.tools.geometry.node_embedding import (
     DIMENSIONS,
     PHASES,
     edge_turns,
     optimise_embedding,
 )
-from corpuscope.tools.core.schema import Floats
 
 GROUPS, EACH = 4, 30
 

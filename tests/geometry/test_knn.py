@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from corpuscope.tools.clustering.graph import neighbour_graph
-from corpuscope.tools.clustering.knn import (
+from corpuscope.tools.core.schema import Floats, Ints
+from corpuscope.tools.core.vectors import unit_rows
+from corpuscope.tools.geometry.graph import neighbour_graph
+from corpuscope.tools.geometry.knn import (
     LARGEST_CELL,
     RECALL,
     nearest_neighbours,
     random_cells,
     sampled_recall,
 )
-from corpuscope.tools.core.schema import Floats, Ints
-from corpuscope.tools.core.vectors import unit_rows
 
 COUNT, DIM, K = 9_000, 48, 20
 
