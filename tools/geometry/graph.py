@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Floats, Ints
@@ -265,13 +266,14 @@ def principal_axes(points: Floats, dimensions: int) -> Floats:
 
     Axes beyond what the points span are zero. The sign of an axis is fixed by its largest weight.
     """
-    mean = points.mean(axis=0)
-    spread = (points.T @ points).astype(np.float64) - len(points) * np.outer(mean, mean)
-    _lengths, axes = np.linalg.eigh(spread)
-    axes = axes[:, ::-1][:, :dimensions]
-    axes *= np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
-    weights = axes.astype(np.float32)
-    flat = points @ weights - mean @ weights
+    with threadpool_limits(1, user_api="blas"):  # sums must not depend on the number of threads
+        mean = points.mean(axis=0)
+        spread = (points.T @ points).astype(np.float64) - len(points) * np.outer(mean, mean)
+        _lengths, axes = np.linalg.eigh(spread)
+        axes = axes[:, ::-1][:, :dimensions]
+        axes *= np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
+        weights = axes.astype(np.float32)
+        flat = points @ weights - mean @ weights
     length = float(np.ptp(flat, axis=0).max(initial=0.0))
     result = np.zeros((len(points), dimensions), np.float32)
     if length > SMALLEST_COSINE:
