@@ -86,7 +86,8 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     loaded = load_records(workspace, scope.card, scope.ids, report)
     offsets = None
     if scope.regardless_of:
-        loaded, offsets = set_aside(workspace, scope.card, loaded, scope.regardless_of)
+        columns, part = scope.regardless_of, scope.parent_run is not None
+        loaded, offsets = set_aside(workspace, scope.card, loaded, columns, part=part)
     corpus = loaded.corpus
     earlier = newest_alike(workspace.runs, scope.card, scope.where)
     if earlier:
