@@ -98,6 +98,7 @@ async def test_what_is_asked_of_such_a_run_later_holds_its_themes(client: Client
     assert plain.data["regardless_of"] == []
     pair = [top["id"] for top in across.data["top"][:2]]
     joined = await finish(client, "cluster", dataset="shops", run=run, within=pair)
+    assert not joined.is_error, joined.text
     assert joined.data["regardless_of"] == ["shop"]
     tasks = await finish(client, "describe-cluster", dataset="shops", run=run, cluster=first)
     assert not tasks.is_error, tasks.text

@@ -81,7 +81,8 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     loaded = load_records(workspace, scope.card, scope.ids, report)
     offsets = None
     if scope.regardless_of:
-        loaded, offsets = set_aside(workspace, scope.card, loaded, scope.regardless_of)
+        columns, part = scope.regardless_of, scope.parent_run is not None
+        loaded, offsets = set_aside(workspace, scope.card, loaded, columns, part=part)
     corpus = loaded.corpus
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
     report(CLUSTERED_SHARE, "choosing keywords and examples")

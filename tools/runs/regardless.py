@@ -43,17 +43,25 @@ def check_columns(card: DatasetCard, columns: Sequence[str]) -> list[str]:
 
 
 def set_aside(
-    workspace: Workspace, card: DatasetCard, loaded: LoadedDataset, columns: Sequence[str]
+    workspace: Workspace,
+    card: DatasetCard,
+    loaded: LoadedDataset,
+    columns: Sequence[str],
+    *,
+    part: bool = False,
 ) -> tuple[LoadedDataset, GroupOffsets]:
     """Loaded records with the means of the groups of these columns taken off their vectors.
+
+    In a `part` of a run whose columns are good for the whole, values may be few or rare: then
+    there is little or nothing to take off.
 
     Raises:
         BadInput: A column has one value only, or values too rare to be groups.
     """
     metadata = read_metadata(workspace, card, loaded.corpus.ids)
-    groups = [
-        _checked(column, group_records([row.get(column) for row in metadata])) for column in columns
-    ]
+    groups = [group_records([row.get(column) for row in metadata]) for column in columns]
+    if not part:
+        groups = [_checked(*pair) for pair in zip(columns, groups, strict=True)]
     offsets = find_offsets(loaded.corpus, columns, groups)
     return without_offsets(loaded, offsets, offsets.codes), offsets
 
