@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.clustering.noise import noise_sentence
+from corpuscope.tools.clustering.noise import noise_levels, noise_sentence
 from corpuscope.tools.clustering.stability import (
     format_stability,
     known_stability_word,
@@ -160,6 +160,7 @@ class ClusterPage(Result):
 
     def _noise_and_layers(self) -> list[str]:
         lines = [f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster"]
+        lines += noise_levels(self.in_found, self.found_in_noise, self.noise_assigned)
         if self.noise_reasons:
             lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
         if len(self.layers) > 1:
