@@ -15,6 +15,7 @@ from bench.table import write
 
 HERE = Path(__file__).parent
 MILLION = 1_000_000
+CSV_HELP = "from a csv to themes, beside BERTopic; onnx: with that embedder too"
 MODEL = Path("../shared/models/all-MiniLM-L6-v2-onnx")
 
 
@@ -31,7 +32,7 @@ def main() -> None:
             write(out, f"describe {name}", text)
     if chosen.csv:
         for name in wanted:
-            model = chosen.model if chosen.csv == "models" else None
+            model = chosen.model if chosen.csv == "onnx" else None
             write(out, f"csv {name}", from_csv.from_csv(chosen.data, name, model))
     special = chosen.steps or chosen.store or chosen.csv or chosen.million or chosen.describe
     keys = ["ours"] if special else chosen.methods
@@ -72,13 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=5, help="seeds for the steadiness; 0 leaves it out")
     add("--steps", action="store_true", help="the seconds of each step of corpuscope")
     add("--store", nargs="?", const="abcnews", metavar="SET", help="a set through the MCP client")
-    add(
-        "--csv",
-        nargs="?",
-        const="plain",
-        choices=["plain", "models"],
-        help="from a csv to themes, beside BERTopic; models: with the ONNX model too",
-    )
+    add("--csv", nargs="?", const="wordllama", choices=["wordllama", "onnx"], help=CSV_HELP)
     add("--describe", action="store_true", help="what the words about clusters are worth")
     add("--model", type=Path, default=MODEL, help="folder of the model that made the vectors")
     add("--million", action="store_true", help="made vectors in number: corpuscope and EVoC")
