@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.headings import add_headings
 from corpuscope.tools.clustering.layers import (
@@ -39,6 +41,11 @@ NeighbourSearch: TypeAlias = Callable[[int, Report], NeighbourGraph]
 
 FEWEST_TEXTS = 30
 """Density says nothing about fewer: with 30 neighbours, everything is everything's neighbour."""
+
+TRIED_UP_TO, TRIES = 5_000, 3
+"""Distinct texts up to which several node embeddings are made, half a second in all: over five
+choices of 2,400 tweets the AMI with their topics rises from 0.858 to 0.875, and that between seeds
+from 0.908 to 0.942 (870 news: from 0.852 to 0.923). For 12,000 texts it gains nothing."""
 
 SEARCH_SHARE = 0.4
 """What the search for neighbours takes of the time."""
@@ -184,9 +191,27 @@ def find_layers(
 def ensure_embedding(
     graph: NeighbourGraph, vectors: Floats, seed: int, memory: Intermediates
 ) -> Floats:
-    """The node embedding, (m, d), looked up or worked out."""
+    """The node embedding, (m, d), looked up or worked out; of few texts the most typical one."""
     name = f"embedding-{graph.indices.shape[1]}-{seed}"
-    return memory.points(name, lambda: embed_nodes(graph, vectors, seed=seed))
+    embed = typical_embedding if len(vectors) <= TRIED_UP_TO else embed_nodes
+    return memory.points(name, lambda: embed(graph, vectors, seed=seed))
+
+
+def typical_embedding(graph: NeighbourGraph, vectors: Floats, *, seed: int) -> Floats:
+    """Of `TRIES` node embeddings (m, d) the one whose themes agree best with those of the others.
+
+    What few texts fall into depends on the seed more than what many do, and to try is cheap.
+    """
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    tries = [embed_nodes(graph, vectors, seed=TRIES * seed + number) for number in range(TRIES)]
+    weights = np.ones(len(vectors), np.int32)
+    choices = [choose_layers(density_layers(points), weights) for points in tries]
+    labels = [choice.layers[choice.recommended].labels for choice in choices]
+    agreement = [
+        sum(adjusted_mutual_info_score(mine, other) for other in labels) for mine in labels
+    ]
+    return tries[int(np.argmax(agreement))]
 
 
 def lay_out_map(
