@@ -20,8 +20,8 @@ ALIKE_COSINE = 0.95
 
 CLEAR_SILHOUETTE = 0.15
 """The mean silhouette from which groups are taken for real. With 6 to 25 texts of four labelled
-sets, MiniLM and lexical vectors, it is 0.26 to 0.47 (medians) where they are of one to five
-subjects and 0.06 to 0.13 where each is of another subject; a test against vectors without groups
+sets, MiniLM and lexical vectors, it is 0.24 to 0.47 (medians) where they are of one to five
+subjects and 0.06 to 0.12 where each is of another subject; a test against vectors without groups
 finds no more of the former, and misses two groups of three."""
 
 Cuts = list[tuple[NDArray[np.int64], float]]

@@ -24,9 +24,10 @@ SAMPLED = BATCH_ROWS
 collection for each. With 50 themes and 10 values it tells a share to within 0.02."""
 
 REPEATS = 0.3
-"""Share of a column that themes must tell to repeat it. On tweets to six airlines, it is told to
-0.5 and more where airlines are the themes, to 0.1 where they are not; what belongs to a theme by
-its nature (the venue of a story, the mood of a tweet) stays below 0.2."""
+"""Share of a column that themes must tell to repeat it. Of tweets to six airlines themes tell 0.88
+of the airline, and 0.13 once handles are masked; what belongs to a theme by its nature stays below
+0.28 (mood, reason of a complaint, venue of a story). Columns of true labels reach 0.7 to 0.8: the
+warning leaves it to the reader what is asked about."""
 
 MOST_COLUMNS = 3
 """Columns that one warning names, those that are told best."""
