@@ -15,6 +15,9 @@ from corpuscope.server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
+MOST_TOKENS, CHARACTERS_PER_TOKEN = 9_000, 4
+"""Of the definitions of all tools together, about."""
+
 NAMES = {
     "ingest",
     "cluster",
@@ -67,6 +70,14 @@ async def test_every_tool_describes_itself_within_the_limits(host: Client) -> No
         assert tool.annotations is not None
         for name, schema in tool.input_schema["properties"].items():
             assert schema.get("description"), f"{tool.name} {name} has no description"
+
+
+async def test_the_definitions_of_all_tools_leave_room_in_the_context_of_a_model(
+    host: Client,
+) -> None:
+    tools = (await host.list_tools()).tools
+    read = [tool.model_dump_json(exclude={"output_schema"}, exclude_none=True) for tool in tools]
+    assert sum(map(len, read)) / CHARACTERS_PER_TOKEN < MOST_TOKENS
 
 
 async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
