@@ -180,10 +180,12 @@ def _finish(
 
 
 def _other_default(workspace: Workspace, run: Run) -> str | None:
-    """That another run stays the default, and why; None where it is this one."""
+    """That another run stays the default, or that this one, of another kind, has become it."""
     default = workspace.runs.default(run.dataset)
     if default.run.id == run.id:
-        return None
+        if not (run.regardless_of and run.follows):
+            return None
+        return f"It is the default run now; set-default(run='{run.follows}') goes back."
     why = apart(run) or f"{default.run.id} was {default.why}"
     return (
         f"Not the default run ({why}); {default.run.id} stays it. Name run='{run.id}', or call "

@@ -60,7 +60,7 @@ class MemberPage(Result):
         """The page, with how to go on."""
         if self.offset >= self.total:
             past = f"offset {self.offset} is past the end of {self.total:,}."
-            fits = "fits the filters (values of `where` must be equal to the letter)."
+            fits = "it is empty, or none fits the filters (`where` is equal to the letter)."
             return f"No record of {self.cluster} (run {self.run}): {past if self.total else fits}"
         first = self.offset + 1 if self.members else 0
         last = self.offset + len(self.members) + self.gone

@@ -73,7 +73,7 @@ class ClusterLine(Result):
     def as_text(self) -> str:
         """The cluster in a line."""
         words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
-        named = f"{self.title} ({words})" if self.title else words
+        named = f"{self.title} ({words})" if self.title else words or "(no keyword)"
         below = f", {self.children} sub-clusters" if self.children else ""
         holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         origin = ", named from keywords only" if self.author == "keywords" else ""

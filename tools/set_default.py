@@ -31,9 +31,9 @@ class DefaultSet(Result):
 
     def as_text(self) -> str:
         """Run, layer, and how to undo what was chosen."""
-        undo = [f"run='{AUTO}'"] if self.why.startswith("chosen") else []
-        undo += [f"layer='{AUTO}'"] if self.layer != self.recommended_layer else []
-        how = f" Undo with set-default({', '.join(undo)})." if undo else ""
+        undo = [f"set-default(run='{AUTO}')"] if self.why.startswith("chosen") else []
+        undo += [f"set-default(layer='{AUTO}')"] if self.layer != self.recommended_layer else []
+        how = f" Undo: {', '.join(undo)}." if undo else ""
         return (
             f"'{self.dataset}': the default run is {self.default_run} ({self.why}). "
             f"Run {self.run} shows layer {self.layer}: {self.clusters} clusters, {self.noise:,} "

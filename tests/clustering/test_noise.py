@@ -136,4 +136,4 @@ def test_the_levels_beside_the_noise_are_told_and_nothing_where_there_are_none()
     told = noise_levels(1_234, ["14", "15"], 2_000)
     assert told[0].startswith("Of the noise, 1,234 records are in 2 themes found in it: 14, 15 ")
     assert "2,000 records have a nearest theme" in told[1]
-    assert "14 to 30" in noise_levels(9, [str(n) for n in range(14, 31)], None)[0]
+    assert "14, …, 30" in noise_levels(9, [str(n) for n in range(14, 31)], None)[0]

@@ -50,7 +50,7 @@ def test_a_small_part_that_breaks_off_is_new_and_no_split() -> None:
     assert counts(found) == (2, 1, 0, 0, 0)
     born = only(found, "born")
     assert (ids(born), born.mostly) == (([], ["3"]), "1")
-    assert "new: 3 (word3), 15 records; most were in 1" in found.as_text()
+    assert "new: 3 (word3), 15 records; the largest part was in 1" in found.as_text()
 
 
 def test_a_cluster_that_stands_above_its_new_parts_was_not_split() -> None:
@@ -74,7 +74,7 @@ def test_a_cluster_that_nothing_holds_is_gone_and_the_answer_says_where_to() -> 
     found = compared(made("1:60 2:20"), made("1:60 noise:20"))
     assert counts(found) == (1, 0, 1, 0, 0)
     assert only(found, "died").mostly == "noise"
-    assert "gone: 2 (word2), 20 records; most are in noise now" in found.as_text()
+    assert "gone: 2 (word2), 20 records; the largest part is in noise now" in found.as_text()
 
 
 def test_a_cluster_of_new_records_is_new() -> None:

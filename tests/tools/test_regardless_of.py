@@ -53,9 +53,11 @@ async def test_themes_that_repeat_a_column_name_it_and_the_call_that_looks_past_
     plain = await finish(client, "cluster", dataset="shops")
     assert not plain.is_error, plain.text
     assert await purity(client, "shop", plain.data["run"]) > 0.9
-    repeats = [warning for warning in plain.data["warnings"] if "These themes tell" in warning]
+    repeats = [
+        warning for warning in plain.data["warnings"] if "The theme of a text says" in warning
+    ]
     assert len(repeats) == 1
-    assert "of shop" in repeats[0]
+    assert "of 'shop'" in repeats[0]
     assert "cluster(dataset='shops', regardless_of=['shop'])" in repeats[0]
     assert "stars" not in repeats[0]
     assert repeats[0] in plain.text
@@ -80,7 +82,7 @@ async def test_regardless_of_finds_the_themes_across_the_column_and_says_so(clie
     assert "Found across shop" in across.text
     assert await purity(client, "theme", run) > 0.85
     assert await purity(client, "shop", run) < 0.6
-    assert not any("'shop'" in warning for warning in across.data["warnings"])
+    assert not any("of 'shop'" in warning for warning in across.data["warnings"])
 
 
 async def test_what_is_asked_of_such_a_run_later_holds_its_themes(client: Client) -> None:

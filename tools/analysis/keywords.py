@@ -142,12 +142,9 @@ def cluster_keywords(
                 (vocabulary[here.terms[at]], round(here.share[at] * here.texts))
                 for at in ranked[: 12 * count]
             ]
-            words_of[cluster_id] = _choose_distinct(
-                _terms_of(
-                    [term for term in candidates if not common.intersection(term[0].split())]
-                ),
-                count,
-            )
+            telling = [term for term in candidates if not common.intersection(term[0].split())]
+            # A theme of nothing but common words is better called by them than by nothing.
+            words_of[cluster_id] = _choose_distinct(_terms_of(telling or candidates), count)
     return {cluster_id: words_of[cluster_id] for cluster_id in clusters}
 
 

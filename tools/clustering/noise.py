@@ -183,7 +183,7 @@ def noise_levels(in_found: int, found: Sequence[str], assigned: int | None) -> l
     """
     said = []
     if found:
-        ids = ", ".join(found) if len(found) <= FEW_THEMES else f"{found[0]} to {found[-1]}"
+        ids = ", ".join(found) if len(found) <= FEW_THEMES else f"{found[0]}, …, {found[-1]}"
         themes = "1 theme" if len(found) == 1 else f"{len(found)} themes"
         said.append(
             f"Of the noise, {in_found:,} records are in {themes} found in it: {ids} "

@@ -43,7 +43,15 @@ def advise(
         )
     if is_new and not card.mask:
         lines += _frequent_kinds(seen, changes)
-    lines += _ids(outcome, changes)
+    ids = _ids(outcome, changes)
+    if "id_column" in changes:
+        lines += ids
+    if changes and is_new:
+        again = {**arguments, **changes, "mode": "replace"}
+        said = ", ".join(f"{name}={value!r}" for name, value in again.items())
+        lines.append(f"The call for {'that' if len(changes) == 1 else 'all that'}: ingest({said}).")
+    if "id_column" not in changes:
+        lines += ids
     if seen.all_masked:
         lines.append(
             f"{seen.all_masked:,} texts hold nothing but what is masked: their vectors are of the "
@@ -51,10 +59,6 @@ def advise(
         )
     if card.mask and request.brings_vectors:
         lines.append("The vectors came with the file: the mask holds for keywords and queries.")
-    if changes and is_new:
-        again = {**arguments, **changes, "mode": "replace"}
-        said = ", ".join(f"{name}={value!r}" for name, value in again.items())
-        lines.append(f"The call for {'that' if len(changes) == 1 else 'all that'}: ingest({said}).")
     return lines
 
 

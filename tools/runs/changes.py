@@ -48,7 +48,7 @@ class Change(Result):
     before: list[Piece]
     after: list[Piece]
     mostly: Verbatim | None = None
-    """Where most records of a cluster that died are now, or where those of a new one were: a
+    """Where more records of a cluster that died are than elsewhere, or those of a new one were: a
     cluster or `noise`; None for records that the other run does not know."""
 
     def with_mostly(self, mostly: str | None) -> Self:
@@ -70,12 +70,14 @@ class Change(Result):
         """The change in a line."""
         if self.kind == "born":
             (new,) = self.after
-            were = f"were in {self.mostly}" if self.mostly else "are new too"
-            return f"new: {new.id} ({new.title}), {new.records:,} records; most {were}"
+            were = f"the largest part was in {self.mostly}" if self.mostly else "most are new too"
+            return f"new: {new.id} ({new.title}), {new.records:,} records; {were}"
         if self.kind == "died":
             (old,) = self.before
-            now = f"are in {self.mostly} now" if self.mostly else "are gone too"
-            return f"gone: {old.id} ({old.title}), {old.records:,} records; most {now}"
+            now = (
+                f"the largest part is in {self.mostly} now" if self.mostly else "they are gone too"
+            )
+            return f"gone: {old.id} ({old.title}), {old.records:,} records; {now}"
         if self.kind == "kept":
             old, new = self.before[0], self.after[0]
             moved = f", now {new.id}" if self.moved else ""

@@ -30,7 +30,10 @@ LOOKED_BACK = 5
 
 def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
     """The draft with the ids and descriptions of the earlier runs of the same records."""
-    past = earlier_runs(runs, draft.run)
+    # With the same columns set aside first: themes across airlines are others than those of all.
+    past = sorted(
+        earlier_runs(runs, draft.run), key=lambda run: run.regardless_of != draft.run.regardless_of
+    )
     if not past:
         return draft
     newest = past[0]

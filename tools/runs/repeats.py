@@ -97,13 +97,16 @@ def _repeated(draft: RunDraft, sample: _Sample, groups: dict[str, Groups]) -> st
     if not repeated:
         return None
     named = repeated[:MOST_COLUMNS]
-    told = " and ".join(f"{shares[column]:.0%} of {column}" for column in named)
+    told = " and ".join(f"{shares[column]:.0%} of '{column}'" for column in named)
+    where = draft.run.parameters["where"]
+    rest = f", where={where}" if where and not draft.run.within else ""
     calls = " or ".join(
-        f"cluster(dataset='{draft.card.name}', regardless_of=['{column}'])" for column in named
+        f"cluster(dataset='{draft.card.name}', regardless_of={[*draft.columns, column]}{rest})"
+        for column in named
     )
     return (
-        f"These themes tell {told}: they may be its values over again. If that is not what you "
-        f"ask about, look across it: {calls}."
+        f"The theme of a text says {told}: the themes may be its values under other names. Good if "
+        f"that is what you ask about; if not, look across it: {calls}."
     )
 
 

@@ -90,7 +90,8 @@ class ClusterResult(Result):
     map: str
     """`ready`, or `being drawn`: `plot` waits for it."""
     default: str | None = None
-    """Where another run stays the dataset's default: which one, and why."""
+    """Where another run stays the dataset's default: which one, and why; or that this one, across a
+    column, has become it."""
 
     def with_run(self, run: str, drawn: str, default: str | None) -> Self:
         """The result of a run that is saved by now, the state of its map, and which run is the
