@@ -80,7 +80,7 @@ class IngestResult(Result):
             f"Vectors: {self.embedding}. {self.embedding_note}".rstrip(),
         ]
         if self.masked:
-            lines.append(f"Vectors and keywords are made without: {self.masked}.")
+            lines.append(f"Left out of keywords, and of vectors made here: {self.masked}.")
         if self.repeated_texts:
             lines.append(
                 f"{self.repeated_texts:,} records repeat the text of another one; "

@@ -66,11 +66,10 @@ def set_default(
     named = None if run in (None, AUTO) else run
     index = layer if isinstance(layer, int) else None
     # First all that may be refused: nothing is changed half.
-    target = runs.load(card.name, named, index)
+    id_ = runs.default(card.name, by_rule=True).run.id if run == AUTO else named
+    target = runs.load(card.name, id_, index)
     if run is not None:
         runs.choose_run(card.name, ChosenRun(run=named, by=by) if named else None)
-    if run == AUTO:
-        target = runs.load(card.name, None, index)
     if layer is not None:
         shown_layer = target.found_layer if index is None else index
         runs.choose_layer(target, ChosenLayer(layer=shown_layer, by=by))

@@ -75,3 +75,12 @@ def test_an_unknown_kind_is_answered_with_those_there_are_and_where_words_go() -
         parse_mask(["united"], None)
     with pytest.raises(BadInput, match="1,001 words, at most 1,000"):
         parse_mask(None, [f"word{number}" for number in range(1_001)])
+    with pytest.raises(BadInput, match="stop_words takes 25,000 bytes, at most 20,000"):
+        parse_mask(None, [f"{number:05}" * 10 for number in range(500)])
+    assert parse_mask(None, ["half\ud800"]).words == ("half\ufffd",)
+
+
+@pytest.mark.parametrize("text", ["1." * 20_000 + "x", "01-" * 20_000 + "a", "12:" * 20_000])
+def test_a_text_of_nothing_but_digits_is_masked_in_no_time_at_all(text: str) -> None:
+    # Beginning anew at each digit, or trying each shorter number, this would take minutes.
+    assert masked_text(text, Mask(("numbers",))) == text

@@ -146,7 +146,11 @@ def test_a_given_encoding_is_taken_and_an_unknown_one_refused(tmp_path: Path) ->
     for marked in ("utf-8-sig", "utf-16", "utf-32"):
         path = written(tmp_path, "text\nő\n".encode(marked))
         assert values(list(read_rows(path, max_bytes=LIMIT, encoding=marked))) == [{"text": "ő"}]
-    for unknown in ("klingon", "rot13", "zlib"):
+    for order in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):  # without a mark
+        path = written(tmp_path, "text\nő\n".encode(order))
+        asked = order[:6]
+        assert values(list(read_rows(path, max_bytes=LIMIT, encoding=asked))) == [{"text": "ő"}]
+    for unknown in ("klingon", "rot13", "zlib", "punycode"):
         with pytest.raises(BadInput, match=f"'{unknown}' is no encoding. Usual ones: utf-8, utf"):
             list(read_rows(path, max_bytes=LIMIT, encoding=unknown))
     with pytest.raises(BadInput, match="leave `encoding` out"):

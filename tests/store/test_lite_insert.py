@@ -263,6 +263,17 @@ def test_a_batch_of_another_kind_is_answered_as_milvus_lite_answers_it(
     assert everything(ScanServicer(ours)) == everything(MilvusServicer(theirs))
 
 
+def test_a_fault_of_the_disk_is_answered_by_milvus_lite_and_not_left_hanging(
+    theirs: Any, ours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("corpuscope.tools.store.lite_scan.upsert_columns", full)
+    request = changed()
+    assert ScanServicer(ours).Upsert(request, None) == MilvusServicer(theirs).Upsert(request, None)
+
+
 def test_a_schema_of_another_kind_is_left_to_milvus_lite(tmp_path: Path) -> None:
     database = made(tmp_path / "other", nullable=True)
     (request,) = upsert_requests(NAME, records([1, 2], "odd"))

@@ -263,7 +263,7 @@ async def test_frequent_handles_and_an_unused_id_are_answered_with_the_call_to_m
         mode="replace",
     )
     assert followed.data["masked"] == "urls, handles"
-    assert "Vectors and keywords are made without: urls, handles." in followed.text
+    assert "Left out of keywords, and of vectors made here: urls, handles." in followed.text
     assert "ingest(" not in followed.text
 
 

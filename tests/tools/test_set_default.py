@@ -84,3 +84,18 @@ async def test_nothing_is_changed_by_a_choice_that_cannot_be(client: Client) -> 
         assert answer.is_error
         assert said in answer.text
     assert (await call(client, "list-datasets")).data == before
+
+
+async def test_auto_with_a_layer_means_a_layer_of_the_run_that_the_rule_takes(
+    client: Client,
+) -> None:
+    await call(client, "set-default", run="r1")
+    assert len((await call(client, "list-clusters", run="r2")).data["layers"]) == 2
+    done = await call(client, "set-default", run="auto", layer=1)
+    assert not done.is_error, done.text
+    assert (done.data["default_run"], done.data["run"], done.data["layer"]) == ("r2", "r2", 1)
+    await call(client, "set-default", run="r1")
+    refused = await call(client, "set-default", run="auto", layer=2)
+    assert refused.is_error and "run r2 has 0 to 1" in refused.text
+    assert (await call(client, "list-clusters")).data["run"] == "r1", "nothing is changed half"
+    await call(client, "set-default", run="auto")

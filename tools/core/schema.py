@@ -242,7 +242,8 @@ class Run:
     """Index of the layer that clustering recommended, where `recommended` is another one that was
     chosen to be shown."""
     headings: int | None = None
-    """Index of the coarser layer whose clusters head the themes; None where themes are few."""
+    """Index of the coarser layer whose clusters head the themes of the layer that was found; None
+    where they are few."""
     reason: str
     """Why that layer, in one sentence."""
     hint: str | None = None

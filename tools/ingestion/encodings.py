@@ -130,6 +130,9 @@ def text_encoding(path: Path, max_bytes: int, given: str | None = None) -> TextE
         chosen, reason = _known_codec(given), "as asked"
         # The names without an order mean: as the mark says.
         chosen = marked if marked.startswith(chosen) else chosen
+        if chosen in ("utf-16", "utf-32"):
+            by_zeros = _codec_by_zeros(head)
+            chosen = by_zeros if by_zeros.startswith(chosen) else f"{chosen}-le"
     elif marked:
         chosen, reason = marked, "as its byte order mark says"
     else:
@@ -245,7 +248,9 @@ def _blocks(path: Path, max_bytes: int) -> Iterator[bytes]:
 def _known_codec(name: str) -> str:
     try:
         codec = codecs.lookup(name.strip())
-        b"x".decode(codec.name, "replace")
+        b"x".decode(codec.name, "replace")  # no encoding of texts: LookupError
+        # One that cannot pass over damage is of no use either.
+        codecs.getincrementaldecoder(codec.name)("replace").decode(b"\xff\xfe\0\0x\x80\r\n", True)
     except (LookupError, ValueError):
         codec = None
     if codec is None:

@@ -191,8 +191,9 @@ def with_noise_assigned(run: Run, members: Members) -> tuple[Run, Members]:
     """
     if members.nearest is None:
         return run, members
-    places = np.array(layer_paths(members.paths, run.nodes, run.recommended), dtype=object)
-    themes = {node.id for node in run.nodes if stands_in(node, run.recommended)}
+    # Nearest are themes of the layer that was found, whichever is shown.
+    places = np.array(layer_paths(members.paths, run.nodes, run.found_layer), dtype=object)
+    themes = {node.id for node in run.nodes if stands_in(node, run.found_layer)}
     holds = np.array([theme in themes for theme in members.nearest]) & (places == NOISE)
     nearest = np.where(holds, members.nearest, "").astype(object)
     run = replace(run, noise_assigned=int(holds.sum()))

@@ -201,16 +201,16 @@ def take_over_unchanged(runs: Runs, draft: RunDraft) -> RunDraft:
 def replace_subtree(parent: Run, members: Members, parts: Parts) -> tuple[Run, Members]:
     """The parent run with the parts below `within`, in place of what was below it.
 
-    Every cluster's size is counted anew from the members as they are regrouped. Split where the
-    recommended layer is finer, the parts stand in for the clusters of that layer.
+    Every cluster's size is counted anew from the members as they are regrouped. In finer layers
+    than those in which the split cluster stands, its parts take the place of what was below it.
     """
     within = parts.within
     split = next((node for node in parent.nodes if node.id == within), None)
-    stand = (parent.recommended, parent.recommended)
-    coarser = split is not None and split.layers is not None and split.layers[1] < stand[0]
+    stand, finest = None, len(parent.layers) - 1
+    if split is not None and split.layers is not None and split.layers[1] < finest:
+        stand = (split.layers[1] + 1, finest)
     below = [
-        replace(node, id=parts.name(node.id), layers=stand if coarser else None, drilled=True)
-        for node in parts.nodes
+        replace(node, id=parts.name(node.id), layers=stand, drilled=True) for node in parts.nodes
     ]
     around = [n for n in parent.nodes if n.id == within or not _is_inside(parent, within, n.id)]
     moved = _regrouped(parent, members, parts)

@@ -113,7 +113,6 @@ def showing_layer(run: Run, layer: int, why: str = "") -> Run:
         found=None if layer == found else found,
         noise=noise,
         noise_reasons={},
-        headings=run.headings if run.headings is not None and run.headings < layer else None,
         reason=why or f"Layer {layer} was asked for ({clusters} clusters); {found} is recommended.",
     )
 

@@ -112,8 +112,8 @@ class ScanServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no 
                         upsert_cnt=len(ids),
                         succ_index=range(len(ids)),
                     )
-            except MilvusLiteError:
-                pass  # The call below answers it, as an error of Milvus Lite's own.
+            except (MilvusLiteError, OSError, MemoryError, ValueError):
+                pass  # The call below does the same again, and answers as Milvus Lite does.
         return super().Upsert(request, context)
 
     def _page(self, collection: Any, request: Any, limit: int) -> Any:

@@ -122,8 +122,10 @@ class Runs:
             raise NotFound(f"No run '{run}' of '{dataset}'. Runs: {', '.join(known)}.")
         return self._shown(self._read(dataset, run), layer)
 
-    def default(self, dataset: str) -> DefaultRun:
+    def default(self, dataset: str, *, by_rule: bool = False) -> DefaultRun:
         """The dataset's default run as it was saved, and why it is that one.
+
+        `by_rule`: as if none had been chosen.
 
         Raises:
             NotFound: The dataset has no run.
@@ -132,7 +134,8 @@ class Runs:
         if not known:
             raise NotFound(f"Dataset '{dataset}' has no run yet. Make one with `cluster`.")
         runs = [self._read(dataset, run) for run in reversed(known)]
-        return default_run(runs, _read(self.root / dataset / CHOSEN_RUN_FILE, ChosenRun))
+        chosen = None if by_rule else _read(self.root / dataset / CHOSEN_RUN_FILE, ChosenRun)
+        return default_run(runs, chosen)
 
     def choose_run(self, dataset: str, chosen: ChosenRun | None) -> None:
         """Make a run the dataset's default; None: the rule decides again."""

@@ -24,7 +24,7 @@ from corpuscope.tools.geometry.graph import NeighbourGraph
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of the steps whose results are kept here: older ones do not hold."""
 
 GRAPH = "graph"
