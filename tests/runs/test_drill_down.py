@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,16 @@ def test_parts_of_a_cluster_take_the_place_of_what_was_below_it() -> None:
     # They stand in for those of the recommended layer: what they hold is no noise.
     assert all(stands_in(one, 1) for one in child.nodes if one.id.startswith("1."))
     assert child.noise == len(cluster_rows(child, moved, "noise"))
+
+
+def test_where_a_coarser_layer_is_shown_the_finer_ones_have_the_parts_too() -> None:
+    shown = replace(run(), recommended=0, found=1)
+    child, _moved = replace_subtree(shown, members(), part("1", "abcd", [0, 1, 1, -1]))
+    for layer in (1, 2):
+        standing = {one.id for one in child.nodes if stands_in(one, layer)}
+        assert {"1.1", "1.2", "2"} <= standing
+        assert "1" not in standing
+    assert {one.id for one in child.nodes if stands_in(one, 0)} == {"1", "2"}
 
 
 def test_parts_of_the_noise_are_counted_as_noise_and_leave_no_double() -> None:
