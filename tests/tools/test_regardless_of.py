@@ -11,6 +11,8 @@ from support.texts import tickets
 
 pytestmark = pytest.mark.anyio
 
+THEMES = {str(row["theme"]) for row in tickets(each=1)}
+
 SHOPS = {
     "north": "@northwind northwind northwind dear northwind team,",
     "south": "@southgate southgate southgate hello southgate people,",
@@ -72,6 +74,30 @@ async def test_handles_that_lead_the_keywords_are_told_with_the_mask_that_helps(
     keywords = [word for top in plain.data["top"] for word in top["keywords"][:2]]
     if any(word in ("northwind", "southgate", "westfield") for word in keywords):
         assert "mask=['handles', 'urls']" in handles[0]
+
+
+async def test_names_of_a_column_that_lead_the_keywords_are_told_with_the_way_to_leave_them_out(
+    client: Client,
+) -> None:
+    people = ["Marisol", "Bertram", "Yolanda", "Quentin", "Leopold"]
+    rows = [
+        {
+            "text": f"{person} {person} {person} dear {person} of {person}, {row['text']}",
+            "author": f"{person} Smith",
+        }
+        for row in tickets(each=40)
+        for person in [people[sorted(THEMES).index(row["theme"])]]
+    ]
+    await finish(client, "ingest", dataset="letters", rows=rows)
+    answer = await finish(client, "cluster", dataset="letters")
+    led = [warning for warning in answer.data["warnings"] if "Values of 'author' lead" in warning]
+    assert len(led) == 1, answer.text
+    assert "mode='replace', stop_words=['" in led[0]
+    asked = [name.lower() for name in (*people, "smith")]
+    again = {"dataset": "letters", "rows": rows, "mode": "replace", "stop_words": asked}
+    assert not (await finish(client, "ingest", **again)).is_error
+    without = await finish(client, "cluster", dataset="letters")
+    assert not any("'author' lead" in warning for warning in without.data["warnings"])
 
 
 async def test_regardless_of_finds_the_themes_across_the_column_and_says_so(client: Client) -> None:

@@ -38,6 +38,14 @@ LEADING_WORDS = 2
 RULED = 1 / 3
 """Share of the themes, two at least, whose leading words must be names to say that names rule."""
 
+NAME_COLUMN = re.compile(r"name|author|user|agent|handle|sender|person|customer", re.IGNORECASE)
+"""What a column of people is called."""
+
+OWN_VALUES = 0.5
+"""Different values for each record that has one, from which on a column is none of groups."""
+
+MOST_WORDS_IN_A_NAME = 3
+
 HANDLE = re.compile(r"@(\w+)")
 WORD = re.compile(r"\w+")
 
@@ -68,7 +76,8 @@ def theme_warnings(workspace: Workspace, draft: RunDraft, themes: Sequence[Node]
         column: group_records([record.metadata.get(column) for record in sample.records])
         for column in columns
     }
-    found = [_repeated(draft, sample, groups), _names(sample, groups)]
+    strings = [name for name in columns if draft.card.metadata_columns[name] == "string"]
+    found = [_repeated(draft, sample, groups), _names(sample, strings)]
     return [warning for warning in found if warning]
 
 
@@ -110,22 +119,49 @@ def _repeated(draft: RunDraft, sample: _Sample, groups: dict[str, Groups]) -> st
     )
 
 
-def _names(sample: _Sample, groups: dict[str, Groups]) -> str | None:
+def _names(sample: _Sample, columns: Sequence[str]) -> str | None:
     """Whether handles, or values of a column of names, lead the keywords of many themes."""
-    handles = _handles(sample.records)
+    words = _leading(sample, _handles(sample.records))
+    if words:
+        return _names_rule(sample, words, "Handles lead", "@", "mask=['handles', 'urls']")
+    for column in columns:
+        words = _leading(sample, _people(column, sample.records))
+        if words:
+            some = ", ".join(f"'{word}'" for word in dict.fromkeys(words[:3]))
+            return _names_rule(
+                sample, words, f"Values of '{column}' lead", "", f"stop_words=[{some}, …]"
+            )
+    return None
+
+
+def _names_rule(sample: _Sample, words: Sequence[str], lead: str, sign: str, call: str) -> str:
+    examples = ", ".join(f"{sign}{word}" for word in dict.fromkeys(words[:3]))
+    return (
+        f"{lead} the keywords of {len(words)} of {len(sample.themes)} themes ({examples}). To "
+        f"leave them out of vectors and keywords, ingest again with mode='replace', {call}."
+    )
+
+
+def _leading(sample: _Sample, names: set[str]) -> list[str]:
+    """The names that lead the keywords of themes, where they do of so many that they rule."""
     ruled = [
-        next((word for word in node.keywords[:LEADING_WORDS] if word in handles), None)
+        next((word for word in node.keywords[:LEADING_WORDS] if word in names), None)
         for node in sample.themes
     ]
     words = [word for word in ruled if word is not None]
-    if len(words) >= max(2, RULED * len(sample.themes)):
-        examples = ", ".join(f"@{word}" for word in dict.fromkeys(words[:3]))
-        return (
-            f"Handles lead the keywords of {len(words)} of {len(sample.themes)} themes "
-            f"({examples}). To leave them out of vectors and keywords, ingest again with "
-            "mode='replace', mask=['handles', 'urls']."
-        )
-    return None
+    return words if len(words) >= max(2, RULED * len(sample.themes)) else []
+
+
+def _people(column: str, records: Sequence[Record]) -> set[str]:
+    """The values of a column of names, lower-cased, and the words of them; none of another column.
+
+    It is called like one, or nearly each record has a value of its own.
+    """
+    values = [str(value).lower() for record in records if (value := record.metadata.get(column))]
+    short = {value for value in values if len(value.split()) <= MOST_WORDS_IN_A_NAME}
+    if NAME_COLUMN.search(column):
+        return short | {word for value in short for word in value.split()}
+    return short if len(short) >= OWN_VALUES * len(values) else set()
 
 
 def _handles(records: Sequence[Record]) -> set[str]:
