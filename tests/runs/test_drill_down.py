@@ -7,8 +7,9 @@ from support.made_runs import CARD, made
 
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.layers import ClusterLayer
-from corpuscope.tools.clustering.tree import build_tree, stands_in
+from corpuscope.tools.clustering.tree import build_tree
 from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.ids import stands_in
 from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run
 from corpuscope.tools.runs.draft import RunDraft, Split
 from corpuscope.tools.runs.drill_down import (

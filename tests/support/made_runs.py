@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from corpuscope.tools.clustering.tree import stands_in
-from corpuscope.tools.core.ids import children_of, id_sort_key, lineage
+from corpuscope.tools.core.ids import children_of, id_sort_key, lineage, stands_in
 from corpuscope.tools.core.schema import DatasetCard, Description, Layer, Members, Node, Run
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import Selection
@@ -65,7 +64,15 @@ def made(
         versions={},
         records=len(every),
         noise=len(every) - covered,
-        layers=[Layer(index=index, clusters=1, coverage=1, persistence=1) for index in (0, 1)],
+        layers=[
+            Layer(
+                index=index,
+                clusters=sum(stands_in(node, index) for node in nodes),
+                coverage=1,
+                persistence=1,
+            )
+            for index in (0, 1)
+        ],
         recommended=1,
         reason="",
         nodes=nodes,
@@ -106,10 +113,6 @@ def save_over(runs: Runs, base: Run, run: Made) -> Run:
         replace(node, exemplars=[real[record] for record in node.exemplars])
         for node in run.run.nodes
     ]
-    layers = [
-        replace(layer, clusters=sum(stands_in(node, layer.index) for node in nodes))
-        for layer in run.run.layers
-    ]
     saved = replace(
         run.run,
         id="",
@@ -118,6 +121,5 @@ def save_over(runs: Runs, base: Run, run: Made) -> Run:
         dataset_version=base.dataset_version,
         parameters=base.parameters,
         nodes=nodes,
-        layers=layers,
     )
     return runs.save(saved, replace(run.members, ids=list(real.values())))

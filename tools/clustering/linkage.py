@@ -79,6 +79,7 @@ def _cuts(vectors: Floats) -> Cuts:
     """The cuts of the tree into 2 to n/2 groups."""
     from scipy.cluster.hierarchy import cut_tree, linkage
     from scipy.spatial.distance import squareform
+    from sklearn.metrics import silhouette_score
 
     count = len(vectors)
     distances = np.clip(1.0 - vectors.astype(np.float64) @ vectors.T, 0.0, 2.0)
@@ -86,19 +87,7 @@ def _cuts(vectors: Floats) -> Cuts:
     distances = (distances + distances.T) / 2
     tree = linkage(squareform(distances, checks=False), "average")
     labels = cut_tree(tree, list(range(2, max(3, count // 2 + 1))))
-    return [(column, _silhouette(distances, column)) for column in labels.T]
-
-
-def _silhouette(distances: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """The mean silhouette, -1 to 1; that of a text alone in its group is 0."""
-    rows = np.arange(len(labels))
-    inside = np.eye(labels.max() + 1)[labels]
-    sizes = inside.sum(axis=0)
-    sums = distances @ inside
-    others = sizes[labels] - 1
-    own = sums[rows, labels] / np.maximum(others, 1)
-    means = sums / sizes
-    means[rows, labels] = np.inf
-    next_best = means.min(axis=1)
-    scores = (next_best - own) / np.maximum(np.maximum(own, next_best), 1e-12)
-    return float(np.where(others > 0, scores, 0.0).mean())
+    return [
+        (column, float(silhouette_score(distances, column, metric="precomputed")))
+        for column in labels.T
+    ]

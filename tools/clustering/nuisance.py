@@ -108,7 +108,8 @@ def find_offsets(corpus: Corpus, columns: Sequence[str], groups: Sequence[Groups
     """
     shares = [_shares(corpus, group.codes, group.codes.max(initial=0) + 1) for group in groups]
     sizes = [np.asarray(share.sum(axis=0), np.float64) for share in shares]
-    left = corpus.vectors - corpus.vectors.mean(axis=0)
+    centre = corpus.vectors.mean(axis=0)
+    left = corpus.vectors - centre
     priors = [_prior(left, share, size) for share, size in zip(shares, sizes, strict=True)]
     offsets = [np.zeros((len(size), left.shape[1]), np.float32) for size in sizes]
     for _round in range(BACKFITTING_ROUNDS):
@@ -133,7 +134,7 @@ def find_offsets(corpus: Corpus, columns: Sequence[str], groups: Sequence[Groups
         offsets=offsets,
         codes=np.stack([group.codes for group in groups], axis=1),
         axes=_main_axes(offsets, sizes),
-        centre=corpus.vectors.mean(axis=0),
+        centre=centre,
     )
 
 
@@ -163,14 +164,16 @@ def repeated_share(labels: Ints, codes: Ints) -> float:
     the cluster is known, adjusted for what groups of these sizes share by chance. Unlike the
     adjusted mutual information it does not fall where each value is in many clusters.
     """
-    entropy = _entropy(np.bincount(codes))
-    if not entropy:
+    from scipy.stats import entropy
+    from sklearn.metrics import mutual_info_score
+
+    if not len(codes):
         return 0.0
     random = np.random.default_rng(0)
-    chance = [_information(labels, random.permutation(codes)) for _ in range(SHUFFLES)]
-    expected = float(np.mean(chance))
-    known = _information(labels, codes)
-    return max(0.0, (known - expected) / (entropy - expected)) if entropy > expected else 0.0
+    chance = [mutual_info_score(labels, random.permutation(codes)) for _ in range(SHUFFLES)]
+    expected, whole = float(np.mean(chance)), float(entropy(np.bincount(codes)))
+    known = float(mutual_info_score(labels, codes))
+    return max(0.0, (known - expected) / (whole - expected)) if whole > expected else 0.0
 
 
 def _shares(corpus: Corpus, codes: NDArray[np.int32], groups: int) -> "csr_array":
@@ -207,16 +210,3 @@ def _main_axes(offsets: Sequence[Floats], sizes: Sequence[NDArray[np.floating]])
     carried = lengths**2 / max(float((lengths**2).sum()), np.finfo(np.float32).tiny)
     main: Floats = axes[carried >= AXIS_SHARE].astype(np.float32)
     return main
-
-
-def _information(labels: Ints, codes: Ints) -> float:
-    """The mutual information of two groupings, in nats."""
-    width = int(codes.max(initial=0)) + 1
-    together = np.bincount(labels.astype(np.int64) * width + codes)
-    return _entropy(np.bincount(labels)) + _entropy(np.bincount(codes)) - _entropy(together)
-
-
-def _entropy(counts: NDArray[np.int64]) -> float:
-    """The entropy of counts, in nats."""
-    shares = counts[counts > 0] / max(1, counts.sum())
-    return float(-(shares * np.log(shares)).sum())

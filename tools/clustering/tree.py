@@ -12,26 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.layers import ClusterLayer
-from corpuscope.tools.core.ids import lineage, parent_of
+from corpuscope.tools.core.ids import LayeredNode, lineage, parent_of, stands_in
 from corpuscope.tools.core.schema import NOISE, Floats, Ints
 
 Paths = NDArray[np.object_]
 """(n,) str: for each point the id of the finest node that holds it, or `noise`."""
-
-
-class LayeredNode(Protocol):
-    """A node of any kind: it has an id, and the first and last layer in which it stands."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def layers(self) -> tuple[int, int] | None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +109,6 @@ def layer_paths(paths: Paths, nodes: Iterable[LayeredNode], layer: int) -> list[
         for path in set(paths)
     }
     return [holder[path] for path in paths]
-
-
-def stands_in(node: LayeredNode, layer: int) -> bool:
-    """Whether the cluster is one of that layer."""
-    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]
 
 
 def found_in_noise(node: LayeredNode, recommended: int) -> bool:

@@ -1,4 +1,4 @@
-"""Names and ids: of datasets, runs and clusters, and what to read off a cluster's id.
+"""Names and ids: of datasets, runs and clusters; what to read off a cluster's id, and its layers.
 
 A cluster's id is its path, `3`, `3.1`, `3.1.2`: numbered by size within its parent, so that `1` is
 the largest when it is found. What belongs to no cluster is `noise`.
@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Protocol
 
 from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.core.schema import NOISE
@@ -100,3 +101,17 @@ def children_of(cluster_id: str | None, ids: Iterable[str]) -> list[str]:
 def id_sort_key(cluster_id: str) -> tuple[float, ...]:
     """Key that sorts ids as people read them: 2 before 10, 1.2 before 1.10, `noise` last."""
     return tuple(math.inf if part == NOISE else int(part) for part in cluster_id.split("."))
+
+
+class LayeredNode(Protocol):
+    """A node of any kind: it has an id, and the first and last layer in which it stands."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def layers(self) -> tuple[int, int] | None: ...
+
+
+def stands_in(node: LayeredNode, layer: int) -> bool:
+    """Whether the cluster is one of that layer."""
+    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]

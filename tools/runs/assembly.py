@@ -22,8 +22,8 @@ from corpuscope.tools.clustering.noise import (
     reason_texts,
 )
 from corpuscope.tools.clustering.pipeline import Clustering, Parameters, Space
-from corpuscope.tools.clustering.tree import ClusterTree, Paths, layer_paths, stands_in
-from corpuscope.tools.core.ids import lineage
+from corpuscope.tools.clustering.tree import ClusterTree, Paths, layer_paths
+from corpuscope.tools.core.ids import lineage, stands_in
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import (
     NOISE,

@@ -12,8 +12,8 @@ from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
-from corpuscope.tools.clustering.tree import layer_paths, stands_in
-from corpuscope.tools.core.ids import id_sort_key, is_within, lineage
+from corpuscope.tools.clustering.tree import layer_paths
+from corpuscope.tools.core.ids import id_sort_key, is_within, lineage, stands_in
 from corpuscope.tools.core.schema import NOISE, Frozen, Result, Run, Verbatim
 from corpuscope.tools.runs.matching import Overlaps
 

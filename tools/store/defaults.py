@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from corpuscope.tools.core.schema import Node, Run, Scalar
+from corpuscope.tools.core.ids import stands_in
+from corpuscope.tools.core.schema import Run, Scalar
 
 ChosenBy = Literal["assistant", "person"]
 
@@ -105,7 +106,7 @@ def showing_layer(run: Run, layer: int, why: str = "") -> Run:
     if layer == found:
         # A run that was made of one as it was shown: this is what the first one found.
         why = f"Layer {found} ({run.layers[found].clusters} clusters) is the recommended one."
-    noise = run.records - sum(node.size for node in run.nodes if _stands_in(node, layer))
+    noise = run.records - sum(node.size for node in run.nodes if stands_in(node, layer))
     clusters = run.layers[layer].clusters
     return replace(
         run,
@@ -124,7 +125,3 @@ def reason_of_choice(run: Run, chosen: ChosenLayer) -> str:
         f"Layer {chosen.layer} ({run.layers[chosen.layer].clusters} clusters) was chosen by the "
         f"{chosen.by}; {found} ({run.layers[found].clusters}) is recommended."
     )
-
-
-def _stands_in(node: Node, layer: int) -> bool:
-    return node.layers is not None and node.layers[0] <= layer <= node.layers[1]

@@ -10,7 +10,6 @@ from typing import Self
 from pydantic import Field
 
 from corpuscope.tools.clustering.headings import HEADING_RANGE, MOST_WITHOUT
-from corpuscope.tools.clustering.tree import stands_in
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import Node, Result, Run, Verbatim
@@ -19,7 +18,6 @@ from corpuscope.tools.workspace.selection import Selection, shown_texts
 from corpuscope.tools.workspace.workspace import Workspace
 
 WORDS_IN_A_HEADING = 5
-KEYWORDS_IN_A_LINE = 3
 THEMES_IN_A_LINE, ALONE_IN_A_LINE = 8, 20
 """Named below a heading, and below none, where themes have no lines of their own: a page in all."""
 
@@ -97,17 +95,16 @@ def heading_layer(run: Run, wanted: bool | None = None) -> int | None:
     Raises:
         BadInput: Headings are wanted, and no coarser layer can head the themes.
     """
-    themes = _count(run, run.recommended)
+    themes = run.layers[run.recommended].clusters
     if wanted is False or (wanted is None and themes <= MOST_WITHOUT):
         return None
     if run.headings is not None and run.headings < run.recommended:
         return run.headings
     fewest = 2 if wanted else HEADING_RANGE[0]
-    counts = {layer: _count(run, layer) for layer in range(run.recommended)}
     fitting = [
-        layer
-        for layer, count in counts.items()
-        if fewest <= count <= min(HEADING_RANGE[1], themes - 1)
+        layer.index
+        for layer in run.layers[: run.recommended]
+        if fewest <= layer.clusters <= min(HEADING_RANGE[1], themes - 1)
     ]
     if not fitting and wanted:
         raise BadInput(
@@ -192,14 +189,8 @@ def heading_line(selection: Selection, group: ThemeGroup) -> HeadingLine:
 
 def theme_name(selection: Selection, theme: Node) -> ThemeName:
     """A theme in a few words."""
-    words = selection.descriptions.get(theme.id)
-    label = words.title if words else ", ".join(theme.keywords[:KEYWORDS_IN_A_LINE])
-    return ThemeName(id=theme.id, label=label, size=theme.size)
+    return ThemeName(id=theme.id, label=selection.label(theme), size=theme.size)
 
 
 def _named(group: ThemeGroup) -> int:
     return THEMES_IN_A_LINE if group.heading else ALONE_IN_A_LINE
-
-
-def _count(run: Run, layer: int) -> int:
-    return sum(stands_in(node, layer) for node in run.nodes)

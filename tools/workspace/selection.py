@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.tree import found_in_noise, layer_paths, stands_in
+from corpuscope.tools.clustering.tree import found_in_noise, layer_paths
 from corpuscope.tools.core.errors import NotFound, NotReady
 from corpuscope.tools.core.excerpts import first_values, redact_value, shown_value
 from corpuscope.tools.core.ids import (
@@ -17,6 +17,7 @@ from corpuscope.tools.core.ids import (
     is_within,
     lineage,
     parent_of,
+    stands_in,
 )
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import NOISE, DatasetCard, Description, Members, Node, Record, Run
