@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from mcp.client import Client
 from support.calls import forget_datasets
 from support.idle_servers import connected_with_worker
@@ -16,6 +17,10 @@ from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.workspace import Workspace
 
 pytest_plugins = ["support.server_starts"]
+
+# The same examples at each run, whatever the machine's pace; `--hypothesis-seed` tries others.
+hypothesis_settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+hypothesis_settings.load_profile("steady")
 
 SLOWEST = ("tools/", "server/test_stdio", "milvus/", "server/", "bench/", "store/", "clustering/")
 """What begins first where two processes share the tests: at the end neither waits for the other."""
