@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpuscope.tools.core.errors import NotFound, Unavailable
-from corpuscope.tools.store import lite_server
+from corpuscope.tools.lite import server as lite_server
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
