@@ -17,8 +17,9 @@ from mcp.types import (
 import corpuscope
 from corpuscope.server import job_tools, prompts, resources
 from corpuscope.server.adapter import Serving, ToolSpec, wrapped
-from corpuscope.server.jobs import serving_jobs
+from corpuscope.server.jobs import JobTerms, serving_jobs
 from corpuscope.server.settings import Settings, for_worker, open_workspace
+from corpuscope.server.worker_process import GB
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
@@ -72,9 +73,14 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Serving]) -> AsyncIterator[Serving]:
-        hello = {"settings": for_worker(settings), "warm": warm}
+        terms = JobTerms(
+            {"settings": for_worker(settings), "warm": warm},
+            settings.workers,
+            settings.memory_gb * GB,
+            lambda tool, result: TOOLS[tool].result_type.model_validate(result),
+        )
         try:
-            async with serving_jobs(hello, settings.workers, reach) as jobs:
+            async with serving_jobs(terms, reach) as jobs:
                 yield Serving(workspace, jobs, TOOLS)
         finally:
             with anyio.CancelScope(shield=True):

@@ -81,6 +81,7 @@ OWNERS = {
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
     "plotly": {"tools/plotting/interactive.py"},
+    "psutil": {"server/settings.py", "server/worker_process.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
         "tools/ingestion/table_files.py",
