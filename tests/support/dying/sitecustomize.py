@@ -15,8 +15,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-ROLES = {"corpuscope": "server", "corpuscope.server.worker": "worker"}
-"""By the module that a process runs; any other one of corpuscope is Milvus Lite."""
+ROLES = {"corpuscope.server.worker": "worker", "corpuscope.tools.lite.server": "lite"}
+"""By the module that a process runs."""
 
 CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"}
 """What Python says to those who listen, when files change; `open` is looked at more closely."""
@@ -26,11 +26,10 @@ STORAGE = os.sep + os.path.join("milvus_lite", "storage") + os.sep
 
 def role() -> str | None:
     """What this process is to a server; None: it is another one."""
-    options = [*sys.orig_argv, ""]
-    module = options[options.index("-m") + 1] if "-m" in options else ""
-    if not module.startswith("corpuscope"):
-        return None
-    return ROLES.get(module, "lite")
+    words = sys.orig_argv
+    if any("build_server" in word for word in words):
+        return "server"
+    return next((ROLES[word] for word in words if word in ROLES), None)
 
 
 class Steps:
