@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Memory that one job may take, in GB; unset: half of what the machine has.",
     )
+    read_seconds: float = Field(
+        45.0,
+        gt=0,
+        le=3600,
+        description="How long a call that is no job may take; hosts cut calls at about 60 s.",
+    )
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod

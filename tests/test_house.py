@@ -61,7 +61,7 @@ OWNERS = {
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
     "ftfy": {"tools/analysis/terms.py", "tools/ingestion/mojibake.py"},
-    "grpc": {"tools/lite/server.py"},
+    "grpc": {"tools/lite/server.py", "tools/store/connection.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},

@@ -7,6 +7,7 @@ import core and lite; only these two wings import pymilvus.
 store: the datasets and their records, as the tools see them
 collections: names, fields and indexes of the collections
 connection: where Milvus is, and the client, renewed when its server went away
+patience: how long a call may take, and whether anybody still waits for it
 rows: records by the column, packed for Milvus, and its rows as records
 scan: all records of a dataset, in pages, in the order of their ids
 neighbour_search: the nearest records of many vectors, searched by Milvus

@@ -4,6 +4,7 @@ A dataset is a card in the catalogue and the collection that the card names. Car
 and come out as the types of core; Milvus' own rows, expressions and errors stay in this wing.
 """
 
+import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import Where, filter_expression, ids_expression
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns, record_from_row, upsert_requests
 from corpuscope.tools.store.scan import Page, PageField
 
@@ -57,6 +59,12 @@ class Store:
         self.location = location
         self.connection = Connection(location)
         self._index_type = FLAT if location.is_lite else AUTOINDEX
+
+    def within(self, patience: Patience) -> "Store":
+        """The same datasets for one call, which ends when its patience does."""
+        bounded = copy.copy(self)
+        bounded.connection = self.connection.within(patience)
+        return bounded
 
     def connect(self) -> None:
         """Reach Milvus now, so that the first call does not wait for it.
