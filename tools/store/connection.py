@@ -116,7 +116,7 @@ class Connection:
 
     def run(self, action: "Callable[[MilvusClient], None]") -> None:
         """Do several things with the client that may be done twice; raises as `call` does."""
-        self._twice(action, needs_loaded=None)
+        self._twice(lambda client, _: action(client), needs_loaded=None)
 
     def upsert(self, request: Any) -> None:
         """Send an upsert that is packed already; raises as `call` does."""
