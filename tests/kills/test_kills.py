@@ -42,8 +42,8 @@ MOST_STEPS: dict[Role, int] = {"worker": 40, "lite": 60, "server": 12}
 """About as many as the longest operations here take in a process; a call that takes fewer is over
 by then, and the process is killed right after the answer."""
 
-# It notes its process id, so that a test can kill it. Its workers compile nothing beforehand: most of
-# them are killed before they could use it.
+# It notes its process id, so that a test can kill it. Its workers compile nothing beforehand: most
+# of them are killed before they could use it.
 START = """
 import os, sys
 from corpuscope.server.app import build_server
