@@ -28,6 +28,7 @@ FEWEST_USERS_OF_CORE = 3
 LEAF = {"core"}
 BELOW_TASKS = {
     *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    "readers",
     *LEAF,
     "prompts",
 }
@@ -37,6 +38,7 @@ MAY_IMPORT = {
     "prompts": set[str](),
     "store": LEAF,
     "llm": LEAF,
+    "readers": LEAF,
     "geometry": LEAF,
     "clustering": {*LEAF, "geometry"},
     "analysis": LEAF,
@@ -54,7 +56,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
-    "charset_normalizer": {"tools/ingestion/encodings.py"},
+    "charset_normalizer": {"tools/readers/encodings.py"},
     "evoc": {"tools/geometry/graph.py"},
     "faiss": {"tools/geometry/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
@@ -75,14 +77,14 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/ingestion/table_files.py"},
+    "openpyxl": {"tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
     "plotly": {"tools/plotting/interactive.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
-        "tools/ingestion/table_files.py",
+        "tools/readers/parquet_files.py",
         "tools/store/lite_insert.py",
         "tools/store/members.py",
     },
