@@ -26,6 +26,7 @@ from mcp.types import (
 from pydantic import ConfigDict, Field, RootModel
 
 from corpuscope.server.jobs import Job, Jobs
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.excerpts import redacted
 from corpuscope.tools.core.redaction import as_it_is
@@ -129,7 +130,8 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
 
     async def tool(ctx: Context[Serving, Any], **arguments: Any) -> CallToolResult:
         try:
-            return await call(spec, ctx, arguments)
+            with foreseen_failures(_serving(ctx).workspace.home):
+                return await call(spec, ctx, arguments)
         except CorpuscopeError as error:
             raise type(error)(_shown_error(ctx, error)) from error
 

@@ -22,7 +22,7 @@ from corpuscope.server.settings import Settings, for_worker, open_workspace
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
-from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.get_members import get_members
@@ -64,11 +64,9 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     workspace = open_workspace(settings)
 
     def reach() -> None:
-        workspace.store.connect()
-        try:
+        with foreseen_failures(settings.home):
+            workspace.store.connect()
             (settings.home / "inbox").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"{settings.home} cannot be used: {error.strerror}.") from error
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Serving]) -> AsyncIterator[Serving]:

@@ -12,6 +12,7 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.adapter import Serving
 from corpuscope.tools.clustering.stability import format_stability, stability_meanings
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import Run
@@ -57,10 +58,13 @@ async def read_cluster(dataset: str, run: str, cluster: str, ctx: Context[Servin
 async def _page(ctx: Context[Serving, Any], work: Any) -> str:
     serving = ctx.request_context.lifespan_context
     try:
-        text: str = await anyio.to_thread.run_sync(lambda: work(serving), abandon_on_cancel=True)
+        with foreseen_failures(serving.workspace.home):
+            page: str = await anyio.to_thread.run_sync(
+                lambda: work(serving), abandon_on_cancel=True
+            )
     except BadInput as error:
         raise ResourceNotFoundError(str(error)) from error
-    return text
+    return page
 
 
 def dataset_page(workspace: Workspace, name: str) -> str:

@@ -26,6 +26,8 @@ A dataset that gets more rows:
 2. The records, by id. Killed here, `changing` stays, and the same ingest skips what is there.
 3. The version raised again, `changing` taken off: what was computed of a part is stale, too.
 
+Where the disk is full, what was written of a dataset that is new or replaced is given back.
+
 A change of metadata alone raises no version; the card, with any new columns, is written before it.
 """
 
@@ -41,13 +43,13 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.language import foreign_language
-from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.errors import BadInput, SystemFailure
 from corpuscope.tools.core.masking import masked_text
 from corpuscope.tools.core.schema import COLUMN, NO_MASK, DatasetCard, Mask, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
 from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder, TextFacts
-from corpuscope.tools.ingestion.batch_writer import BatchWriter
+from corpuscope.tools.ingestion.batch_writer import BatchWriter, check_room, held_bytes
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.mojibake import mended_rows
 from corpuscope.tools.ingestion.observations import Observations, Observer
@@ -56,7 +58,6 @@ from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTal
 from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
 from corpuscope.tools.store.collections import is_collection_of, new_collection_name
-from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.workspace.reading import keep_records
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -66,9 +67,6 @@ SURVEY_TEXTS = 50_000
 KEPT_BYTES = 192 * 2**20
 """Records made in the first pass and their vectors are kept for the second, up to this size: enough
 for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
-
-RECORD_BYTES = 300
-"""What a record takes in memory beside its text, metadata and vector: Python's objects."""
 
 SURVEY_SHARE = 0.05
 """The share of the progress that the survey takes."""
@@ -133,6 +131,12 @@ class _Survey:
     observed: Observations
     batches: list[BuiltBatch] | None
     """All records, where they take no more than `KEPT_BYTES`."""
+    size: int
+    """About the bytes of all records, with the vectors that come with the rows."""
+
+    def bytes_with(self, dim: int) -> int:
+        """About the bytes of all records with vectors of `dim` numbers."""
+        return self.size + (0 if self.dim else self.tally.made * dim * 4)
 
     def fits(self, dim: int) -> bool:
         """Whether the records may be kept in memory with vectors of `dim` numbers, too."""
@@ -163,6 +167,8 @@ def ingest_records(
     Raises:
         BadInput: The source, or how it fits the dataset that is there.
         Unavailable: The embedder's model or package is missing.
+        SystemFailure: The disk is full: a new dataset is gone, of one that grows the rows stay
+            that were added.
     """
     store = workspace.store
     present = store.find(name)
@@ -182,13 +188,23 @@ def ingest_records(
     if batches is None:
         builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
         batches = builder.build(_open_rows(workspace, request))
-    writer.write(
-        batches,
-        survey.tally.read,
-        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
-        keep=old is None and survey.fits(card.dim),
-    )
-    writer.finish()
+    try:
+        if old is None:
+            check_room(store, survey.bytes_with(card.dim), f"{survey.tally.made:,} records")
+        writer.write(
+            batches,
+            survey.tally.read,
+            lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+            keep=old is None and survey.fits(card.dim),
+        )
+        writer.finish()
+    except SystemFailure:
+        # Half a new dataset is in no list: nobody could delete it from the full disk.
+        if present is None:
+            store.drop(card)
+        if old is None:
+            drop_leftovers(workspace, name, present)
+        raise
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
@@ -262,7 +278,7 @@ def _survey_source(
             dim = batch.records.vectors.shape[1]
         else:
             sample.add(batch.records.texts)
-        kept_bytes += _memory_of(batch.records)
+        kept_bytes += held_bytes(batch.records)
         if kept_bytes > KEPT_BYTES:
             kept = None
         if kept is not None:
@@ -276,7 +292,7 @@ def _survey_source(
             f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
             f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
         )
-    return _Survey(columns, tally, sample.texts, dim, observer.observations(), kept)
+    return _Survey(columns, tally, sample.texts, dim, observer.observations(), kept, kept_bytes)
 
 
 class _TextSample:
@@ -297,13 +313,6 @@ class _TextSample:
                 self.texts.append(text)
             elif (place := self._chooser.randrange(self._seen)) < SURVEY_TEXTS:
                 self.texts[place] = text
-
-
-def _memory_of(records: RecordColumns) -> int:
-    """About the bytes that records take."""
-    vectors = 0 if records.vectors is None else records.vectors.nbytes
-    strings = sum(map(len, records.texts)) + sum(map(len, records.metadata))
-    return vectors + strings + len(records) * RECORD_BYTES
 
 
 def _start_dataset(

@@ -8,12 +8,13 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from corpuscope.tools.core.errors import NotFound, Unavailable
+from corpuscope.tools.core.disk import failure_in, home_trouble
+from corpuscope.tools.core.errors import NotFound, SystemFailure, Unavailable
 from corpuscope.tools.lite import server as lite_server
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 
 # Codes of MilvusException: pymilvus' own for a server that cannot be reached, Milvus' for the rest.
+UNEXPECTED = 1
 UNREACHABLE = 2
 NO_COLLECTION = 100
 NOT_LOADED = 101
@@ -123,11 +125,14 @@ class Connection:
 
         Raises:
             Unavailable: Milvus cannot be reached.
+            SystemFailure: The home was taken away.
         """
         from pymilvus import MilvusClient
         from pymilvus.exceptions import MilvusException
 
         with self._lock:
+            if self._client is not None and self.location.is_lite:
+                self._check_home()
             if self._client is None:
                 # It logs, with a traceback, even what this module expects and handles.
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -142,14 +147,37 @@ class Connection:
                     raise self._unreachable() from error
             return self._client
 
+    def _check_home(self) -> None:
+        """Refuse to read on in a home that was taken away: it would seem to be empty."""
+        home = self.location.home
+        if not (home / lite_server.FOLDER).is_dir():
+            raise SystemFailure(
+                home_trouble(home)
+                or f"{home / lite_server.FOLDER} was deleted, with all datasets. Bring it back, or "
+                "restart the server to begin with none."
+            )
+
+    @contextlib.contextmanager
+    def meant(self) -> Iterator[None]:
+        """Raise Milvus' errors, of calls to its client itself, as those that callers can act on."""
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            yield
+        except MilvusException as error:
+            raise self.meaning(error) from error
+
     def meaning(self, error: "MilvusException") -> Exception:
         """Milvus' error as one of ours that a caller can act on, or as it is where it is none."""
         if error.code == UNREACHABLE:
             return self._unreachable()
         if error.code == NO_COLLECTION:
             return NotFound("The dataset was deleted or replaced meanwhile. See `list-datasets`.")
-        unexpected: Exception = error
-        return unexpected
+        failure = None
+        # The words of a server are about a disk of its own, other codes quote what was asked.
+        if self.location.is_lite and error.code == UNEXPECTED:
+            failure = failure_in(str(error), self.location.home)
+        return failure or error
 
     def _unreachable(self) -> Unavailable:
         if self.location.is_lite:

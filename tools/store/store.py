@@ -124,7 +124,8 @@ class Store:
     def create(self, card: DatasetCard) -> None:
         """Make the collection that the card names; it becomes the dataset's with `save_card`."""
         if not self.connection.call("has_collection", card.collection):
-            create_collection(self.connection.client(), card, self._index_type)
+            with self.connection.meant():
+                create_collection(self.connection.client(), card, self._index_type)
 
     def save_card(self, card: DatasetCard) -> None:
         """Write the card into the catalogue, in one write: from now on it is the dataset's.
@@ -141,7 +142,8 @@ class Store:
         # Two processes that see no catalogue must not both make it.
         with catalogue_lock(self.location.home):
             if not self.connection.call("has_collection", CATALOGUE):
-                create_catalogue(self.connection.client(), self._index_type)
+                with self.connection.meant():
+                    create_catalogue(self.connection.client(), self._index_type)
         row = {"id": card.name, "card": card_json, "vector": [1.0, 0.0]}
         self.connection.call("upsert", CATALOGUE, [row])
 
