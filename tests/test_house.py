@@ -70,6 +70,7 @@ OWNERS = {
     "langcodes": {"tools/analysis/language.py"},
     "matplotlib": {"tools/plotting/static.py"},
     "milvus_lite": {
+        "tools/lite/failed_writes.py",
         "tools/lite/insert.py",
         "tools/lite/scan.py",
         "tools/lite/server.py",
