@@ -17,6 +17,7 @@ from mcp.types import (
 import corpuscope
 from corpuscope.server import job_tools, prompts, resources
 from corpuscope.server.adapter import Serving, ToolSpec, wrapped
+from corpuscope.server.home import open_home
 from corpuscope.server.jobs import serving_jobs
 from corpuscope.server.settings import Settings, for_worker, open_workspace
 from corpuscope.tools.check_stability import check_stability
@@ -66,7 +67,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     def reach() -> None:
         workspace.store.connect()
         try:
-            (settings.home / "inbox").mkdir(parents=True, exist_ok=True)
+            open_home(workspace)
         except OSError as error:
             raise Unavailable(f"{settings.home} cannot be used: {error.strerror}.") from error
 

@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
 
             return run_doctor(settings)
     from corpuscope.server.app import build_server
+    from corpuscope.server.home import write_privately
 
+    write_privately()
     build_server(settings).run("stdio")
     return 0
 
