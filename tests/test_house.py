@@ -61,7 +61,7 @@ OWNERS = {
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
     "ftfy": {"tools/analysis/terms.py", "tools/ingestion/mojibake.py"},
-    "grpc": {"tools/lite/server.py"},
+    "grpc": {"tools/lite/server.py", "tools/store/connection.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},
@@ -81,6 +81,7 @@ OWNERS = {
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
     "plotly": {"tools/plotting/interactive.py"},
+    "psutil": {"server/settings.py", "server/worker_process.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
         "tools/ingestion/table_files.py",

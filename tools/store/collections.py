@@ -122,7 +122,11 @@ def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str
 
 def _create(client: "MilvusClient", name: str, schema: Any, index: Any) -> None:
     """Make a collection, index and load it, without pymilvus' half a second of sleep per index:
-    there is nothing in it yet that could be indexed."""
-    client.create_collection(name, schema=schema, consistency_level="Strong")
+    there is nothing in it yet that could be indexed.
+
+    Where Milvus went away in the middle of it, it can be done again.
+    """
+    if not client.has_collection(name):
+        client.create_collection(name, schema=schema, consistency_level="Strong")
     client.create_index(name, index, sync=False)
     client.load_collection(name)

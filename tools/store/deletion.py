@@ -25,7 +25,7 @@ from corpuscope.tools.store.collections import (
 )
 from corpuscope.tools.store.connection import Connection
 from corpuscope.tools.store.locks import dataset_lock
-from corpuscope.tools.store.run_folders import names_in, remove_tree
+from corpuscope.tools.store.run_files import names_in, remove_tree
 
 SUFFIX = ".deleted"
 TOMBSTONE = re.compile(rf"({COLLECTION_PREFIX}(.+)__\d+){re.escape(SUFFIX)}")

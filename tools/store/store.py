@@ -4,6 +4,7 @@ A dataset is a card in the catalogue and the collection that the card names. Car
 and come out as the types of core; Milvus' own rows, expressions and errors stay in this wing.
 """
 
+import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -37,6 +38,7 @@ from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import Where, filter_expression, ids_expression
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns, record_from_row, upsert_requests
 from corpuscope.tools.store.scan import Page, PageField
 
@@ -60,6 +62,12 @@ class Store:
         self.unreadable: dict[str, str] = {}
         """Why datasets cannot be read, by name, as of the last look into the catalogue."""
         self._index_type = FLAT if location.is_lite else AUTOINDEX
+
+    def within(self, patience: Patience) -> "Store":
+        """The same datasets for one call, which ends when its patience does."""
+        bounded = copy.copy(self)
+        bounded.connection = self.connection.within(patience)
+        return bounded
 
     def connect(self) -> None:
         """Reach Milvus now, so that the first call does not wait for it; and finish deletions that
@@ -143,7 +151,7 @@ class Store:
     def create(self, card: DatasetCard) -> None:
         """Make the collection that the card names; it becomes the dataset's with `save_card`."""
         if not self.connection.call("has_collection", card.collection):
-            create_collection(self.connection.client(), card, self._index_type)
+            self.connection.run(lambda client: create_collection(client, card, self._index_type))
 
     def save_card(self, card: DatasetCard) -> None:
         """Write the card into the catalogue, in one write: from now on it is the dataset's.
@@ -160,7 +168,7 @@ class Store:
         # Two processes that see no catalogue must not both make it.
         with catalogue_lock(self.location.home):
             if not self.connection.call("has_collection", CATALOGUE):
-                create_catalogue(self.connection.client(), self._index_type)
+                self.connection.run(lambda client: create_catalogue(client, self._index_type))
         row = {"id": card.name, "card": card_json, "vector": [1.0, 0.0]}
         self.connection.call("upsert", CATALOGUE, [row])
 

@@ -1,7 +1,7 @@
 """What every tool is given: store, runs, files and models, passed in and never reached for."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corpuscope.prompts import Templates
@@ -12,6 +12,7 @@ from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.deletion import kept_folder
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
@@ -72,10 +73,16 @@ class Workspace:
     default_embedding: str
     writer: LlmOptions | None
     templates: Templates
+    plots_kept: int
+    """Maps in the home beyond which the oldest go."""
     language: str | None
     """ISO 639-1 code of the language of descriptions; None: that of the texts."""
     redact: Redact
     """What is done to every text before a model sees it."""
+
+    def within(self, patience: Patience) -> "Workspace":
+        """The same for one call, which ends when its patience does."""
+        return replace(self, store=self.store.within(patience))
 
     def dataset_folder(self, card: DatasetCard) -> Path:
         """Where a dataset keeps what is no record: the fit of its embedder."""
