@@ -41,6 +41,10 @@ from corpuscope.tools.store.members import UnreadableMembers, read_members, writ
 from corpuscope.tools.store.run_files import Fault, Stored, read_stored, write_stored
 
 
+MADE_AGAIN = (run_files.MAP_FILE, run_files.EVIDENCE, run_files.REFRESH_FILE)
+"""What is drawn or gathered again where it is lost."""
+
+
 def _nothing(folder: Path) -> None:
     """What most runs inherit."""
 
@@ -226,7 +230,7 @@ class Runs:
         try:
             if len(place) > 1:
                 file.parent.mkdir(exist_ok=True)
-            with written_aside(file) as draft:
+            with written_aside(file, flushed=place[0] not in MADE_AGAIN) as draft:
                 yield draft
                 # The draft lies in the folder that is looked at: once that is another one's, the
                 # draft has gone with the old one, and cannot be renamed.
