@@ -28,6 +28,7 @@ FEWEST_USERS_OF_CORE = 3
 LEAF = {"core"}
 BELOW_TASKS = {
     *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    "readers",
     *LEAF,
     "prompts",
 }
@@ -38,6 +39,7 @@ MAY_IMPORT = {
     "lite": LEAF,
     "store": {*LEAF, "lite"},
     "llm": LEAF,
+    "readers": LEAF,
     "geometry": LEAF,
     "clustering": {*LEAF, "geometry"},
     "analysis": LEAF,
@@ -55,7 +57,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
-    "charset_normalizer": {"tools/ingestion/encodings.py"},
+    "charset_normalizer": {"tools/readers/encodings.py"},
     "evoc": {"tools/geometry/graph.py"},
     "faiss": {"tools/geometry/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
@@ -76,7 +78,7 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/ingestion/table_files.py"},
+    "openpyxl": {"tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
@@ -84,8 +86,8 @@ OWNERS = {
     "psutil": {"server/settings.py", "server/worker_process.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
-        "tools/ingestion/table_files.py",
         "tools/lite/insert.py",
+        "tools/readers/parquet_files.py",
         "tools/store/members.py",
     },
     "pydantic_settings": {"server/settings.py"},
