@@ -40,7 +40,6 @@ from corpuscope.tools.store.defaults import (
 from corpuscope.tools.store.members import UnreadableMembers, read_members, write_members
 from corpuscope.tools.store.run_files import Fault, Stored, read_stored, write_stored
 
-
 MADE_AGAIN = (run_files.MAP_FILE, run_files.EVIDENCE, run_files.REFRESH_FILE)
 """What is drawn or gathered again where it is lost."""
 
