@@ -48,12 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
 
             return run_doctor(settings)
     from corpuscope.server.app import build_server
+    from corpuscope.server.home import write_privately
 
     try:
         server = build_server(settings)
     except CorpuscopeError as error:  # a template of the person's own
         print(f"corpuscope cannot start: {error}", file=sys.stderr)
         return 2
+    write_privately()
     server.run("stdio")
     return 0
 

@@ -126,6 +126,9 @@ class Settings(BaseSettings):
         gt=0,
         description="Memory that one job may take, in GB; unset: half of what the machine has.",
     )
+    plots_kept: int = Field(
+        100, ge=1, description="Maps kept in the home, 5 to 10 MB each; older ones are deleted."
+    )
     read_seconds: float = Field(
         45.0,
         gt=0,
@@ -249,6 +252,7 @@ def open_workspace(settings: Settings) -> Workspace:
         default_embedding=settings.embedding,
         writer=_writer(settings, endpoint),
         templates=Templates(settings.prompts_dir),
+        plots_kept=settings.plots_kept,
         language=settings.language,
         redact=redact if settings.redact else as_it_is,
     )

@@ -93,6 +93,12 @@ def stored(place: Path, dataset: str) -> tuple[list[str], list[str], Any]:
     return corpus.ids, corpus.texts, corpus.vectors.tolist()
 
 
+async def test_all_that_is_in_a_home_is_for_this_user_alone(first: Client, place: Path) -> None:
+    paths = [place / "home", *(place / "home").rglob("*")]
+    assert {"datasets", "milvus.db", "inbox"} <= {path.name for path in paths}
+    assert [path for path in paths if path.lstat().st_mode & 0o077] == []
+
+
 async def test_a_second_server_on_the_same_home_sees_and_extends_the_same_datasets(
     first: Client, second: Client
 ) -> None:

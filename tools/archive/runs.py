@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from corpuscope.tools.archive import run_files, run_folders
+from corpuscope.tools.archive import run_files
 from corpuscope.tools.archive.defaults import (
     ChosenLayer,
     ChosenRun,
@@ -40,6 +40,9 @@ from corpuscope.tools.core.schema import (
     to_json,
 )
 
+MADE_AGAIN = (run_files.MAP_FILE, run_files.EVIDENCE, run_files.REFRESH_FILE)
+"""What is drawn or gathered again where it is lost."""
+
 
 def _nothing(folder: Path) -> None:
     """What most runs inherit."""
@@ -50,7 +53,7 @@ class Runs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._folders = run_folders.RunFolders()
+        self._folders = run_files.RunFolders()
 
     def ids(self, dataset: str) -> list[str]:
         """The ids of the dataset's runs that can be read, the oldest first."""
@@ -80,7 +83,7 @@ class Runs:
         try:
             write_members(draft / run_files.MEMBERS_FILE, members)
             inherit(draft)
-            return run_folders.place_run(draft, run)
+            return run_files.place_run(draft, run)
         finally:
             shutil.rmtree(draft, ignore_errors=True)  # there only where that failed
 
@@ -122,7 +125,7 @@ class Runs:
         return read_stored(folder / run_files.ORIGIN_FILE, Origin)
 
     def _deleted(self, dataset: str, run: str) -> Path:
-        return self.folder(dataset, f"{run_folders.DELETED}{run}")
+        return self.folder(dataset, f"{run_files.DELETED}{run}")
 
     def default(self, dataset: str, *, by_rule: bool = False) -> DefaultRun:
         """The dataset's default run as it was saved, and why it is that one.
@@ -195,7 +198,7 @@ class Runs:
     def _lost(self, run: Run, why: str) -> NotReady:
         """That a run is damaged; it is moved aside."""
         folder = self.folder(run.dataset, run.id)
-        aside = run_folders.move_aside(folder, Fault(why, damaged=True))
+        aside = run_files.move_aside(folder, Fault(why, damaged=True))
         return NotReady(
             f"Run {run.id} of '{run.dataset}' is damaged ({why}) and was moved to {aside}. "
             "The records are unharmed: use another run (`list-datasets`), or `cluster` again."
@@ -226,7 +229,7 @@ class Runs:
         try:
             if len(place) > 1:
                 file.parent.mkdir(exist_ok=True)
-            with written_aside(file) as draft:
+            with written_aside(file, flushed=place[0] not in MADE_AGAIN) as draft:
                 yield draft
                 # The draft lies in the folder that is looked at: once that is another one's, the
                 # draft has gone with the old one, and cannot be renamed.
@@ -341,9 +344,9 @@ class Runs:
         """
         folder = self.folder(dataset, run)
         if not folder.exists():
-            folder = folder.with_name(f"{run_folders.DAMAGED}{run}")
+            folder = folder.with_name(f"{run_files.DAMAGED}{run}")
         try:
-            run_folders.delete_run(folder)
+            run_files.delete_run(folder)
         except FileNotFoundError:
             raise self._missing(dataset, run, self.ids(dataset)) from None
         self.sweep(dataset)
@@ -351,13 +354,13 @@ class Runs:
     def sweep(self, dataset: str) -> None:
         """Finish what killed processes began: drafts of runs, and the deletion of runs."""
         parent = self.root / dataset
-        run_folders.remove_drafts(parent)
-        for deleted in run_folders.deleted_in(parent):
+        run_files.remove_drafts(parent)
+        for deleted in run_files.deleted_in(parent):
             # Last go the parameters; those made of the run get them, once there is room again.
-            run_folders.empty_deleted(deleted, keep=(run_files.RUN_FILE, run_files.ORIGIN_FILE))
+            run_files.empty_deleted(deleted, keep=(run_files.RUN_FILE, run_files.ORIGIN_FILE))
             if (deleted / run_files.RUN_FILE).exists():
-                self._hand_down(dataset, deleted.name.removeprefix(run_folders.DELETED))
-            run_folders.empty_deleted(deleted)
+                self._hand_down(dataset, deleted.name.removeprefix(run_files.DELETED))
+            run_files.empty_deleted(deleted)
 
     def _hand_down(self, dataset: str, deleted: str) -> None:
         """Keep the parameters of a deleted run with those made of it by a split or assignment."""

@@ -135,6 +135,7 @@ def serve_home(home: Path) -> int:
     # The owner reads a line from standard output: what a library prints goes to the errors.
     owner = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    os.umask(0o077)  # what Milvus Lite writes is for this user alone
     try:
         with foreseen_failures(home):
             return _serve(home, owner)

@@ -12,7 +12,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from corpuscope.tools.archive.run_folders import names_in, remove_tree
+from corpuscope.tools.archive.run_files import names_in, remove_tree
 from corpuscope.tools.core.errors import CorpuscopeError, NotReady
 from corpuscope.tools.core.files import flush_folder
 from corpuscope.tools.core.schema import DatasetCard
@@ -55,8 +55,8 @@ def begin_deletion(home: Path, card: DatasetCard) -> bool:
     with suppress(FileNotFoundError):
         return _set(runs / card.name, stone)
     try:
-        runs.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):
+        runs.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # not there, or on another disk
             return _set(kept_folder(home, card.collection), stone)
         stone.mkdir()
     except OSError as error:

@@ -73,6 +73,8 @@ class Workspace:
     default_embedding: str
     writer: LlmOptions | None
     templates: Templates
+    plots_kept: int
+    """Maps in the home beyond which the oldest go."""
     language: str | None
     """ISO 639-1 code of the language of descriptions; None: that of the texts."""
     redact: Redact
