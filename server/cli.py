@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 
 from pydantic import ValidationError
@@ -42,10 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
+    # Until it serves there is nothing to clean up, and no traceback to show.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from corpuscope.server.app import build_server
+    from corpuscope.server.ending import serve_to_the_end
 
-    build_server(settings).run("stdio")
-    return 0
+    serve_to_the_end(build_server(settings).run_stdio_async)
 
 
 def _complaint(error: ValidationError) -> str:

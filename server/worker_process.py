@@ -160,6 +160,8 @@ async def started_worker(hello: dict[str, Any]) -> WorkerProcess:
                 [sys.executable, "-m", "corpuscope.server.worker"],
                 stderr=None,
                 env=os.environ | PATIENT,
+                # Ctrl-C in a terminal is for the server, which ends its workers.
+                start_new_session=True,
             )
         except OSError as error:
             raise WorkerLost(
@@ -200,12 +202,15 @@ def nonsense(said: str) -> str:
 
 
 def end_family(pid: int) -> None:
-    """Kill a process and what it started: a download would go on for minutes."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+    """Kill a process and all that it started: a download would go on for minutes."""
+    end_descendants(pid)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).kill()
+
+
+def end_descendants(pid: int) -> None:
+    """Kill what a process started, and what that started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
