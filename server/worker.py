@@ -8,6 +8,7 @@ it was doing: Linux sees to it; elsewhere the end of standard input tells, at th
 library lets other threads of Python run.
 """
 
+import importlib
 import json
 import os
 import queue
@@ -21,6 +22,10 @@ from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError
 from corpuscope.tools.core.schema import Result, Watch
 from corpuscope.tools.workspace.workspace import Workspace
+
+BEFORE_WARMING = ("pandas", "pyarrow.parquet", "sklearn.feature_extraction.text")
+"""What a job and the warm-up both import. Two threads at once in a package whose modules import one
+another in a circle find it half made, and the job would end with an ImportError."""
 
 ON_PARENT_DEATH = 1
 """`PR_SET_PDEATHSIG` of Linux' prctl.h: which signal a process gets when its parent ends."""
@@ -39,6 +44,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     warming = threading.Thread(target=_warm, daemon=True)
     if hello["warm"]:
+        for module in BEFORE_WARMING:
+            importlib.import_module(module)
         warming.start()
     _say(wire, {"ready": True})
     while True:

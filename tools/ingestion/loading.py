@@ -30,7 +30,6 @@ A change of metadata alone raises no version; the card, with any new columns, is
 """
 
 import random
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -55,7 +54,8 @@ from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTally
 from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
 from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
-from corpuscope.tools.store.collections import is_collection_of, new_collection_name
+from corpuscope.tools.store.collections import new_collection_name
+from corpuscope.tools.store.deletion import drop_kept_folders, set_runs_aside
 from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.workspace.reading import keep_records
 from corpuscope.tools.workspace.workspace import Workspace
@@ -165,11 +165,14 @@ def ingest_records(
         Unavailable: The embedder's model or package is missing.
     """
     store = workspace.store
+    store.finish_deletion(name)
     present = store.find(name)
     old = None if anew or _starts_anew(present, request) else present
     survey = _survey_source(workspace, request, old)
     watch.report(SURVEY_SHARE, f"looked through {survey.tally.read:,} rows")
     drop_leftovers(workspace, name, present)
+    if present is None or present.pending:
+        set_runs_aside(workspace.home, name)
     if old is None:
         card, embedder, note = _start_dataset(workspace, request, survey, name)
     else:
@@ -218,9 +221,7 @@ def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) ->
     """
     keep = kept.collection if kept else ""
     workspace.store.drop_collections_of(name, keep)
-    for folder in (workspace.home / "datasets").glob("*"):
-        if folder.name != keep and is_collection_of(name, folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
+    drop_kept_folders(workspace.home, name, keep)
 
 
 def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | BadRow]:
@@ -324,6 +325,7 @@ def _start_dataset(
         mask=request.mask,
     )
     folder = workspace.dataset_folder(card)
+    folder.mkdir(parents=True, exist_ok=True)  # nobody else makes it: it goes with the dataset
     spec = request.embedding
     if spec == AUTO:
         spec = COLUMN if request.brings_vectors else workspace.default_embedding

@@ -114,6 +114,10 @@ class Connection:
             needs_loaded=collection,
         )
 
+    def run(self, action: "Callable[[MilvusClient], None]") -> None:
+        """Do several things with the client that may be done twice; raises as `call` does."""
+        self._twice(lambda client, _: action(client), needs_loaded=None)
+
     def upsert(self, request: Any) -> None:
         """Send an upsert that is packed already; raises as `call` does."""
         # A schema is what pymilvus would ask the server for at each call, to pack by it.

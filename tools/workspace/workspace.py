@@ -11,6 +11,7 @@ from corpuscope.tools.embedding.factory import open_embedder
 from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
+from corpuscope.tools.store.deletion import kept_folder
 from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
@@ -83,4 +84,4 @@ class Workspace:
 
     def dataset_folder(self, card: DatasetCard) -> Path:
         """Where a dataset keeps what is no record: the fit of its embedder."""
-        return self.home / "datasets" / card.collection
+        return kept_folder(self.home, card.collection)
