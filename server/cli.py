@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 
 from pydantic import ValidationError
@@ -47,7 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
+    # Until it serves there is nothing to clean up, and no traceback to show.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from corpuscope.server.app import build_server
+    from corpuscope.server.ending import serve_to_the_end
     from corpuscope.server.home import write_privately
 
     try:
@@ -56,8 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"corpuscope cannot start: {error}", file=sys.stderr)
         return 2
     write_privately()
-    server.run("stdio")
-    return 0
+    serve_to_the_end(server.run_stdio_async)
 
 
 def _complaint(error: ValidationError) -> str:
