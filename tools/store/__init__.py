@@ -11,6 +11,7 @@ rows: records by the column, packed for Milvus, and its rows as records
 scan: all records of a dataset, in pages, in the order of their ids
 neighbour_search: the nearest records of many vectors, searched by Milvus
 filters: metadata filters as Milvus expressions
+file_memo: what was read from files lately, as long as they are the same
 members: which record is in which cluster, as a parquet file
 runs: runs and what belongs to them, as files
 defaults: a dataset's default run, and the layer that a run shows

@@ -33,6 +33,7 @@ from corpuscope.tools.store.defaults import (
     reason_of_choice,
     showing_layer,
 )
+from corpuscope.tools.store.file_memo import FileMemo
 from corpuscope.tools.store.members import read_members, write_members
 
 Stored = TypeVar("Stored")
@@ -63,6 +64,7 @@ class Runs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._memo = FileMemo()
 
     def ids(self, dataset: str) -> list[str]:
         """The ids of the dataset's runs, the oldest first."""
@@ -159,8 +161,8 @@ class Runs:
         return showing_layer(run, layer)
 
     def _read(self, dataset: str, run: str) -> Run:
-        text = (self.folder(dataset, run) / RUN_FILE).read_text(encoding="utf-8")
-        return from_json(Run, text)
+        file = self.folder(dataset, run) / RUN_FILE
+        return self._memo.read(file, lambda file: from_json(Run, file.read_bytes()))
 
     def _last_number(self, dataset: str) -> int:
         file = self.root / dataset / LAST_NUMBER_FILE
@@ -170,7 +172,8 @@ class Runs:
     def members(self, run: Run) -> Members:
         """Which record is in which cluster of the run; why it is noise where the layer is shown for
         which that is known."""
-        members = read_members(self.folder(run.dataset, run.id) / MEMBERS_FILE)
+        file = self.folder(run.dataset, run.id) / MEMBERS_FILE
+        members = self._memo.read(file, read_members)
         # The reasons are of the noise of the layer that was found.
         return members if run.found is None else replace(members, noise_reasons=None)
 
