@@ -6,18 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
-from mcp.types import (
-    CallToolResult,
-    TextContent,
-    ToolAnnotations,
-)
+from mcp.types import ToolAnnotations
 
 import corpuscope
 from corpuscope.server import job_tools, prompts, resources
 from corpuscope.server.adapter import Serving, ToolSpec, wrapped
 from corpuscope.server.jobs import serving_jobs
+from corpuscope.server.protocol import ToolServer
 from corpuscope.server.settings import Settings, for_worker, open_workspace
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
@@ -52,7 +48,7 @@ _SPECS = (
 TOOLS = {spec.name: spec for spec in _SPECS}
 
 
-def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]:
+def build_server(settings: Settings, *, warm: bool = True) -> ToolServer:
     """The server, ready to run over any transport or to be given to a client in memory.
 
     Args:
@@ -80,7 +76,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(workspace.store.close)
 
-    server = MCPServer(
+    server = ToolServer(
         "corpuscope",
         title="corpuscope",
         description="Finds, explains and shows the themes in a pile of texts.",
@@ -88,7 +84,6 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
         version=corpuscope.__version__,
         lifespan=lifespan,
     )
-    server.middleware.append(_refusing_unknown_arguments(server))
     for spec in _SPECS:
         server.add_tool(
             wrapped(spec), name=spec.name, title=spec.title, annotations=spec.annotations
@@ -107,27 +102,3 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     complete: Any = server.completion
     complete()(functools.partial(prompts.complete, workspace))
     return server
-
-
-def _refusing_unknown_arguments(server: MCPServer[Serving]) -> Any:
-    """The SDK drops unknown arguments in silence; a misspelt filter would go unnoticed."""
-
-    async def refuse(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        params = ctx.params or {}
-        if ctx.method == "tools/call":
-            tools = {tool.name: tool for tool in await server.list_tools()}
-            tool = tools.get(str(params.get("name")))
-            given = params.get("arguments") or {}
-            known = [] if tool is None else list(tool.input_schema.get("properties", {}))
-            unknown = [name for name in given if name not in known]
-            if tool is not None and unknown:
-                message = (
-                    f"{tool.name} has no argument {', '.join(map(repr, unknown))}. "
-                    f"Valid: {', '.join(known) or 'none'}."
-                )
-                return CallToolResult(
-                    content=[TextContent(type="text", text=message)], is_error=True
-                )
-        return await call_next(ctx)
-
-    return refuse
