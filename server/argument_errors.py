@@ -24,10 +24,10 @@ WHOLE_TEXTS = ("rows",)
 DEEPEST = 100
 """Levels of a nested value: orjson stops at 254, the protocol's parser at 200."""
 
-MOST_BITS = 1_000
+MOST_DIGITS = 300
 """Of an integer: what is larger is no number that Python's floats or JSON's readers know."""
 
-DECIMALS_PER_BIT = 0.30103
+DIGITS_PER_BIT = 0.30103
 
 READ_CHARACTERS = 2_000
 """Of a value that is quoted: they are redacted before it is cut to what is shown."""
@@ -74,9 +74,9 @@ def _faults(at: Path, value: Any, most: int | None) -> Iterator[tuple[Path, str]
                 elif not value.isascii() and _HALF.search(value):
                     yield path, "has half of a character (\\ud800 to \\udfff); write whole ones"
             case int():
-                if value.bit_length() > MOST_BITS:
-                    digits = int(value.bit_length() * DECIMALS_PER_BIT)
-                    yield path, f"is a number of about {digits:,} digits; write it as a string"
+                digits = int(value.bit_length() * DIGITS_PER_BIT)
+                if digits > MOST_DIGITS:
+                    yield path, f"has about {digits:,} digits; the most is {MOST_DIGITS}"
             case dict() | list() if len(path) > DEEPEST:
                 yield path[:1], f"is nested deeper than {DEEPEST} levels"
             case dict():

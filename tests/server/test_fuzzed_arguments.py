@@ -77,9 +77,33 @@ HOSTILE = st.one_of(
     st.lists(ODD_TEXTS | NUMBERS, max_size=3),
     st.dictionaries(st.sampled_from(["theme", "hours", "gte", "in", "text", "title"]), ODD_TEXTS),
 )
-KNOWN_TEXTS = st.sampled_from(
-    ["shop", "r1", "1", "2", "1.1", "noise", "all", "theme", "hours", "j1", "lexical", "refund"]
-)
+KNOWN_TEXTS = st.sampled_from(["theme", "stars", "date", "shop", "r1", "1", "noise", "refund"])
+CLUSTERS = st.sampled_from(["1", "2", "3", "1.1", "noise", "99"])
+# Of the dataset itself, so that more is met than the refusal of a name.
+KNOWN: dict[str, st.SearchStrategy[Any]] = {
+    "dataset": st.just("shop"),
+    "run": st.sampled_from(["r1", "r1", "r2", "auto"]),
+    "job_id": st.sampled_from(["j1", "j2", "j3"]),
+    "cluster": CLUSTERS | st.lists(CLUSTERS, max_size=3) | st.just("all"),
+    "within": CLUSTERS | st.lists(CLUSTERS, max_size=3),
+    "parent": CLUSTERS,
+    "embedding": st.sampled_from(["lexical", "wordllama"]),
+    "rows": st.lists(
+        st.fixed_dictionaries(
+            {"text": st.text(max_size=50)},
+            optional={"n": HOSTILE, "day": HOSTILE | st.just("2024-01-01"), "\0": HOSTILE},
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    "where": st.dictionaries(
+        st.sampled_from(["theme", "stars", "date", "id", "nothing"]),
+        HOSTILE
+        | st.sampled_from(["refund", 3, "2024-03-01", ["refund", "login"], {"gte": 2, "lt": "4"}])
+        | st.dictionaries(st.sampled_from(["eq", "ne", "gt", "lte", "in", "like"]), HOSTILE),
+        max_size=2,
+    ),
+}
 
 
 def valid(part: Schema, whole: Schema) -> st.SearchStrategy[Any]:
@@ -142,13 +166,13 @@ def arguments(draw: st.DrawFn, tool: str) -> dict[str, Any]:
         if name in hostile:
             drawn[name] = draw(HOSTILE)
         elif draw(st.booleans()) or (name in schema.get("required", []) and draw(MOSTLY)):
-            drawn[name] = draw(valid(part, schema))
+            drawn[name] = draw(KNOWN[name] if name in KNOWN else valid(part, schema))
     if not draw(MOSTLY):
         drawn[draw(st.sampled_from(["datset", "", "x" * 5_000]))] = 1
     return drawn | SAFE.get(tool, {})
 
 
-MOSTLY = st.integers(0, 9).map(bool)
+MOSTLY = st.sampled_from([True] * 19 + [False])
 
 
 def calls(tools: Sequence[str]) -> st.SearchStrategy[dict[str, dict[str, Any]]]:
