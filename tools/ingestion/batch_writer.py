@@ -6,7 +6,7 @@ again. One batch is written while the next one is made and embedded.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -44,6 +44,7 @@ class BatchWriter:
         self._content_changed = False
         self._stored_digests = self._store.digests(card) if grows else {}
         self._vector_of: dict[str, Floats] = {}
+        """By the digest of the text: texts are long."""
 
     def write(
         self, batches: Iterable[BuiltBatch], total: int, report: Report, *, keep: bool = False
@@ -121,14 +122,16 @@ class BatchWriter:
         """The records with vectors: their own, or by the embedder."""
         if self._embedder is None or not len(records):
             return records
-        return records.with_vectors(self._embed(self._embedder, records.texts))
+        return records.with_vectors(self._embed(self._embedder, records))
 
-    def _embed(self, embedder: Embedder, texts: Sequence[str]) -> Floats:
-        """(n, dim) vectors of texts, equal texts embedded once."""
+    def _embed(self, embedder: Embedder, records: RecordColumns) -> Floats:
+        """(n, dim) vectors of the records' texts, equal texts embedded once."""
         if len(self._vector_of) > VECTORS_REMEMBERED:
             self._vector_of.clear()
-        new = list(dict.fromkeys(text for text in texts if text not in self._vector_of))
+        keys = [content_digest(digest) for digest in records.digests]
+        pairs = zip(keys, records.texts, strict=True)
+        new = {key: text for key, text in pairs if key not in self._vector_of}
         if new:
-            vectors = np.asarray(embedder.embed(new), dtype=np.float32)
+            vectors = np.asarray(embedder.embed(list(new.values())), dtype=np.float32)
             self._vector_of.update(zip(new, vectors, strict=True))
-        return np.stack([self._vector_of[text] for text in texts])
+        return np.stack([self._vector_of[key] for key in keys])

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from corpuscope.tools.core.schema import Floats, Record
+from corpuscope.tools.lite.wire import FLOAT_VECTOR, JSON, VARCHAR, packed_head
 
 BATCH_ROWS = 1_000
 BATCH_BYTES = 8 * 1024 * 1024
 """A batch stays far below the 64 MiB that a Milvus server takes in one message."""
-
-VARCHAR, JSON, FLOAT_VECTOR = 21, 23, 101
-"""The numbers that Milvus has for the types of the columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,16 +88,6 @@ def _upsert_request(collection: str, columns: RecordColumns, part: slice) -> Any
     # The numbers as they are on the wire: one by one they would take ten times as long.
     field.vectors.float_vector.MergeFromString(packed_head(vectors.nbytes) + vectors.tobytes())
     return request
-
-
-def packed_head(size: int) -> bytes:
-    """What stands before `size` bytes of packed numbers in field 1, in protobuf's wire format."""
-    length = bytearray(b"\x0a")
-    while size > 127:
-        length.append(size & 127 | 128)
-        size >>= 7
-    length.append(size)
-    return bytes(length)
 
 
 def record_from_row(row: dict[str, Any]) -> Record:

@@ -80,7 +80,7 @@ def connect(home: Path) -> LiteServer:
         ) from error
     # Its own session: Ctrl-C in a terminal must not stop it before its owner has finished.
     child = subprocess.Popen(
-        [sys.executable, "-m", "corpuscope.tools.store.lite_server", str(home)],
+        [sys.executable, "-m", "corpuscope.tools.lite.server", str(home)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -130,7 +130,7 @@ def _serve(home: Path) -> int:
     from milvus_lite.db import MilvusLite
     from milvus_lite.exceptions import DataDirLockedError
 
-    from corpuscope.tools.store.lite_scan import add_servicer
+    from corpuscope.tools.lite.scan import add_servicer
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The owner reads a line from standard output: what a library prints goes to the errors.

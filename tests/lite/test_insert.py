@@ -21,8 +21,8 @@ from milvus_lite.schema.types import (
 from milvus_lite.storage.memtable import MemTable
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
 
-from corpuscope.tools.store.lite_insert import ColumnTable, upsert_columns, use_column_tables
-from corpuscope.tools.store.lite_scan import ScanServicer
+from corpuscope.tools.lite.insert import ColumnTable, upsert_columns, use_column_tables
+from corpuscope.tools.lite.scan import ScanServicer
 from corpuscope.tools.store.rows import RecordColumns, upsert_requests
 
 NAME = "texts"
@@ -269,7 +269,7 @@ def test_a_fault_of_the_disk_is_answered_by_milvus_lite_and_not_left_hanging(
     def full(*_arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("corpuscope.tools.store.lite_scan.upsert_columns", full)
+    monkeypatch.setattr("corpuscope.tools.lite.scan.upsert_columns", full)
     request = changed()
     assert ScanServicer(ours).Upsert(request, None) == MilvusServicer(theirs).Upsert(request, None)
 

@@ -3,7 +3,7 @@
 Milvus Lite (3.2) goes through the whole collection for each page, and turns each row, with its
 vector, into Python objects, whatever was asked for: some 8,000 rows a second. Here the order of
 the rows is found once for all pages, and a page is copied out of the tables. Everything else is
-left to Milvus Lite, writes to `lite_insert`; and so is everything in versions whose insides may
+left to Milvus Lite, writes to `insert`; and so is everything in versions whose insides may
 differ. Only the process that serves Milvus Lite imports this module.
 """
 
@@ -25,8 +25,8 @@ from milvus_lite.search.indexed_filter import evaluate_segment_filter
 from numpy.typing import NDArray
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc, schema_pb2
 
-from corpuscope.tools.store.lite_insert import WIRE_TYPES, upsert_columns, use_column_tables
-from corpuscope.tools.store.rows import packed_head
+from corpuscope.tools.lite.insert import WIRE_TYPES, upsert_columns, use_column_tables
+from corpuscope.tools.lite.wire import packed_head
 
 KNOWN_VERSIONS = "3.2."
 """The versions of Milvus Lite whose insides this module was written for."""

@@ -11,7 +11,7 @@ from milvus_lite.db import MilvusLite
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 from pymilvus.grpc_gen import common_pb2, milvus_pb2
 
-from corpuscope.tools.store.lite_scan import KNOWN_VERSIONS, ScanServicer
+from corpuscope.tools.lite.scan import KNOWN_VERSIONS, ScanServicer
 
 NAME = "texts"
 DIM = 4

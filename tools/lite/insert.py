@@ -23,7 +23,7 @@ from milvus_lite.engine.operation import InsertOp
 from milvus_lite.schema.types import DataType, FunctionType
 from milvus_lite.storage.memtable import MemTable
 
-from corpuscope.tools.store.rows import FLOAT_VECTOR, JSON, VARCHAR, packed_head
+from corpuscope.tools.lite.wire import FLOAT_VECTOR, JSON, VARCHAR, packed_head
 
 TERMS_REMEMBERED = 2**17
 """Hashes of words, which Milvus Lite works out byte by byte: a corpus has tens of thousands."""

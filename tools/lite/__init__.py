@@ -1,0 +1,11 @@
+"""Milvus Lite, served to every corpuscope on a home, and quicker than it is by itself.
+
+A child process owns the folder and serves it over Milvus' own protocol. What is slow in Milvus
+Lite for collections like ours is answered here, from its insides, in the versions that are known;
+all else is left to it. May import core alone.
+
+server: the child process, how it is started and reached, and when it ends
+scan: the service, and pages of a scan read by the column
+insert: batches written by the column
+wire: what both sides of Milvus' protocol know
+"""
