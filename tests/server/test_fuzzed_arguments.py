@@ -207,7 +207,7 @@ async def test_a_tool_answers_whatever_its_arguments_are(
         await check(client, tool, given_)
 
 
-@hypothesis_settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 @given(drawn=calls(JOBS))
 async def test_a_job_ends_in_words_whatever_its_arguments_are(
     client: Client, drawn: dict[str, dict[str, Any]]
