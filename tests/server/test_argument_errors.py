@@ -1,6 +1,7 @@
 """Wrong arguments of tools and prompts: named, quoted, and told with what is valid."""
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def nested(levels: int) -> Any:
             "ingest: `rows[0].b[0]` has half",
         ),
         ("label-cluster", {"answers": [{"cluster": "1"}]}, "label-cluster: `answers[0]` needs `ti"),
-        ("label-cluster", {"answers": [{}] * 101}, "answers is a"),
+        ("label-cluster", {"answers": [{}] * 101}, "answers is [{}, {}, {"),
         ("describe-cluster", {"cluster": {}}, "cluster is {}; it must be a text or a list, each a"),
         ("get-job", {"job_id": ["j1"]}, 'job_id is ["j1"]; it must be a text.'),
         ("nothing", {}, "No tool 'nothing'. Tools: ingest, cluster, list-clusters, compare-runs"),
@@ -108,7 +109,7 @@ def test_a_value_is_redacted_before_it_is_cut() -> None:
 
 
 def test_no_value_is_too_large_to_be_looked_through() -> None:
-    schema = {"properties": {"rows": {}}}
+    schema: dict[str, Any] = {"properties": {"rows": {}}}
     numbers = random.Random(1)
     rows = [{"a": numbers.random(), "b": "x" * 100, "c": [1, None]} for _ in range(2_000)]
     check_arguments("t", {"rows": rows}, schema)
@@ -141,9 +142,7 @@ async def test_a_page_that_is_not_there_is_invalid_params(client: Client, uri: s
     with pytest.raises(MCPError) as raised:
         await client.read_resource(uri)
     assert raised.value.error.code == INVALID_PARAMS
-    assert (
-        "nknown resource" in raised.value.error.message or "dataset" in raised.value.error.message
-    )
+    assert re.search("nknown resource|o dataset", raised.value.error.message)
 
 
 @pytest.mark.parametrize("dataset", ["", "..", "a\0b", "x" * 5_000, "../../etc", "none", "\ud800"])
