@@ -6,13 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.mcpserver import MCPServer
-from mcp.types import (
-    CallToolResult,
-    TextContent,
-    ToolAnnotations,
-)
+from mcp.types import ToolAnnotations
 
 import corpuscope
 from corpuscope.server import job_tools, prompts, resources
@@ -20,6 +14,7 @@ from corpuscope.server.adapter import Serving, ToolSpec, wrapped
 from corpuscope.server.calls import Calls
 from corpuscope.server.home import open_home
 from corpuscope.server.jobs import JobTerms, serving_jobs
+from corpuscope.server.protocol import ToolServer
 from corpuscope.server.settings import Settings, for_worker, open_workspace
 from corpuscope.server.worker_process import GB
 from corpuscope.tools.check_stability import check_stability
@@ -56,7 +51,7 @@ _SPECS = (
 TOOLS = {spec.name: spec for spec in _SPECS}
 
 
-def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]:
+def build_server(settings: Settings, *, warm: bool = True) -> ToolServer:
     """The server, ready to run over any transport or to be given to a client in memory.
 
     Args:
@@ -65,7 +60,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
             does not wait for it.
     """
     workspace = open_workspace(settings)
-    server = MCPServer(
+    server = ToolServer(
         "corpuscope",
         title="corpuscope",
         description="Finds, explains and shows the themes in a pile of texts.",
@@ -73,7 +68,6 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
         version=corpuscope.__version__,
         lifespan=lambda _: _served(workspace, settings, warm),
     )
-    server.middleware.append(_refusing_unknown_arguments(server))
     for spec in _SPECS:
         server.add_tool(
             wrapped(spec), name=spec.name, title=spec.title, annotations=spec.annotations
@@ -117,27 +111,3 @@ async def _served(workspace: Workspace, settings: Settings, warm: bool) -> Async
         calls.close()
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(workspace.store.close)
-
-
-def _refusing_unknown_arguments(server: MCPServer[Serving]) -> Any:
-    """The SDK drops unknown arguments in silence; a misspelt filter would go unnoticed."""
-
-    async def refuse(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        params = ctx.params or {}
-        if ctx.method == "tools/call":
-            tools = {tool.name: tool for tool in await server.list_tools()}
-            tool = tools.get(str(params.get("name")))
-            given = params.get("arguments") or {}
-            known = [] if tool is None else list(tool.input_schema.get("properties", {}))
-            unknown = [name for name in given if name not in known]
-            if tool is not None and unknown:
-                message = (
-                    f"{tool.name} has no argument {', '.join(map(repr, unknown))}. "
-                    f"Valid: {', '.join(known) or 'none'}."
-                )
-                return CallToolResult(
-                    content=[TextContent(type="text", text=message)], is_error=True
-                )
-        return await call_next(ctx)
-
-    return refuse

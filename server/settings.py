@@ -248,6 +248,7 @@ def open_workspace(settings: Settings) -> Workspace:
         embedders=Embedders(
             EmbeddingOptions(
                 models_dir=settings.home / "models",
+                folders=(*settings.allowed_dirs, *_own_model(settings.embedding)),
                 openai=embedding_endpoint,
                 redact=redact if settings.redact else as_it_is,
             )
@@ -259,6 +260,12 @@ def open_workspace(settings: Settings) -> Workspace:
         language=settings.language,
         redact=redact if settings.redact else as_it_is,
     )
+
+
+def _own_model(embedding: str) -> tuple[Path, ...]:
+    """The folder that the default embedder names: who sets it may use it wherever it lies."""
+    name = os.path.expanduser(embedding.partition(":")[2])
+    return (Path(os.path.realpath(name)),) if name.startswith((os.sep, ".")) else ()
 
 
 def _writer(settings: Settings, endpoint: EndpointOptions) -> LlmOptions | None:

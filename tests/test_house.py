@@ -131,6 +131,7 @@ DOORS = {
     "tools/embedding/remote.py": "texts leave for an endpoint",
     "tools/workspace/selection.py": "a selection is loaded",
     "server/adapter.py": "a result leaves",
+    "server/argument_errors.py": "a wrong argument is quoted",
     "server/resources.py": "a page leaves",
     "server/settings.py": "chooses whether",
 }

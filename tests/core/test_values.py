@@ -1,9 +1,13 @@
 """What a cell means as a value of a type."""
 
 import datetime
+import json
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpuscope.tools.core.schema import ColumnType, Scalar
 from corpuscope.tools.core.values import PARSERS, without_controls
@@ -44,6 +48,41 @@ def test_values_are_read_by_the_type_of_their_column(
 def test_numbers_that_can_be_no_day_are_no_dates(value: object) -> None:
     with pytest.raises(ValueError):
         PARSERS["date"](value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0001-01-01T00:30+14:00", "9999-12-31 23:59 -01:00", "0000-01-01", "2024-04-25T24:00+25:00"],
+)
+def test_moments_beyond_the_calendar_are_no_dates(value: str) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        PARSERS["date"](value)
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.integers(),
+        st.floats(),
+        st.decimals(),
+        st.booleans(),
+        st.none(),
+        st.datetimes(timezones=st.timezones() | st.none()),
+        st.dates(),
+        st.timedeltas(),
+        st.binary(),
+        st.lists(st.integers()),
+        st.from_regex(r"[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-9]{2}:[0-9]{2}([+-][0-9]{2})?)?"),
+        st.from_regex(r"-?[0-9]{1,400}(\.[0-9]+)?([eE][-+]?[0-9]{1,5})?", fullmatch=True),
+    )
+)
+def test_any_value_is_of_a_type_or_one_of_the_two_errors(value: object) -> None:
+    for kind, parse in PARSERS.items():
+        with suppress(ValueError, OverflowError):
+            parsed = parse(value)
+            # What was read once is read the same again: it is stored and compared.
+            assert kind == "date" or parse(parsed) == parsed
+            assert json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
 
 
 def test_moments_in_one_zone_sort_as_strings() -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from support.model_files import model_hub, write_folder
 
-from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.errors import BadInput, NotAllowed, Unavailable
 from corpuscope.tools.embedding import model_files
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
-from corpuscope.tools.embedding.model_files import FetchFailed, fetch_model
+from corpuscope.tools.embedding.model_files import FetchFailed, fetch_model, find_folder
 from corpuscope.tools.embedding.onnx import ONNX_FILES
-from corpuscope.tools.embedding.spec import EmbeddingOptions
+from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
 
 TEXTS = ["red cars", "blue boats"]
 
@@ -91,6 +91,50 @@ def test_behind_a_proxy_the_name_of_the_hub_is_its_business(
     options = EmbeddingOptions(tmp_path / "models")
     with pytest.raises(FetchFailed, match="refused"):
         fetch_model("acme/small", ONNX_FILES, options, 20)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "model2vec", "sentence-transformers", "bge-m3"])
+@pytest.mark.parametrize("form", ["{}", "{}/", "{}/sub/..", "{}/link"])
+def test_of_a_folder_outside_it_is_not_told_whether_it_exists(
+    kind: str, form: str, options: EmbeddingOptions, tmp_path: Path
+) -> None:
+    outside, messages = tmp_path / "outside", set()
+    (outside / "there/sub").mkdir(parents=True)
+    (outside / "there/link").symlink_to(tmp_path)
+    (outside / "file").touch()
+    for name in ("there", "none", "file"):
+        with pytest.raises(NotAllowed, match="CORPUSCOPE_ALLOWED_DIRS") as raised:
+            find_folder(Spec(kind, form.format(outside / name)), options, lambda _: True)
+        messages.add(str(raised.value).replace(f"/{name}", "/…"))
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("name", ["~root", "~nobody-by-this-name/x", "..", "./none", "/", "."])
+def test_no_name_leads_out_of_the_folders_for_models(
+    name: str, options: EmbeddingOptions, tmp_path: Path
+) -> None:
+    with pytest.raises(NotAllowed, match="outside the folders") as raised:
+        find_folder(Spec("onnx", name), options, lambda _: True)
+    assert str(raised.value).startswith(f"onnx:{name} is")
+
+
+def test_a_link_out_of_the_folders_for_models_is_followed_before_it_is_judged(
+    options: EmbeddingOptions, tmp_path: Path
+) -> None:
+    write_folder(tmp_path / "outside")
+    options.models_dir.mkdir()
+    (options.models_dir / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(NotAllowed):
+        find_folder(Spec("onnx", str(options.models_dir / "link")), options, lambda _: True)
+    # The person who put it there by its name may.
+    assert find_folder(Spec("onnx", "link"), options, lambda _: True) == tmp_path / "outside"
+
+
+@pytest.mark.parametrize("name", ["/a\0b", "./" + "a" * 5_000, "/" + "b/" * 5_000])
+def test_a_name_that_can_be_no_folders_is_bad_input(name: str, options: EmbeddingOptions) -> None:
+    with pytest.raises(BadInput) as raised:
+        find_folder(Spec("onnx", name), options, lambda _: True)
+    assert len(str(raised.value)) < 1_000
 
 
 def refuse_to_start(request: object) -> Path:

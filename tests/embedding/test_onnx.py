@@ -21,8 +21,8 @@ from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 
 
 def open_folder(folder: Path, name: str | None = None) -> Embedder:
-    nowhere = EmbeddingOptions(models_dir=folder.parent / "models", fetch_seconds=0)
-    return open_embedder(f"onnx:{name or folder}", nowhere, folder)
+    options = EmbeddingOptions(folder.parent / "models", (folder.parent,), fetch_seconds=0)
+    return open_embedder(f"onnx:{name or folder}", options, folder)
 
 
 def unit(vector: Floats) -> Floats:
@@ -172,8 +172,9 @@ def test_a_model_that_onnx_would_get_wrong_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(options: EmbeddingOptions, tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=re.escape(f"no folder {tmp_path / 'none'}")):
-        open_embedder(f"onnx:{tmp_path / 'none'}", options, tmp_path)
+    none = options.models_dir / "none"
+    with pytest.raises(Unavailable, match=re.escape(f"onnx:{none}: there is no such folder")):
+        open_embedder(f"onnx:{none}", options, tmp_path)
 
 
 def test_a_relative_folder_is_kept_as_an_absolute_one(

@@ -44,7 +44,7 @@ def no_worker_processes() -> Iterator[None]:
 
 @pytest.fixture
 def options(tmp_path: Path) -> EmbeddingOptions:
-    return EmbeddingOptions(models_dir=tmp_path / "models", fetch_seconds=0)
+    return EmbeddingOptions(tmp_path / "models", (tmp_path,), fetch_seconds=0)
 
 
 def small_transformer(**more: int) -> dict[str, int]:
@@ -226,7 +226,7 @@ def test_model2vec_gives_the_mean_of_its_token_vectors_at_unit_length(
 def test_a_model_that_is_not_there_says_where_it_was_looked_for(
     kind: str, options: EmbeddingOptions, tmp_path: Path
 ) -> None:
-    with pytest.raises(Unavailable, match="there is no folder"):
+    with pytest.raises(Unavailable, match="there is no such folder"):
         open_embedder(f"{kind}:{tmp_path / 'none'}", options, tmp_path)
     # `make test-extras` runs with HF_HUB_OFFLINE=1, so that nobody is asked.
     with pytest.raises(Unavailable, match=r"neither in .*models nor to be had"):

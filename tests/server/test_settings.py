@@ -120,3 +120,16 @@ def test_the_command_tells_its_version_and_its_commands(capsys: pytest.CaptureFi
             main([argument])
         assert end.value.code == 0
         assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", ["onnx:{}", "model2vec:{}/"])
+def test_models_lie_in_the_allowed_folders_or_where_the_setting_says(
+    named: str, tmp_path: Path
+) -> None:
+    model, allowed = tmp_path / "model", tmp_path / "allowed"
+    settings = read_settings(
+        _env_file=None, home=tmp_path, allowed_dirs=(allowed,), embedding=named.format(model)
+    )
+    options = open_workspace(settings).embedders.options
+    assert options.folders == (allowed, tmp_path / "inbox", model)
+    assert options.models_dir == tmp_path / "models"

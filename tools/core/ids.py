@@ -19,7 +19,8 @@ LONG_NAME = 39
 """Characters left of a name that is too long: a digest stands behind them."""
 
 RUN = re.compile(r"r[1-9][0-9]{0,6}")
-CLUSTER = re.compile(rf"(?:[1-9][0-9]*|{NOISE})(?:\.[1-9][0-9]*)*")
+CLUSTER = re.compile(rf"(?:[1-9][0-9]{{0,8}}|{NOISE})(?:\.[1-9][0-9]{{0,8}}){{0,99}}")
+"""Bounded, as ids are sorted by their numbers and shown whole."""
 
 
 def dataset_name(name: str) -> str:

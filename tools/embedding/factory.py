@@ -132,7 +132,7 @@ def _fit_default(
             f"the small transformer would take about {seconds / 60:.0f} minutes for "
             f"{facts.count:,} texts. To have it all the same,",
         )
-    folder = find_folder(DEFAULT_MODEL, options.models_dir, holds_onnx_model)
+    folder = find_folder(DEFAULT_MODEL, options, holds_onnx_model)
     if folder is None:
         try:
             folder = fetch_model(

@@ -20,7 +20,7 @@ def open_model2vec(spec: Spec, options: EmbeddingOptions) -> ModelEmbedder:
     missing.
     """
     require_packages(spec.kind, "the package model2vec", ("model2vec",))
-    folder = find_folder(spec, options.models_dir, _holds_model)
+    folder = find_folder(spec, options, _holds_model)
     from model2vec import StaticModel
 
     try:

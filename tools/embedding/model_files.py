@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from corpuscope.tools.core.errors import BadInput, Unavailable
+from corpuscope.tools.core.errors import BadInput, NotAllowed, Unavailable
 from corpuscope.tools.embedding.spec import EmbeddingOptions, Spec
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
@@ -46,25 +46,24 @@ class WantedFiles:
     also: Sequence[str]
 
 
-def find_folder(spec: Spec, models_dir: Path, holds: Callable[[Path], bool]) -> Path | None:
+def find_folder(
+    spec: Spec, options: EmbeddingOptions, holds: Callable[[Path], bool]
+) -> Path | None:
     """The local folder of a model, None if the name is a hub id and no such folder is there.
 
-    A name that is absolute or begins with `~` or `.` is that folder. Other names are looked for
-    in `models_dir`: as they are, by their last part, and that with `-onnx`; `holds` tells whether
-    a folder has what it takes.
+    A name that is absolute or begins with `~` or `.` is that folder, which lies in
+    `options.folders` or `models_dir`. Other names are looked for in `models_dir`: as they are, by
+    their last part, and that with `-onnx`; `holds` tells whether a folder has what it takes.
 
     Raises:
+        NotAllowed: The named folder lies elsewhere (whether it exists is not told).
         Unavailable: The named folder does not exist.
         BadInput: The name is neither a folder nor a hub id.
     """
-    path = Path(spec.name).expanduser()
-    if path.is_absolute() or spec.name.startswith("."):
-        if path.is_dir():
-            return path.resolve()
-        raise Unavailable(
-            f"{spec}: there is no folder {path.absolute()}. Name the folder that holds the model, "
-            f"or put the model below {models_dir} and name it as it is called there."
-        )
+    models_dir = options.models_dir
+    if os.path.isabs(spec.name) or spec.name.startswith(("~", ".")):
+        return _named_folder(spec, options)
+    path = Path(spec.name)
     if not HUB_ID.fullmatch(spec.name):
         raise BadInput(
             f"'{spec.name[:80]}' is no hub id such as acme/small; write a folder as an absolute "
@@ -72,6 +71,28 @@ def find_folder(spec: Spec, models_dir: Path, holds: Callable[[Path], bool]) -> 
         )
     tried = (models_dir / path, models_dir / path.name, models_dir / f"{path.name}-onnx")
     return next((folder.resolve() for folder in tried if folder.is_dir() and holds(folder)), None)
+
+
+def _named_folder(spec: Spec, options: EmbeddingOptions) -> Path:
+    models_dir = options.models_dir
+    instead = f"put the model below {models_dir} and name it as it is called there"
+    try:
+        folder = Path(os.path.realpath(os.path.expanduser(spec.name)))
+    except ValueError as error:
+        raise BadInput(f"{str(spec)[:80]!a} names no folder: {error}.") from error
+    allowed = (*options.folders, Path(os.path.realpath(models_dir)))
+    # As it was given: where `~somebody` or a link leads is not told.
+    if not any(folder.is_relative_to(place) for place in allowed):
+        raise NotAllowed(
+            f"{str(spec)[:200]} is outside the folders in which a model may lie. "
+            f"Add its folder to CORPUSCOPE_ALLOWED_DIRS, or {instead}."
+        )
+    if not os.path.isdir(folder):
+        raise Unavailable(
+            f"{str(spec)[:200]}: there is no such folder. Name the one that holds the model, "
+            f"or {instead}."
+        )
+    return folder
 
 
 def absolute_spec(spec: Spec, folder: Path | None) -> str:

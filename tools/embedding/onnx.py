@@ -140,7 +140,7 @@ def open_onnx(spec: Spec, options: EmbeddingOptions) -> ModelEmbedder:
     Raises Unavailable where it is not to be had or not usable, BadInput for a name that is
     neither a folder nor a hub id.
     """
-    folder = find_folder(spec, options.models_dir, holds_onnx_model)
+    folder = find_folder(spec, options, holds_onnx_model)
     if folder is None:
         seconds = PATIENCE if options.fetch_seconds > 0 else 0
         try:

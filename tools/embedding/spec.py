@@ -85,13 +85,14 @@ class ModelEmbedder:
 class EmbeddingOptions:
     """What embedders may use of the machine and the network.
 
-    `models_dir` is where models lie and where fetched ones are put. `fetch_seconds` is how long
-    `auto` may take to look for its default model outside of that folder; 0: no `onnx` model is
-    ever fetched. `openai` is the endpoint of `openai:<model>`; None: there is none. `redact` is
-    done to every text before it is sent there.
+    `models_dir` is where models lie and where fetched ones are put; `folders`, resolved, are where
+    a model may lie besides. `fetch_seconds` is how long `auto` may take to look for its default
+    model outside of `models_dir`; 0: no `onnx` model is ever fetched. `openai` is the endpoint of
+    `openai:<model>`; None: there is none. `redact` is done to every text before it is sent there.
     """
 
     models_dir: Path
+    folders: tuple[Path, ...] = ()
     fetch_seconds: float = 5.0
     openai: EndpointOptions | None = None
     redact: Redact = as_it_is

@@ -34,7 +34,7 @@ def open_sentence_transformers(spec: Spec, options: EmbeddingOptions) -> ModelEm
     require_packages(
         spec.kind, "sentence-transformers and torch", ("sentence_transformers", "torch")
     )
-    folder = find_folder(spec, options.models_dir, _holds_model)
+    folder = find_folder(spec, options, _holds_model)
     from sentence_transformers import SentenceTransformer
 
     try:
@@ -57,7 +57,7 @@ def open_bge_m3(spec: Spec, options: EmbeddingOptions) -> ModelEmbedder:
     needed = ("FlagEmbedding", "torch", "peft", "datasets")
     require_packages(spec.kind, "FlagEmbedding and torch", needed)
     source = Spec(BGE_M3, spec.name or BGE_M3_ID)
-    folder = find_folder(source, options.models_dir, _holds_model)
+    folder = find_folder(source, options, _holds_model)
     from pymilvus.model.hybrid import BGEM3EmbeddingFunction
 
     try:
