@@ -102,3 +102,23 @@ def test_the_command_tells_its_version_and_its_commands(capsys: pytest.CaptureFi
             main([argument])
         assert end.value.code == 0
         assert said in capsys.readouterr().out
+
+
+def test_a_current_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main([]) == 2
+    assert "corpuscope cannot start: the current folder: No such file" in capsys.readouterr().err
+
+
+def test_a_template_that_cannot_be_used_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "instructions.md").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("CORPUSCOPE_PROMPTS_DIR", str(tmp_path))
+    assert main([]) == 2
+    assert "instructions.md" in capsys.readouterr().err
