@@ -1,15 +1,18 @@
 """Settings: read once at start-up from `CORPUSCOPE_*` and `.env`; from then on only passed on."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import psutil
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from corpuscope.prompts import Templates
+from corpuscope.server.worker_process import GB
 from corpuscope.tools.analysis.language import language_code
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import as_it_is, redact
@@ -23,10 +26,25 @@ from corpuscope.tools.workspace.workspace import Embedders, LlmOptions, Workspac
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"
+CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Where Linux tells a container's limit of memory, in its two versions of control groups."""
 
 
 def _default_home() -> Path:
     return user_data_path("corpuscope", appauthor=False)
+
+
+def _half_of_the_memory() -> float:
+    """Half of the machine's memory, or of what a container may use, in GB."""
+    sizes = [psutil.virtual_memory().total]
+    for file in CONTAINER_LIMITS:
+        # Missing outside of Linux and of containers; "max" where there is no limit.
+        with contextlib.suppress(OSError, ValueError):
+            sizes.append(int(file.read_text(encoding="ascii")))
+    return round(min(sizes) / 2 / GB, 2)
 
 
 class Settings(BaseSettings):
@@ -103,6 +121,17 @@ class Settings(BaseSettings):
         NO_SECRET, description="Its key; unset: the same as CORPUSCOPE_LLM_API_KEY."
     )
     workers: int = Field(2, ge=1, le=16, description="Jobs that may run at a time.")
+    memory_gb: float = Field(
+        default_factory=_half_of_the_memory,
+        gt=0,
+        description="Memory that one job may take, in GB; unset: half of what the machine has.",
+    )
+    read_seconds: float = Field(
+        45.0,
+        gt=0,
+        le=3600,
+        description="How long a call that is no job may take; hosts cut calls at about 60 s.",
+    )
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod

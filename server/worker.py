@@ -3,13 +3,16 @@
 The first line holds the settings; each further one is a job, `{"tool": …, "arguments": …}`.
 Answers go to standard output, a line each: `ready` once, then for a job `taken`, any number of
 `progress` and `early`, and at the end one `result` or `error` (anticipated). A bug ends the
-process, with its traceback on standard error. When standard input ends, the server is gone, and so
-is the worker, whatever it was doing.
+process, with its traceback on standard error. When the server is gone, so is the worker, whatever
+it was doing: Linux sees to it; elsewhere the end of standard input tells, at the latest when a
+library lets other threads of Python run.
 """
 
+import importlib
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from typing import Any, TextIO
@@ -21,9 +24,17 @@ from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError
 from corpuscope.tools.core.schema import Result, Watch
 from corpuscope.tools.workspace.workspace import Workspace
 
+BEFORE_WARMING = ("pandas", "pyarrow.parquet", "sklearn.feature_extraction.text")
+"""What a job and the warm-up both import. Two threads at once in a package whose modules import one
+another in a circle find it half made, and the job would end with an ImportError."""
+
+ON_PARENT_DEATH = 1
+"""`PR_SET_PDEATHSIG` of Linux' prctl.h: which signal a process gets when its parent ends."""
+
 
 def main() -> None:
     """Serve jobs until standard input ends."""
+    end_with_server()
     # Libraries print: their words must not get between the lines of the protocol.
     wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -34,6 +45,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     warming = threading.Thread(target=_warm, daemon=True)
     if hello["warm"]:
+        for module in BEFORE_WARMING:
+            importlib.import_module(module)
         warming.start()
     _say(wire, {"ready": True})
     while True:
@@ -44,6 +57,14 @@ def main() -> None:
         if tool.uses_numba and hello["warm"]:
             warming.join()
         _say(wire, _run(wire, workspace, job))
+
+
+def end_with_server() -> None:
+    """Ask Linux to kill this process when the one that started it ends."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
 
 
 def _listen(jobs: "queue.Queue[dict[str, Any]]") -> None:

@@ -28,6 +28,7 @@ FEWEST_USERS_OF_CORE = 3
 LEAF = {"core"}
 BELOW_TASKS = {
     *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    "readers",
     *LEAF,
     "prompts",
 }
@@ -38,6 +39,7 @@ MAY_IMPORT = {
     "lite": LEAF,
     "store": {*LEAF, "lite"},
     "llm": LEAF,
+    "readers": LEAF,
     "geometry": LEAF,
     "clustering": {*LEAF, "geometry"},
     "analysis": LEAF,
@@ -55,13 +57,13 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
-    "charset_normalizer": {"tools/ingestion/encodings.py"},
+    "charset_normalizer": {"tools/readers/encodings.py"},
     "evoc": {"tools/geometry/graph.py"},
     "faiss": {"tools/geometry/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
     "ftfy": {"tools/analysis/terms.py", "tools/ingestion/mojibake.py"},
-    "grpc": {"tools/lite/server.py"},
+    "grpc": {"tools/lite/server.py", "tools/store/connection.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},
@@ -77,15 +79,16 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/ingestion/table_files.py"},
+    "openpyxl": {"tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
     "plotly": {"tools/plotting/interactive.py"},
+    "psutil": {"server/settings.py", "server/worker_process.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
-        "tools/ingestion/table_files.py",
         "tools/lite/insert.py",
+        "tools/readers/parquet_files.py",
         "tools/store/members.py",
     },
     "pydantic_settings": {"server/settings.py"},

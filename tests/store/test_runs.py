@@ -134,13 +134,6 @@ def test_the_map_and_each_description_are_kept_beside_the_run(tmp_path: Path) ->
     assert titles == {"1": "Tea, hot", "1.1": "Green tea"}
 
 
-def test_removing_a_dataset_removes_its_runs(tmp_path: Path) -> None:
-    runs = Runs(tmp_path)
-    runs.save(run(), members())
-    runs.remove("shop")
-    assert runs.ids("shop") == []
-
-
 def test_a_split_run_is_checked_with_the_parameters_that_found_its_layers(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     whole = runs.save(run(), members())
@@ -217,13 +210,13 @@ def test_a_deleted_run_leaves_those_made_of_it_whole_and_its_number_unused(tmp_p
     )
     grown = runs.save(run(assigned_from="r2"), members())
     runs.choose_run("shop", ChosenRun(run="r1", by="assistant"))
-    runs.remove_run(first)
+    runs.remove_run(first.dataset, first.id)
     assert runs.ids("shop") == ["r2", "r3"]
     assert runs.default("shop").run.id == "r3", "the choice went with the run"
     assert original_run(runs, grown).parameters == original_run(runs, split).parameters
     assert original_run(runs, split).parameters == first.parameters
-    runs.remove_run(split)
+    runs.remove_run(split.dataset, split.id)
     assert original_run(runs, grown).parameters == first.parameters, "also of a run before that"
-    runs.remove_run(grown)
+    runs.remove_run(grown.dataset, grown.id)
     assert runs.save(run(), members()).id == "r4", "r3 was another one"
     assert not list((tmp_path / "shop").glob("draft-*"))

@@ -7,7 +7,8 @@ from support.texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
 from corpuscope.tools.core.schema import NOISE
-from corpuscope.tools.store.runs import MEMBERS_FILE, Runs
+from corpuscope.tools.store.run_files import MEMBERS_FILE
+from corpuscope.tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ again. One batch is written while the next one is made and embedded.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,15 +16,12 @@ from corpuscope.tools.core.disk import check_space
 from corpuscope.tools.core.schema import DatasetCard, Floats, Report
 from corpuscope.tools.embedding.spec import Embedder
 from corpuscope.tools.ingestion.records import BuiltBatch, content_digest
+from corpuscope.tools.ingestion.survey import held_bytes
 from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.store.store import Store
 
 VECTORS_REMEMBERED = 20_000
 """Vectors of texts embedded lately, so that equal texts near each other are embedded once."""
-
-RECORD_BYTES = 300
-"""What a record takes beside its text, metadata and vector: in memory Python's objects, on disk id,
-digest, and words counted."""
 
 WRITE_FACTOR = 1.25
 """What Milvus Lite keeps on disk for a byte of records: measured 1.05 (100,000 records of 384
@@ -32,13 +29,6 @@ numbers and 80 characters) to 1.2 (16 numbers, 300 characters)."""
 
 LOG_BYTES = 128 * 2**20
 """The most that Milvus Lite has twice on disk, in its log and in the file that replaces it."""
-
-
-def held_bytes(records: RecordColumns) -> int:
-    """About the bytes that records take."""
-    vectors = 0 if records.vectors is None else records.vectors.nbytes
-    strings = sum(map(len, records.texts)) + sum(map(len, records.metadata))
-    return vectors + strings + len(records) * RECORD_BYTES
 
 
 def check_room(store: Store, size: int, what: str) -> None:
@@ -75,6 +65,7 @@ class BatchWriter:
         self._content_changed = False
         self._stored_digests = self._store.digests(card) if grows else {}
         self._vector_of: dict[str, Floats] = {}
+        """By the digest of the text: texts are long."""
 
     def write(
         self, batches: Iterable[BuiltBatch], total: int, report: Report, *, keep: bool = False
@@ -153,14 +144,16 @@ class BatchWriter:
         """The records with vectors: their own, or by the embedder."""
         if self._embedder is None or not len(records):
             return records
-        return records.with_vectors(self._embed(self._embedder, records.texts))
+        return records.with_vectors(self._embed(self._embedder, records))
 
-    def _embed(self, embedder: Embedder, texts: Sequence[str]) -> Floats:
-        """(n, dim) vectors of texts, equal texts embedded once."""
+    def _embed(self, embedder: Embedder, records: RecordColumns) -> Floats:
+        """(n, dim) vectors of the records' texts, equal texts embedded once."""
         if len(self._vector_of) > VECTORS_REMEMBERED:
             self._vector_of.clear()
-        new = list(dict.fromkeys(text for text in texts if text not in self._vector_of))
+        keys = [content_digest(digest) for digest in records.digests]
+        pairs = zip(keys, records.texts, strict=True)
+        new = {key: text for key, text in pairs if key not in self._vector_of}
         if new:
-            vectors = np.asarray(embedder.embed(new), dtype=np.float32)
+            vectors = np.asarray(embedder.embed(list(new.values())), dtype=np.float32)
             self._vector_of.update(zip(new, vectors, strict=True))
-        return np.stack([self._vector_of[text] for text in texts])
+        return np.stack([self._vector_of[key] for key in keys])

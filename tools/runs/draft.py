@@ -19,7 +19,7 @@ from corpuscope.tools.core.schema import (
     Stability,
 )
 from corpuscope.tools.runs.changes import Comparison
-from corpuscope.tools.store.runs import (
+from corpuscope.tools.store.run_files import (
     write_centroids,
     write_descriptions,
     write_map,

@@ -1,7 +1,7 @@
 """What every tool is given: store, runs, files and models, passed in and never reached for."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corpuscope.prompts import Templates
@@ -11,6 +11,8 @@ from corpuscope.tools.embedding.factory import open_embedder
 from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
+from corpuscope.tools.store.deletion import kept_folder
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
@@ -76,6 +78,10 @@ class Workspace:
     redact: Redact
     """What is done to every text before a model sees it."""
 
+    def within(self, patience: Patience) -> "Workspace":
+        """The same for one call, which ends when its patience does."""
+        return replace(self, store=self.store.within(patience))
+
     def dataset_folder(self, card: DatasetCard) -> Path:
         """Where a dataset keeps what is no record: the fit of its embedder."""
-        return self.home / "datasets" / card.collection
+        return kept_folder(self.home, card.collection)
