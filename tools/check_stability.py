@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from corpuscope.tools.archive.runs import original_run
 from corpuscope.tools.clustering.pipeline import ClusteringInput, corpus_graph
 from corpuscope.tools.clustering.stability import (
     STABILITY_ROUNDS,
@@ -18,7 +19,6 @@ from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import Report, Result, Stability, Verbatim, Watch
 from corpuscope.tools.runs.assembly import clustering_parameters
-from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId
 from corpuscope.tools.workspace.reading import load_run
 from corpuscope.tools.workspace.selection import Selection, select

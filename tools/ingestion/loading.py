@@ -31,8 +31,7 @@ Where the disk is full, what was written of a dataset that is new or replaced is
 A change of metadata alone raises no version; the card, with any new columns, is written before it.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -86,7 +85,8 @@ def ingest_records(
     Raises:
         BadInput: The source, or how it fits the dataset that is there.
         Unavailable: The embedder's model or package is missing.
-        SystemFailure: The disk is full; rows that were added to a dataset stay.
+        SystemFailure: The disk is full: a new dataset is gone, of one that grows the rows stay
+            that were added.
     """
     store = workspace.store
     store.finish_deletion(name)
@@ -105,18 +105,15 @@ def ingest_records(
         # So that an ingest that is killed can go on in this collection; in no list until it ends.
         store.save_card(replace(card, pending=True))
     writer = BatchWriter(store, card, embedder, grows=old is not None)
-    batches: Iterable[BuiltBatch] | None = survey.batches
-    if batches is None:
-        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
-        batches = builder.build(open_rows(request))
-    with _room(workspace, survey, present, card) if old is None else nullcontext():
-        writer.write(
-            batches,
-            survey.tally.read,
-            lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
-            keep=old is None and survey.fits(card.dim),
-        )
-    writer.finish()
+    try:
+        _write_records(workspace, watch, survey, writer)
+    except SystemFailure:
+        # Half a new dataset is in no list: nobody could delete it from the full disk.
+        if present is None:
+            store.drop(card)
+        if old is None:
+            drop_leftovers(workspace, name, present)
+        raise
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
@@ -138,20 +135,23 @@ def ingest_records(
     )
 
 
-@contextmanager
-def _room(
-    workspace: Workspace, survey: Survey, present: DatasetCard | None, card: DatasetCard
-) -> Iterator[None]:
-    """Write a new dataset within the block if the disk has room for it; what was written is given
-    back where it has not: half a dataset is in no list, and nobody could delete it."""
-    try:
-        check_room(workspace.store, survey.bytes_with(card.dim), f"{survey.tally.made:,} records")
-        yield
-    except SystemFailure:
-        if present is None:
-            workspace.store.drop(card)
-        drop_leftovers(workspace, card.name, present)
-        raise
+def _write_records(workspace: Workspace, watch: Watch, survey: Survey, writer: BatchWriter) -> None:
+    """The second pass: from the rows, or what was kept of them, to records in the store."""
+    request, read, dim = survey.request, survey.tally.read, writer.card.dim
+    if not writer.grows:
+        room = survey.bytes_with(dim)
+        check_room(workspace.store, room, f"{survey.tally.made:,} records")
+    batches: Iterable[BuiltBatch] | None = survey.batches
+    if batches is None:
+        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+        batches = builder.build(open_rows(request))
+    writer.write(
+        batches,
+        read,
+        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+        keep=not writer.grows and survey.fits(dim),
+    )
+    writer.finish()
 
 
 def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:

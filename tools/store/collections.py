@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from corpuscope.tools.core.files import complaint
 from corpuscope.tools.core.schema import DatasetCard, from_json
-from corpuscope.tools.store.connection import UNREACHABLE
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -123,18 +122,15 @@ def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str
 
 def _create(client: "MilvusClient", name: str, schema: Any, index: Any) -> None:
     """Make a collection, index and load it, without pymilvus' half a second of sleep per index:
-    there is nothing in it yet that could be indexed. It is there whole or not at all.
-
-    Where Milvus went away in the middle of it, it can be done again.
-    """
+    there is nothing in it yet that could be indexed. It is there whole or not at all."""
     from pymilvus.exceptions import MilvusException
 
+    # Where Milvus went away in the middle of it, this is done again.
     if not client.has_collection(name):
         client.create_collection(name, schema=schema, consistency_level="Strong")
     try:
         client.create_index(name, index, sync=False)
         client.load_collection(name)
-    except MilvusException as error:
-        if error.code != UNREACHABLE:
-            client.drop_collection(name)
+    except MilvusException:
+        client.drop_collection(name)
         raise
