@@ -8,7 +8,7 @@ import sys
 from pydantic import ValidationError
 
 import corpuscope
-from corpuscope.tools.core.errors import CorpuscopeError
+from corpuscope.prompts import BadTemplate
 
 DESCRIPTION = """Finds, explains and shows the themes in a pile of texts, as an MCP server.
 Without a command it serves an MCP host over standard input and output."""
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         server = build_server(settings)
-    except CorpuscopeError as error:  # a template of the person's own
+    except BadTemplate as error:  # one of the person's own
         print(f"corpuscope cannot start: {error}", file=sys.stderr)
         return 2
     write_privately()

@@ -133,3 +133,23 @@ def test_models_lie_in_the_allowed_folders_or_where_the_setting_says(
     options = open_workspace(settings).embedders.options
     assert options.folders == (allowed, tmp_path / "inbox", model)
     assert options.models_dir == tmp_path / "models"
+
+
+def test_a_current_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main([]) == 2
+    assert "corpuscope cannot start: the current folder: No such file" in capsys.readouterr().err
+
+
+def test_a_template_that_cannot_be_used_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "instructions.md").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("CORPUSCOPE_PROMPTS_DIR", str(tmp_path))
+    assert main([]) == 2
+    assert "instructions.md" in capsys.readouterr().err

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from corpuscope.tools.core.disk import foreseen_failures
+from corpuscope.tools.core.disk import check_writable, foreseen_failures
 from corpuscope.tools.core.errors import SystemFailure, Unavailable
 from corpuscope.tools.core.files import written_aside
 
@@ -99,6 +99,7 @@ def connect(home: Path) -> LiteServer:
         return LiteServer(running, None)
     with foreseen_failures(home):
         home.mkdir(parents=True, exist_ok=True)
+        check_writable(home)
     # Its own session: Ctrl-C in a terminal must not stop it before its owner has finished.
     child = subprocess.Popen(
         [sys.executable, "-m", "corpuscope.tools.lite.server", str(home)],
