@@ -27,7 +27,8 @@ FEWEST_USERS_OF_CORE = 3
 
 LEAF = {"core"}
 BELOW_TASKS = {
-    *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    *("archive", "store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    "readers",
     *LEAF,
     "prompts",
 }
@@ -36,8 +37,10 @@ MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
     "lite": LEAF,
-    "store": {*LEAF, "lite"},
+    "archive": LEAF,
+    "store": {*LEAF, "lite", "archive"},
     "llm": LEAF,
+    "readers": LEAF,
     "geometry": LEAF,
     "clustering": {*LEAF, "geometry"},
     "analysis": LEAF,
@@ -55,7 +58,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
-    "charset_normalizer": {"tools/ingestion/encodings.py"},
+    "charset_normalizer": {"tools/readers/encodings.py"},
     "evoc": {"tools/geometry/graph.py"},
     "faiss": {"tools/geometry/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
@@ -68,6 +71,7 @@ OWNERS = {
     "langcodes": {"tools/analysis/language.py"},
     "matplotlib": {"tools/plotting/static.py"},
     "milvus_lite": {
+        "tools/lite/failed_writes.py",
         "tools/lite/insert.py",
         "tools/lite/scan.py",
         "tools/lite/server.py",
@@ -76,7 +80,7 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/ingestion/table_files.py"},
+    "openpyxl": {"tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
@@ -84,9 +88,9 @@ OWNERS = {
     "psutil": {"server/settings.py", "server/worker_process.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
-        "tools/ingestion/table_files.py",
         "tools/lite/insert.py",
-        "tools/store/members.py",
+        "tools/readers/parquet_files.py",
+        "tools/archive/members.py",
     },
     "pydantic_settings": {"server/settings.py"},
     "pymilvus": {

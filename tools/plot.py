@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.clustering.headings import MOST_WITHOUT
 from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Ints, Members, Node, Record, Result, Verbatim, Watch
 from corpuscope.tools.plotting.interactive import interactive_html
@@ -159,9 +160,11 @@ def plot(
     )
     picture = _picture(workspace, page, save_as)
     watch.report(0.7, "drawing")
-    page.write_text(interactive_html(view), encoding="utf-8")
+    with written_aside(page) as draft:
+        draft.write_text(interactive_html(view), encoding="utf-8")
     watch.report(0.85, "making the picture")
-    picture.write_bytes(static_png(view))
+    with written_aside(picture) as draft:
+        draft.write_bytes(static_png(view))
     return PlotResult(
         dataset=selection.card.name,
         run=selection.run.id,

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from pydantic import ValidationError
 
+from corpuscope.tools.archive.members import ends_as_members
 from corpuscope.tools.core.files import complaint, written_aside
 from corpuscope.tools.core.schema import (
     Description,
@@ -25,7 +26,6 @@ from corpuscope.tools.core.schema import (
     from_json,
     to_json,
 )
-from corpuscope.tools.store.members import ends_as_members
 
 Stored = TypeVar("Stored")
 

@@ -14,6 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
+from corpuscope.tools.archive import run_files, run_folders
+from corpuscope.tools.archive.defaults import (
+    ChosenLayer,
+    ChosenRun,
+    DefaultRun,
+    Origin,
+    default_run,
+    reason_of_choice,
+    showing_layer,
+)
+from corpuscope.tools.archive.members import UnreadableMembers, read_members, write_members
+from corpuscope.tools.archive.run_files import Fault, Stored, read_stored, write_stored
 from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import check_run_id, dataset_name
@@ -27,18 +39,6 @@ from corpuscope.tools.core.schema import (
     from_json,
     to_json,
 )
-from corpuscope.tools.store import run_files, run_folders
-from corpuscope.tools.store.defaults import (
-    ChosenLayer,
-    ChosenRun,
-    DefaultRun,
-    Origin,
-    default_run,
-    reason_of_choice,
-    showing_layer,
-)
-from corpuscope.tools.store.members import UnreadableMembers, read_members, write_members
-from corpuscope.tools.store.run_files import Fault, Stored, read_stored, write_stored
 
 
 def _nothing(folder: Path) -> None:

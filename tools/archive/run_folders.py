@@ -12,10 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from corpuscope.tools.core.files import flush_folder, flush_tree
-from corpuscope.tools.core.ids import RUN
-from corpuscope.tools.core.schema import Run
-from corpuscope.tools.store.run_files import (
+from corpuscope.tools.archive.run_files import (
     LAST_NUMBER_FILE,
     MEMBERS_FILE,
     RUN_FILE,
@@ -24,6 +21,9 @@ from corpuscope.tools.store.run_files import (
     run_fault,
     write_stored,
 )
+from corpuscope.tools.core.files import flush_folder, flush_tree
+from corpuscope.tools.core.ids import RUN
+from corpuscope.tools.core.schema import Run
 
 DRAFT = re.compile(r"draft-([1-9]\d{0,8})-\w+")
 """What a process, of this id, has not finished to write."""
