@@ -27,6 +27,7 @@ from pydantic import ConfigDict, Field, RootModel
 
 from corpuscope.server.calls import Calls
 from corpuscope.server.jobs import Job, Jobs
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.excerpts import redacted
 from corpuscope.tools.core.schema import VERBATIM, Result, Verbatim
@@ -128,7 +129,8 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
 
     async def tool(ctx: Context[Serving, Any], **arguments: Any) -> CallToolResult:
         try:
-            return await call(spec, ctx, arguments)
+            with foreseen_failures(_serving(ctx).workspace.home):
+                return await call(spec, ctx, arguments)
         except CorpuscopeError as error:
             raise type(error)(_shown_error(_serving(ctx), error)) from error
 

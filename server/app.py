@@ -25,7 +25,7 @@ from corpuscope.server.worker_process import GB
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
-from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.get_members import get_members
@@ -99,11 +99,9 @@ async def _served(workspace: Workspace, settings: Settings, warm: bool) -> Async
     """What the running server holds, from its start to its end."""
 
     def reach() -> None:
-        workspace.store.connect()
-        try:
+        with foreseen_failures(settings.home):
+            workspace.store.connect()
             open_home(workspace)
-        except OSError as error:
-            raise Unavailable(f"{settings.home} cannot be used: {error.strerror}.") from error
 
     terms = JobTerms(
         {"settings": for_worker(settings), "warm": warm},

@@ -7,6 +7,7 @@ import sys
 from pydantic import ValidationError
 
 import corpuscope
+from corpuscope.tools.core.errors import CorpuscopeError
 
 DESCRIPTION = """Finds, explains and shows the themes in a pile of texts, as an MCP server.
 Without a command it serves an MCP host over standard input and output."""
@@ -33,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
     except UnicodeDecodeError as error:
         print(f"corpuscope cannot start: .env is not UTF-8 ({error}).", file=sys.stderr)
         return 2
+    except OSError as error:  # .env may not be read, or the current folder is gone
+        where = error.filename or "the current folder"
+        print(f"corpuscope cannot start: {where}: {error.strerror}.", file=sys.stderr)
+        return 2
     match chosen.command:
         case "demo":
             from corpuscope.server.demo import run_demo
@@ -46,7 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
     from corpuscope.server.home import write_privately
 
     write_privately()
-    build_server(settings).run("stdio")
+    try:
+        server = build_server(settings)
+    except CorpuscopeError as error:  # a template of the person's own
+        print(f"corpuscope cannot start: {error}", file=sys.stderr)
+        return 2
+    server.run("stdio")
     return 0
 
 

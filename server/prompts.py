@@ -16,6 +16,7 @@ from pydantic import Field
 
 from corpuscope.prompts import Templates
 from corpuscope.server.adapter import Serving
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import CorpuscopeError
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -61,7 +62,8 @@ async def complete(
 
     def values() -> list[str]:
         try:
-            return [v for v in sources[argument.name]() if v.startswith(argument.value)]
+            with foreseen_failures(workspace.home):
+                return [v for v in sources[argument.name]() if v.startswith(argument.value)]
         except (CorpuscopeError, KeyError):
             return []  # nothing chosen yet, or nothing there: nothing to offer
 

@@ -12,6 +12,7 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.adapter import Serving
 from corpuscope.tools.clustering.stability import format_stability, stability_meanings
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import Run
@@ -57,9 +58,10 @@ async def read_cluster(dataset: str, run: str, cluster: str, ctx: Context[Servin
 async def _page(ctx: Context[Serving, Any], work: Callable[[Workspace], str]) -> str:
     serving = ctx.request_context.lifespan_context
     try:
-        return await serving.calls.read(
-            "this resource", lambda patience: work(serving.workspace.within(patience))
-        )
+        with foreseen_failures(serving.workspace.home):
+            return await serving.calls.read(
+                "this resource", lambda patience: work(serving.workspace.within(patience))
+            )
     except BadInput as error:
         raise ResourceNotFoundError(str(error)) from error
 

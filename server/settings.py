@@ -14,12 +14,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from corpuscope.prompts import Templates
 from corpuscope.server.worker_process import GB
 from corpuscope.tools.analysis.language import language_code
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import as_it_is, redact
 from corpuscope.tools.embedding.spec import EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.connection import MilvusLocation, without_login
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
 from corpuscope.tools.workspace.workspace import Embedders, LlmOptions, Workspace

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from corpuscope.server.app import TOOLS
 from corpuscope.server.home import write_privately
 from corpuscope.server.settings import Settings, open_workspace
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError
 from corpuscope.tools.core.schema import Result, Watch
 from corpuscope.tools.workspace.workspace import Workspace
@@ -89,8 +90,10 @@ def _run(wire: TextIO, workspace: Workspace, job: dict[str, Any]) -> dict[str, A
     def ready(result: Result) -> None:
         _say(wire, {"early": result.model_dump(mode="json")})
 
+    watch, tool = Watch(report, ready), TOOLS[job["tool"]]
     try:
-        result = TOOLS[job["tool"]].function(workspace, Watch(report, ready), **job["arguments"])
+        with foreseen_failures(workspace.home):
+            result = tool.function(workspace, watch, **job["arguments"])
     except CorpuscopeError as error:
         # A module's own error travels as the nearest one that every process knows.
         kind = next(base.__name__ for base in type(error).__mro__ if base.__name__ in BY_NAME)

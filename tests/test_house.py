@@ -27,7 +27,7 @@ FEWEST_USERS_OF_CORE = 3
 
 LEAF = {"core"}
 BELOW_TASKS = {
-    *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    *("archive", "store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
     "readers",
     *LEAF,
     "prompts",
@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
     "lite": LEAF,
-    "store": {*LEAF, "lite"},
+    "archive": LEAF,
+    "store": {*LEAF, "lite", "archive"},
     "llm": LEAF,
     "readers": LEAF,
     "geometry": LEAF,
@@ -70,6 +71,7 @@ OWNERS = {
     "langcodes": {"tools/analysis/language.py"},
     "matplotlib": {"tools/plotting/static.py"},
     "milvus_lite": {
+        "tools/lite/failed_writes.py",
         "tools/lite/insert.py",
         "tools/lite/scan.py",
         "tools/lite/server.py",
@@ -88,7 +90,7 @@ OWNERS = {
     "pyarrow": {
         "tools/lite/insert.py",
         "tools/readers/parquet_files.py",
-        "tools/store/members.py",
+        "tools/archive/members.py",
     },
     "pydantic_settings": {"server/settings.py"},
     "pymilvus": {

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from corpuscope.tools.archive.defaults import apart
+from corpuscope.tools.archive.run_files import write_focus
 from corpuscope.tools.clustering.layers import MIN_SAMPLES
 from corpuscope.tools.clustering.pipeline import Parameters, Space
 from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
@@ -26,9 +28,7 @@ from corpuscope.tools.runs.regardless import check_columns
 from corpuscope.tools.runs.repeats import theme_warnings
 from corpuscope.tools.runs.result import ClusterResult, TopCluster
 from corpuscope.tools.runs.run_map import draw_map
-from corpuscope.tools.store.defaults import apart
 from corpuscope.tools.store.locks import dataset_lock
-from corpuscope.tools.store.run_files import write_focus
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
 from corpuscope.tools.workspace.headings import EXEMPLAR_CHARACTERS, told_headings
 from corpuscope.tools.workspace.selection import (

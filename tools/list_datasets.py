@@ -1,7 +1,7 @@
 """The tool `list-datasets`: what datasets there are, with their default run and the others."""
 
+from corpuscope.tools.archive.defaults import RULE, apart
 from corpuscope.tools.core.schema import DatasetCard, Result, Verbatim
-from corpuscope.tools.store.defaults import RULE, apart
 from corpuscope.tools.workspace.workspace import Workspace
 
 OTHERS_NAMED = 8

@@ -24,9 +24,9 @@ from support.calls import Answer, call, finish
 from support.texts import odd_texts, tickets
 from support.worker_processes import workers_of
 
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import DatasetCard
 from corpuscope.tools.store.connection import MilvusLocation
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 
 pytestmark = pytest.mark.anyio

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 from support.made_runs import CARD, Made, made
 
+from corpuscope.tools.archive.defaults import ChosenLayer
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import Description, Floats, Proof
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.inheritance import inherit
-from corpuscope.tools.store.defaults import ChosenLayer
-from corpuscope.tools.store.runs import Runs
 
 PROOF = Proof(auc=0.9, best=0.95, by="lexical", inside=20, outside=20)
 TITLES = {"1": "Parcels", "2": "Refunds"}

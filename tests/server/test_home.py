@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from store.test_runs import members, run
+from archive.test_runs import members, run
 
 from corpuscope.server.home import open_home
 from corpuscope.server.settings import open_workspace, read_settings
-from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.workspace.workspace import Workspace
 
 

@@ -13,6 +13,7 @@ import pytest
 from support.made_runs import made
 
 from corpuscope.server.settings import Settings, open_workspace
+from corpuscope.tools.archive.defaults import ChosenLayer, ChosenRun
 from corpuscope.tools.core.errors import NotFound
 from corpuscope.tools.core.schema import Run, Stability, Watch
 from corpuscope.tools.delete import delete
@@ -20,7 +21,6 @@ from corpuscope.tools.ingest import ingest
 from corpuscope.tools.list_datasets import list_datasets
 from corpuscope.tools.store.collections import CATALOGUE
 from corpuscope.tools.store.connection import Connection
-from corpuscope.tools.store.defaults import ChosenLayer, ChosenRun
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.reading import folder_of, load_dataset
 from corpuscope.tools.workspace.workspace import Workspace

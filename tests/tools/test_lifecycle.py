@@ -14,11 +14,11 @@ from support.texts import odd_texts, tickets
 from support.worker_processes import wait_until_gone, workers_of
 
 from corpuscope.server.settings import Settings
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import DatasetCard, Description
 from corpuscope.tools.store.collections import CATALOGUE
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.locks import map_lock
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -177,7 +177,7 @@ def test_first_ingests_at_the_same_time_make_one_catalogue(tmp_path: Path) -> No
 
 
 def test_descriptions_saved_at_the_same_time_do_not_disturb_one_another(tmp_path: Path) -> None:
-    from store.test_runs import members, run
+    from archive.test_runs import members, run
 
     runs = Runs(tmp_path)
     saved = runs.save(run(), members())

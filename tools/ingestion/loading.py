@@ -26,6 +26,8 @@ A dataset that gets more rows:
 2. The records, by id. Killed here, `changing` stays, and the same ingest skips what is there.
 3. The version raised again, `changing` taken off: what was computed of a part is stale, too.
 
+Where the disk is full, what was written of a dataset that is new or replaced is given back.
+
 A change of metadata alone raises no version; the card, with any new columns, is written before it.
 """
 
@@ -34,13 +36,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from corpuscope.tools.analysis.language import foreign_language
-from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.errors import BadInput, SystemFailure
 from corpuscope.tools.core.masking import masked_text
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
 from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder, TextFacts
-from corpuscope.tools.ingestion.batch_writer import BatchWriter
+from corpuscope.tools.ingestion.batch_writer import BatchWriter, check_room
 from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.observations import Observations
 from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTally
@@ -83,6 +85,8 @@ def ingest_records(
     Raises:
         BadInput: The source, or how it fits the dataset that is there.
         Unavailable: The embedder's model or package is missing.
+        SystemFailure: The disk is full: a new dataset is gone, of one that grows the rows stay
+            that were added.
     """
     store = workspace.store
     store.finish_deletion(name)
@@ -101,17 +105,15 @@ def ingest_records(
         # So that an ingest that is killed can go on in this collection; in no list until it ends.
         store.save_card(replace(card, pending=True))
     writer = BatchWriter(store, card, embedder, grows=old is not None)
-    batches: Iterable[BuiltBatch] | None = survey.batches
-    if batches is None:
-        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
-        batches = builder.build(open_rows(request))
-    writer.write(
-        batches,
-        survey.tally.read,
-        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
-        keep=old is None and survey.fits(card.dim),
-    )
-    writer.finish()
+    try:
+        _write_records(workspace, watch, survey, writer)
+    except SystemFailure:
+        # Half a new dataset is in no list: nobody could delete it from the full disk.
+        if present is None:
+            store.drop(card)
+        if old is None:
+            drop_leftovers(workspace, name, present)
+        raise
     card = writer.card
     if old is None or old.pending:
         # Only now, when all is there, does the new collection take an old one's place.
@@ -131,6 +133,25 @@ def ingest_records(
         survey.observed,
         [] if request.file is None else encoding_notes(request.file),
     )
+
+
+def _write_records(workspace: Workspace, watch: Watch, survey: Survey, writer: BatchWriter) -> None:
+    """The second pass: from the rows, or what was kept of them, to records in the store."""
+    request, read, dim = survey.request, survey.tally.read, writer.card.dim
+    if not writer.grows:
+        room = survey.bytes_with(dim)
+        check_room(workspace.store, room, f"{survey.tally.made:,} records")
+    batches: Iterable[BuiltBatch] | None = survey.batches
+    if batches is None:
+        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+        batches = builder.build(open_rows(request))
+    writer.write(
+        batches,
+        read,
+        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+        keep=not writer.grows and survey.fits(dim),
+    )
+    writer.finish()
 
 
 def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:

@@ -12,6 +12,7 @@ from sys import getsizeof
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import DatasetCard, Report
+from corpuscope.tools.ingestion.batch_writer import held_bytes
 from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.observations import Observations, Observer
 from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTally
@@ -19,7 +20,6 @@ from corpuscope.tools.ingestion.request import IngestRequest, open_rows, with_op
 from corpuscope.tools.ingestion.row_vectors import check_vector_count
 from corpuscope.tools.readers.rows import blocks
 from corpuscope.tools.readers.source import tell_nobody
-from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.workspace.workspace import Workspace
 
 SURVEY_TEXTS, SURVEY_BYTES = 50_000, 128 * 2**20
@@ -28,9 +28,6 @@ SURVEY_TEXTS, SURVEY_BYTES = 50_000, 128 * 2**20
 KEPT_BYTES = 192 * 2**20
 """Records made in the first pass and their vectors are kept for the second, up to this size: enough
 for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
-
-RECORD_BYTES = 200
-"""What a record takes in memory beside its text, metadata and vector: Python's objects."""
 
 OPENING_SHARE, SURVEY_SHARE = 0.01, 0.05
 """The shares of the progress at which the file is opened and the survey is over."""
@@ -54,6 +51,12 @@ class Survey:
     observed: Observations
     batches: list[BuiltBatch] | None
     """All records, where they take no more than `KEPT_BYTES`."""
+    size: int
+    """About the bytes of all records, with the vectors that come with the rows."""
+
+    def bytes_with(self, dim: int) -> int:
+        """About the bytes of all records with vectors of `dim` numbers."""
+        return self.size + (0 if self.dim else self.tally.made * dim * 4)
 
     def fits(self, dim: int) -> bool:
         """Whether the records may be kept in memory with vectors of `dim` numbers, too."""
@@ -99,7 +102,7 @@ def survey_source(
         else:
             sample.add(batch.records.texts)
         progress.rows_read(batch.rows_read)
-        kept_bytes += _memory_of(batch.records)
+        kept_bytes += held_bytes(batch.records)
         if kept_bytes > KEPT_BYTES:
             kept = None
         if kept is not None:
@@ -116,7 +119,9 @@ def survey_source(
     report(SURVEY_SHARE, f"looked through {tally.read:,} rows")
     if request.file is not None:
         request = replace(request, file=replace(request.file, tell=tell_nobody))
-    return Survey(request, columns, tally, sample.texts, dim, observer.observations(), kept)
+    return Survey(
+        *(request, columns, tally, sample.texts, dim, observer.observations(), kept, kept_bytes)
+    )
 
 
 class _TextSample:
@@ -177,10 +182,3 @@ class _Progress:
         if now - self._told >= SECONDS_BETWEEN:
             self._told = now
             self._report(self._share, message)
-
-
-def _memory_of(records: RecordColumns) -> int:
-    """About the bytes that records take."""
-    vectors = 0 if records.vectors is None else records.vectors.nbytes
-    strings = sum(map(getsizeof, records.texts)) + sum(map(getsizeof, records.metadata))
-    return vectors + strings + len(records) * RECORD_BYTES

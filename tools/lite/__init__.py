@@ -7,5 +7,6 @@ all else is left to it. May import core alone.
 server: the child process, how it is started and reached, and when it ends
 scan: the service, and pages of a scan read by the column
 insert: batches written by the column
+failed_writes: a write that fails, at a full disk, loses and leaves nothing
 wire: what both sides of Milvus' protocol know
 """

@@ -18,13 +18,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
-from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.disk import foreseen_failures
+from corpuscope.tools.core.errors import SystemFailure, Unavailable
 from corpuscope.tools.core.files import written_aside
 
 FOLDER = "milvus.db"
 ADDRESS_FILE = "milvus.json"
 """In the home: where the server listens, as JSON, and its process id."""
+
+ADDRESS_BYTES = 256
+"""What the file is filled up to, so that a later address takes no more room than an earlier one."""
 
 TAKEOVER_SECONDS = 30.0
 """A predecessor that was just told to stop flushes its tables before it lets go of the folder."""
@@ -67,17 +72,14 @@ def connect(home: Path) -> LiteServer:
         home: The folder that holds (or will hold) `milvus.db`.
 
     Raises:
-        Unavailable: The folder cannot be opened.
+        SystemFailure: The disk is full or cannot be written.
+        Unavailable: The folder cannot be opened for another reason.
     """
     running = _known_address(home)
     if running is not None and _answers(running):
         return LiteServer(running, None)
-    try:
+    with foreseen_failures(home):
         home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(
-            f"{home} cannot be used: {error.strerror}. Set CORPUSCOPE_HOME to a folder of yours."
-        ) from error
     # Its own session: Ctrl-C in a terminal must not stop it before its owner has finished.
     child = subprocess.Popen(
         [sys.executable, "-m", "corpuscope.tools.lite.server", str(home)],
@@ -95,6 +97,9 @@ def connect(home: Path) -> LiteServer:
         case ["taken", address]:
             LiteServer("", child).close()
             return LiteServer(address.strip(), None)
+        case ["failed", why]:
+            LiteServer("", child).close()
+            raise SystemFailure(why.strip())
     LiteServer("", child).close()
     raise Unavailable(
         f"Milvus Lite did not start on {home / FOLDER}: {' '.join(reply) or 'it ended at once'}. "
@@ -124,23 +129,32 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _serve(home: Path) -> int:
+def serve_home(home: Path) -> int:
     """The child: own the folder, say where, and stop when standard input ends."""
-    import grpc
-    from milvus_lite.db import MilvusLite
-    from milvus_lite.exceptions import DataDirLockedError
-
-    from corpuscope.tools.lite.scan import add_servicer
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The owner reads a line from standard output: what a library prints goes to the errors.
     owner = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     os.umask(0o077)  # what Milvus Lite writes is for this user alone
+    try:
+        with foreseen_failures(home):
+            return _serve(home, owner)
+    except SystemFailure as failure:
+        print("failed", failure, file=owner, flush=True)
+        return 1
+
+
+def _serve(home: Path, owner: TextIO) -> int:
+    import grpc
+    from milvus_lite.exceptions import DataDirLockedError
+
+    from corpuscope.tools.lite.failed_writes import open_database
+    from corpuscope.tools.lite.scan import add_servicer
+
     deadline = time.monotonic() + TAKEOVER_SECONDS
     while True:
         try:
-            database = MilvusLite(str(home / FOLDER))
+            database = open_database(home / FOLDER)
             break
         except DataDirLockedError:
             running = _known_address(home)
@@ -166,8 +180,7 @@ def _serve(home: Path) -> int:
     private = Path(tempfile.mkdtemp(prefix="corpuscope-"))
     address = _listen(server, private)
     server.start()
-    with written_aside(home / ADDRESS_FILE) as draft:
-        draft.write_text(json.dumps({"address": address, "pid": os.getpid()}), encoding="utf-8")
+    _write_address(home / ADDRESS_FILE, address)
     print("serving", address, file=owner, flush=True)
 
     sys.stdin.read()  # ends when the owner closes it, or is killed
@@ -175,6 +188,19 @@ def _serve(home: Path) -> int:
     database.close()
     shutil.rmtree(private, ignore_errors=True)
     return 0
+
+
+def _write_address(file: Path, address: str) -> None:
+    """Say where the server listens; on a full disk in the room of the file that is there."""
+    said = json.dumps({"address": address, "pid": os.getpid()}).ljust(ADDRESS_BYTES)
+    try:
+        with written_aside(file) as draft:
+            draft.write_text(said, encoding="utf-8")
+    except OSError:
+        if not file.is_file():
+            raise
+        with file.open("r+", encoding="utf-8") as present:
+            present.write(said)
 
 
 def _listen(server: "object", private: Path) -> str:
@@ -188,4 +214,4 @@ def _listen(server: "object", private: Path) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_serve(Path(sys.argv[1])))
+    raise SystemExit(serve_home(Path(sys.argv[1])))

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from corpuscope.tools.archive.origins import original_run
 from corpuscope.tools.clustering.pipeline import Clustering, corpus_graph, lay_out_map
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, Floats, Report, Run
 from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.runs.draft import MapSource
 from corpuscope.tools.store.locks import map_lock
-from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.reading import LoadedDataset, load_run
 from corpuscope.tools.workspace.workspace import Workspace
 

@@ -1,8 +1,8 @@
-"""The records of all datasets in Milvus, and the runs beside them on disk.
+"""The records of all datasets in Milvus.
 
 Milvus holds one collection per dataset, and one small collection, the catalogue, with a row per
 dataset that says which collection is the present one and how it was made (its card). May
-import core and lite; only these two wings import pymilvus.
+import core, lite and archive; of all wings only lite and this one import pymilvus.
 
 store: the datasets and their records, as the tools see them
 collections: names, fields and indexes of the collections
@@ -13,9 +13,5 @@ scan: all records of a dataset, in pages, in the order of their ids
 neighbour_search: the nearest records of many vectors, searched by Milvus
 filters: metadata filters as Milvus expressions
 deletion: datasets that are being deleted, whatever ends the process
-members: which record is in which cluster, as a parquet file
-runs: runs and what belongs to them, as files
-run_files: the folders and files of runs: numbers, what is damaged, what is left of deleted ones
-defaults: a dataset's default run, and the layer that a run shows
 locks: one writer per dataset across processes
 """

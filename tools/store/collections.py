@@ -122,11 +122,15 @@ def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str
 
 def _create(client: "MilvusClient", name: str, schema: Any, index: Any) -> None:
     """Make a collection, index and load it, without pymilvus' half a second of sleep per index:
-    there is nothing in it yet that could be indexed.
+    there is nothing in it yet that could be indexed. It is there whole or not at all."""
+    from pymilvus.exceptions import MilvusException
 
-    Where Milvus went away in the middle of it, it can be done again.
-    """
+    # Where Milvus went away in the middle of it, this is done again.
     if not client.has_collection(name):
         client.create_collection(name, schema=schema, consistency_level="Strong")
-    client.create_index(name, index, sync=False)
-    client.load_collection(name)
+    try:
+        client.create_index(name, index, sync=False)
+        client.load_collection(name)
+    except MilvusException:
+        client.drop_collection(name)
+        raise

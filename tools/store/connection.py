@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from corpuscope.tools.core.errors import NotFound, Unavailable
+from corpuscope.tools.core.disk import failure_in, home_trouble
+from corpuscope.tools.core.errors import NotFound, SystemFailure, Unavailable
 from corpuscope.tools.lite import server as lite_server
 from corpuscope.tools.store.patience import OutOfTime, Patience, endless
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 
 # Codes of MilvusException: pymilvus' own for a server that cannot be reached, Milvus' for the rest.
+UNEXPECTED = 1
 UNREACHABLE = 2
 NO_COLLECTION = 100
 NOT_LOADED = 101
@@ -176,12 +178,15 @@ class Connection:
 
         Raises:
             Unavailable: Milvus cannot be reached.
+            SystemFailure: The home was taken away.
         """
         from pymilvus import MilvusClient
         from pymilvus.exceptions import MilvusException
 
         link = self._link
         with link.lock:
+            if link.client is not None and self.location.is_lite:
+                self._check_home()
             if link.client is None:
                 # It logs, with a traceback, even what this module expects and handles.
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -196,14 +201,27 @@ class Connection:
                     raise self._unreachable() from error
             return link.client
 
+    def _check_home(self) -> None:
+        """Refuse to read on in a home that was taken away: it would seem to be empty."""
+        home = self.location.home
+        if not (home / lite_server.FOLDER).is_dir():
+            raise SystemFailure(
+                home_trouble(home)
+                or f"{home / lite_server.FOLDER} was deleted, with all datasets. Bring it back, or "
+                "restart the server to begin with none."
+            )
+
     def meaning(self, error: "MilvusException") -> Exception:
         """Milvus' error as one of ours that a caller can act on, or as it is where it is none."""
         if error.code == UNREACHABLE:
             return self._unreachable()
         if error.code == NO_COLLECTION:
             return NotFound("The dataset was deleted or replaced meanwhile. See `list-datasets`.")
-        unexpected: Exception = error
-        return unexpected
+        failure = None
+        # The words of a server are about a disk of its own, other codes quote what was asked.
+        if self.location.is_lite and error.code == UNEXPECTED:
+            failure = failure_in(str(error), self.location.home)
+        return failure or error
 
     def _unreachable(self) -> Unavailable:
         if self.location.is_lite:

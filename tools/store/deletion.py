@@ -12,6 +12,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from corpuscope.tools.archive.run_folders import names_in, remove_tree
 from corpuscope.tools.core.errors import CorpuscopeError, NotReady
 from corpuscope.tools.core.files import flush_folder
 from corpuscope.tools.core.schema import DatasetCard
@@ -25,7 +26,6 @@ from corpuscope.tools.store.collections import (
 )
 from corpuscope.tools.store.connection import Connection
 from corpuscope.tools.store.locks import dataset_lock
-from corpuscope.tools.store.run_files import names_in, remove_tree
 
 SUFFIX = ".deleted"
 TOMBSTONE = re.compile(rf"({COLLECTION_PREFIX}(.+)__\d+){re.escape(SUFFIX)}")

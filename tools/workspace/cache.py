@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
+from corpuscope.tools.core.disk import spare_bytes
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.geometry.graph import NeighbourGraph
 
@@ -111,6 +112,10 @@ class Cache:
 
     def _write(self, name: str, arrays: Arrays) -> None:
         """Write a folder of arrays aside and rename it: a reader finds all of them or none."""
+        size = sum(array.nbytes for array in arrays.values())
+        if spare_bytes(self._folder) < size:
+            logging.getLogger(__name__).warning("not cached, too little space: %s", name)
+            return
         draft = self._folder / f"draft-{uuid.uuid4().hex[:8]}"
         try:
             # The folder of the dataset is not made anew: where it is gone, so is the dataset.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corpuscope.prompts import Templates
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import DatasetCard
 from corpuscope.tools.embedding.factory import open_embedder
@@ -13,7 +14,6 @@ from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.deletion import kept_folder
 from corpuscope.tools.store.patience import Patience
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
 
