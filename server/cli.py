@@ -38,19 +38,21 @@ def main(arguments: list[str] | None = None) -> int:
         where = error.filename or "the current folder"
         print(f"corpuscope cannot start: {where}: {error.strerror}.", file=sys.stderr)
         return 2
+    from corpuscope.server.home import write_privately
+
     match chosen.command:
         case "demo":
             from corpuscope.server.demo import run_demo
 
             return run_demo()
         case "doctor":
+            write_privately()
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
-    from corpuscope.server.app import build_server
-    from corpuscope.server.home import write_privately
-
     write_privately()
+    from corpuscope.server.app import build_server
+
     try:
         server = build_server(settings)
     except CorpuscopeError as error:  # a template of the person's own

@@ -81,10 +81,10 @@ def run_fault(folder: Path) -> Fault | None:
 
 def read_stored(file: Path, kind: type[Stored]) -> Stored | None:
     """What is kept in a file; None where there is none, or none that can be read."""
-    if not file.exists():
-        return None
     try:
         return from_json(kind, file.read_bytes())
+    except FileNotFoundError:
+        return None
     except ValidationError as error:
         why, damaged = complaint(error)
         _pass_over(file, why, damaged=damaged)
@@ -104,11 +104,11 @@ def read_text(file: Path) -> str | None:
 
 def read_arrays(file: Path, parts: Callable[[Any], Stored]) -> Stored | None:
     """What `parts` takes out of a file of numpy; None where there is none, or none to be read."""
-    if not file.exists():
-        return None
     try:
         with file.open("rb") as opened:
             return parts(np.load(opened, allow_pickle=False))
+    except FileNotFoundError:
+        return None
     except UNREADABLE_ARRAYS as error:
         _pass_over(file, str(error), damaged=True)
         return None
