@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 
 from pydantic import ValidationError
@@ -50,16 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
-    write_privately()
+    # Until it serves there is nothing to clean up, and no traceback to show.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from corpuscope.server.app import build_server
+    from corpuscope.server.ending import serve_to_the_end
 
     try:
         server = build_server(settings)
     except CorpuscopeError as error:  # a template of the person's own
         print(f"corpuscope cannot start: {error}", file=sys.stderr)
         return 2
-    server.run("stdio")
-    return 0
+    write_privately()
+    serve_to_the_end(server.run_stdio_async)
 
 
 def _complaint(error: ValidationError) -> str:

@@ -159,6 +159,21 @@ async def test_an_ingest_killed_half_way_and_run_again_ends_as_if_run_once(
     assert stored(place, "killed") == stored(place, "whole")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+async def test_an_interrupt_ends_a_server_in_the_middle_of_a_job_with_its_children(
+    second: Client, place: Path
+) -> None:
+    begun = await call(second, "cluster", dataset="whole", wait_seconds=0)
+    assert begun.data["state"] in ("queued", "running")
+    pid = int((place / "second.pid").read_text(encoding="utf-8"))
+    store = json.loads((place / "home" / "milvus.json").read_text(encoding="utf-8"))["pid"]
+    workers = workers_of(pid)
+    assert workers
+    os.kill(pid, signal.SIGINT)
+    for process in (pid, store, *workers):
+        wait_until_gone(process)
+
+
 def test_importing_the_server_loads_no_heavy_library() -> None:
     heavy = "umap hdbscan fast_hdbscan evoc numba plotly pandas sklearn scipy onnxruntime"
     heavy += " faiss matplotlib openai pymilvus milvus_lite pyarrow torch tokenizers"
