@@ -46,6 +46,32 @@ def members() -> Members:
     )
 
 
+def test_a_run_and_its_members_are_parsed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(tmp_path)
+    saved = [runs.save(run(), members()) for _ in range(3)]
+    for each in saved:
+        runs.load("shop", each.id)
+        runs.members(each)
+    monkeypatch.setattr("corpuscope.tools.archive.runs.read_members", None)
+    monkeypatch.setattr("corpuscope.tools.archive.runs.from_json", None)
+    assert runs.default("shop").run == saved[-1]
+    assert runs.load("shop", "r1") == saved[0]
+    assert runs.members(saved[1]).ids == ["a", "b", "c"]
+    runs.remove_run("shop", saved[1].id)
+    with pytest.raises(NotFound):
+        runs.load("shop", saved[1].id)
+
+
+def test_members_that_are_shared_cannot_be_changed(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    read = runs.members(runs.save(run(), members()))
+    for column in (read.paths, read.strengths, read.centrality, read.copies_of, read.noise_reasons):
+        assert column is not None
+        assert not column.flags.writeable
+
+
 def test_a_saved_run_is_read_back_as_it_was(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     saved = runs.save(run(), members())

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ from support.worker_processes import wait_until_gone, workers_of
 from corpuscope.server.settings import Settings
 from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import DatasetCard, Description
+from corpuscope.tools.list_datasets import dataset_summary
 from corpuscope.tools.store.collections import CATALOGUE
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.locks import map_lock
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +39,31 @@ async def test_a_dataset_that_is_made_anew_has_nothing_of_the_old_one(client: Cl
     assert found.data["run"] is None
     listed = await call(client, "list-datasets")
     assert listed.data["datasets"][0]["newest_run"] is None
+
+
+async def test_a_list_tells_the_count_that_the_last_ingest_left(
+    client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listed() -> int:
+        datasets = (await call(client, "list-datasets")).data["datasets"]
+        return next(int(one["records"]) for one in datasets if one["name"] == "counted")
+
+    rows = tickets(each=8)
+    await finish(client, "ingest", dataset="counted", rows=rows[:20], id_column="id")
+    assert await listed() == 20
+    await finish(client, "ingest", dataset="counted", rows=rows[10:30], id_column="id")
+    assert await listed() == 30
+    card = workspace.store.card("counted")
+    assert card.records == 30
+
+    def nobody_counts(_card: DatasetCard) -> int:
+        raise AssertionError("the card knows the count")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace.store, "count", nobody_counts)
+        assert dataset_summary(workspace, card).records == 30
+    # While it changes, and in cards of before, nobody knows it without counting.
+    assert dataset_summary(workspace, replace(card, records=None)).records == 30
 
 
 async def test_replacing_leaves_no_fit_of_the_old_one(client: Client, settings: Settings) -> None:

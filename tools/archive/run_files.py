@@ -130,6 +130,14 @@ def write_stored(file: Path, stored: object) -> None:
         draft.write_text(to_json(stored, indent=1), encoding="utf-8")
 
 
+def write_or_drop(file: Path, stored: object | None) -> None:
+    """Keep something in a file, or nothing."""
+    if stored is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_stored(file, stored)
+
+
 def write_stability(folder: Path, stability: Stability) -> None:
     """Write how surely clusters come back into the folder of a run that is about to appear."""
     _write(folder / STABILITY_FILE, stability)
