@@ -39,12 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
         where = error.filename or "the current folder"
         print(f"corpuscope cannot start: {where}: {error.strerror}.", file=sys.stderr)
         return 2
+    from corpuscope.server.home import write_privately
+
     match chosen.command:
         case "demo":
             from corpuscope.server.demo import run_demo
 
             return run_demo()
         case "doctor":
+            write_privately()
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
@@ -52,7 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from corpuscope.server.app import build_server
     from corpuscope.server.ending import serve_to_the_end
-    from corpuscope.server.home import write_privately
 
     try:
         server = build_server(settings)

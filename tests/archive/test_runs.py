@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.archive.defaults import ChosenLayer, ChosenRun
-from corpuscope.tools.archive.runs import Runs, original_run
+from corpuscope.tools.archive.origins import original_run
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run, Sentence, Stability
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from corpuscope.tools.archive import run_files
+from corpuscope.tools.archive import run_files, run_folders
 from corpuscope.tools.archive.defaults import (
     ChosenLayer,
     ChosenRun,
@@ -26,6 +26,7 @@ from corpuscope.tools.archive.defaults import (
 )
 from corpuscope.tools.archive.file_memo import FileMemo
 from corpuscope.tools.archive.members import UnreadableMembers, read_members, write_members
+from corpuscope.tools.archive.origins import original_run
 from corpuscope.tools.archive.run_files import Fault, Stored, read_stored, write_stored
 from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.files import written_aside
@@ -55,7 +56,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._memo = FileMemo()
-        self._folders = run_files.RunFolders()
+        self._folders = run_folders.RunFolders()
 
     def ids(self, dataset: str) -> list[str]:
         """The ids of the dataset's runs that can be read, the oldest first."""
@@ -85,7 +86,7 @@ class Runs:
         try:
             write_members(draft / run_files.MEMBERS_FILE, members)
             inherit(draft)
-            return run_files.place_run(draft, run)
+            return run_folders.place_run(draft, run)
         finally:
             shutil.rmtree(draft, ignore_errors=True)  # there only where that failed
 
@@ -127,7 +128,7 @@ class Runs:
         return read_stored(folder / run_files.ORIGIN_FILE, Origin)
 
     def _deleted(self, dataset: str, run: str) -> Path:
-        return self.folder(dataset, f"{run_files.DELETED}{run}")
+        return self.folder(dataset, f"{run_folders.DELETED}{run}")
 
     def default(self, dataset: str, *, by_rule: bool = False) -> DefaultRun:
         """The dataset's default run as it was saved, and why it is that one.
@@ -203,7 +204,7 @@ class Runs:
     def _lost(self, run: Run, why: str) -> NotReady:
         """That a run is damaged; it is moved aside."""
         folder = self.folder(run.dataset, run.id)
-        aside = run_files.move_aside(folder, Fault(why, damaged=True))
+        aside = run_folders.move_aside(folder, Fault(why, damaged=True))
         return NotReady(
             f"Run {run.id} of '{run.dataset}' is damaged ({why}) and was moved to {aside}. "
             "The records are unharmed: use another run (`list-datasets`), or `cluster` again."
@@ -349,9 +350,9 @@ class Runs:
         """
         folder = self.folder(dataset, run)
         if not folder.exists():
-            folder = folder.with_name(f"{run_files.DAMAGED}{run}")
+            folder = folder.with_name(f"{run_folders.DAMAGED}{run}")
         try:
-            run_files.delete_run(folder)
+            run_folders.delete_run(folder)
         except FileNotFoundError:
             raise self._missing(dataset, run, self.ids(dataset)) from None
         self.sweep(dataset)
@@ -359,13 +360,13 @@ class Runs:
     def sweep(self, dataset: str) -> None:
         """Finish what killed processes began: drafts of runs, and the deletion of runs."""
         parent = self.root / dataset
-        run_files.remove_drafts(parent)
-        for deleted in run_files.deleted_in(parent):
+        run_folders.remove_drafts(parent)
+        for deleted in run_folders.deleted_in(parent):
             # Last go the parameters; those made of the run get them, once there is room again.
-            run_files.empty_deleted(deleted, keep=(run_files.RUN_FILE, run_files.ORIGIN_FILE))
+            run_folders.empty_deleted(deleted, keep=(run_files.RUN_FILE, run_files.ORIGIN_FILE))
             if (deleted / run_files.RUN_FILE).exists():
-                self._hand_down(dataset, deleted.name.removeprefix(run_files.DELETED))
-            run_files.empty_deleted(deleted)
+                self._hand_down(dataset, deleted.name.removeprefix(run_folders.DELETED))
+            run_folders.empty_deleted(deleted)
 
     def _hand_down(self, dataset: str, deleted: str) -> None:
         """Keep the parameters of a deleted run with those made of it by a split or assignment."""
@@ -373,21 +374,6 @@ class Runs:
             if deleted in (other.parent_run, other.assigned_from):
                 origin = Origin(parameters=original_run(self, other).parameters)
                 write_stored(self.folder(dataset, other.id) / run_files.ORIGIN_FILE, origin)
-
-
-def original_run(runs: Runs, run: Run) -> Run:
-    """The run whose parameters found the layers of this one, which may be a later one of the same
-    records: with one cluster split, or new records assigned."""
-    while earlier := run.parent_run or run.assigned_from:
-        if origin := runs.origin(run):  # the earlier run was deleted
-            if origin.parameters.get("where") == run.parameters.get("where"):
-                run = replace(run, parameters=origin.parameters)
-            break
-        parent = runs.earlier(run.dataset, earlier)
-        if parent is None or parent.parameters.get("where") != run.parameters.get("where"):
-            break  # the run of a part, clustered by itself
-        run = parent
-    return run
 
 
 def _dataset_gone(dataset: str) -> NotFound:

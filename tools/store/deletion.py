@@ -12,7 +12,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from corpuscope.tools.archive.run_files import names_in, remove_tree
+from corpuscope.tools.archive.run_folders import names_in, remove_tree
 from corpuscope.tools.core.errors import CorpuscopeError, NotReady
 from corpuscope.tools.core.files import flush_folder
 from corpuscope.tools.core.schema import DatasetCard
