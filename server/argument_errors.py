@@ -149,9 +149,12 @@ class RefusedCall:
         """A value as JSON, cut after it is redacted."""
         written = json.dumps(value, ensure_ascii=False)
         shown = shorten(self.redact(written[:READ_CHARACTERS]), SHOWN_CHARACTERS)
-        return (
-            shown if len(written) <= SHOWN_CHARACTERS else f"{shown} ({len(written):,} characters)"
+        if len(written) <= SHOWN_CHARACTERS:
+            return shown
+        many = (
+            f"{len(value):,} items" if isinstance(value, list) else f"{len(written):,} characters"
         )
+        return f"{shown} ({many})"
 
 
 def _valid(part: Schema, whole: Schema) -> str:

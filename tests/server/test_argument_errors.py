@@ -85,6 +85,11 @@ async def test_a_wrong_argument_is_told_with_what_it_was_and_what_is_valid(
     assert len(answer.text) < 1_000
 
 
+async def test_a_list_that_is_too_long_is_told_with_its_length(client: Client) -> None:
+    answer = await call(client, "label-cluster", answers=[{}] * 101)
+    assert "(101 items); it must be a list of at most 100" in answer.text
+
+
 async def test_what_the_tool_itself_refuses_is_said_without_a_preface(client: Client) -> None:
     answer = await call(client, "get-job", job_id="j999")
     assert answer.text.startswith("No job 'j999' in this server.")
