@@ -7,7 +7,7 @@ PACKAGE := server tools prompts $(wildcard src/corpuscope/*.py) src/corpuscope/p
 export OMP_WAIT_POLICY := passive
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: demo test cover check format wheel test-wheel test-extras test-milvus bench bench-describe clean
+.PHONY: demo test kills cover check format wheel test-wheel test-extras test-milvus bench bench-describe clean
 
 demo: $(VENV)/ready
 	$(BIN)/corpuscope demo
@@ -15,6 +15,14 @@ demo: $(VENV)/ready
 # A process for each core; the tests of a file share datasets, so they stay together.
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+
+# Kills of workers, stores and servers in the middle of calls, three in each life. A life that fails
+# is lived again by its number: make kills FIRST_LIFE=17 LIVES=1
+LIVES ?= 36
+FIRST_LIFE ?= 0
+
+kills: $(VENV)/ready
+	LIVES=$(LIVES) FIRST_LIFE=$(FIRST_LIFE) $(BIN)/python -m pytest -q -n auto tests/kills
 
 cover: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov=corpuscope --cov-branch --cov-report=term

@@ -2,16 +2,16 @@
 
 A tool is a function `tool(workspace, …) -> Result`; one that takes a `watch` as well is a job, runs
 in a worker process, and gets the parameter `wait_seconds`. Name, description, parameters and
-schemas all come from the function, so that each stands in one place.
+schemas all come from the function, so that each stands in one place. Here results leave: whatever
+a tool put into them, every text is redacted that is not `Verbatim`.
 """
 
 import base64
-import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context
@@ -25,14 +25,13 @@ from mcp.types import (
 )
 from pydantic import ConfigDict, Field, RootModel
 
+from corpuscope.server.calls import Calls
 from corpuscope.server.jobs import Job, Jobs
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.excerpts import redacted
-from corpuscope.tools.core.redaction import as_it_is
 from corpuscope.tools.core.schema import VERBATIM, Result, Verbatim
 from corpuscope.tools.workspace.workspace import Workspace
-
-ResultT = TypeVar("ResultT", bound=Result)
 
 # Hosts cut a call at about 60 s, whatever its progress.
 LONGEST_WAIT = 45
@@ -56,6 +55,7 @@ class Serving:
 
     workspace: Workspace
     jobs: Jobs
+    calls: Calls
     tools: "dict[str, ToolSpec]"
 
 
@@ -129,9 +129,10 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
 
     async def tool(ctx: Context[Serving, Any], **arguments: Any) -> CallToolResult:
         try:
-            return await call(spec, ctx, arguments)
+            with foreseen_failures(_serving(ctx).workspace.home):
+                return await call(spec, ctx, arguments)
         except CorpuscopeError as error:
-            raise type(error)(_shown_error(ctx, error)) from error
+            raise type(error)(_shown_error(_serving(ctx), error)) from error
 
     declared = inspect.signature(spec.function).parameters
     parameters = [
@@ -152,39 +153,38 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
     return tool
 
 
-async def content(ctx: Context[Serving, Any], result: Result, note: str = "") -> CallToolResult:
-    """A result as text (with a note after it), pictures, links and structured data.
-
-    Here results leave: whatever a tool put into it, every text is redacted that is not `Verbatim`.
-    """
-    result = await _redacted(ctx, result)
-    blocks: list[ContentBlock] = [TextContent(type="text", text=result.as_text() + note)]
-    blocks += [_picture(path) for path in result.pictures()]
-    blocks += [_link(path) for path in result.documents()]
-    return CallToolResult(content=blocks, structured_content=result.model_dump(mode="json"))
+async def told(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
+    """What to tell about a job now: its ticket, and once it is done its result as well."""
+    return await anyio.to_thread.run_sync(_told, _serving(ctx), job, anyio.current_time())
 
 
-async def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
-    """What to tell about a job now."""
+def _told(serving: Serving, job: Job, now: float) -> CallToolResult:
+    shown = None
+    if job.result is not None:
+        result = serving.tools[job.tool].result_type.model_validate(job.result)
+        shown = redacted(result, serving.workspace.redact)
+    answer = _answer(redacted(_ticket(serving, job, shown, now), serving.workspace.redact))
+    if shown is not None and job.state == "done":
+        answer.content += _blocks(shown)
+    return answer
+
+
+def _ticket(serving: Serving, job: Job, shown: Result | None, now: float) -> JobTicket:
     goes_on = f"Call get-job with job_id={job.id} (wait_seconds up to {LONGEST_WAIT})."
     next_steps = {
         "done": "The result is there; it is kept.",
         "failed": "Mend what the message says and call the tool again.",
         "cancelled": "Call the tool again to start anew.",
     }
-    message = job.message if job.error is None else _shown_error(ctx, job.error)
-    left = job.seconds_left(anyio.current_time())
-    shown, serving = None, _serving(ctx)
-    if job.result is not None:
-        result = serving.tools[job.tool].result_type.model_validate(job.result)
-        shown = await _redacted(ctx, result)
+    message = job.message if job.error is None else _shown_error(serving, job.error)
+    left = job.seconds_left(now)
     return JobTicket(
         job_id=job.id,
         tool=job.tool,
         state=job.state,
         progress=round(job.fraction, 3),
         message=message.rstrip("."),
-        seconds=round(job.seconds or anyio.current_time() - job.started, 1),
+        seconds=round(job.seconds or now - job.started, 1),
         seconds_left=None if left is None else round(left),
         next=next_steps.get(job.state, goes_on),
         result=None if shown is None else shown.model_dump(mode="json"),
@@ -194,9 +194,17 @@ async def ticket(ctx: Context[Serving, Any], job: Job) -> JobTicket:
 async def _call_here(
     spec: ToolSpec, ctx: Context[Serving, Any], arguments: dict[str, Any]
 ) -> CallToolResult:
-    work = functools.partial(spec.function, _serving(ctx).workspace, **arguments)
-    result = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-    return await content(ctx, result)
+    serving = _serving(ctx)
+
+    def answer(workspace: Workspace) -> CallToolResult:
+        result = spec.function(workspace, **arguments)
+        return _answer(redacted(result, workspace.redact))
+
+    if spec.read_only:
+        return await serving.calls.read(
+            spec.name, lambda patience: answer(serving.workspace.within(patience))
+        )
+    return await serving.calls.write(lambda: answer(serving.workspace))
 
 
 async def _call_job(
@@ -222,27 +230,37 @@ async def finished(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
     if job.error is not None:
         raise job.error
     if job.result is None:
-        return await content(ctx, await ticket(ctx, job))
-    result = _serving(ctx).tools[job.tool].result_type.model_validate(job.result)
+        return await told(ctx, job)
+    serving = _serving(ctx)
+    result = serving.tools[job.tool].result_type.model_validate(job.result)
     note = "" if job.over else f"\nJob {job.id} goes on in the background: {job.message}."
-    return await content(ctx, result, note)
+    # A long one takes a second to redact, and a picture to read.
+    return await anyio.to_thread.run_sync(
+        lambda: _answer(redacted(result, serving.workspace.redact), note)
+    )
 
 
-async def _redacted(ctx: Context[Serving, Any], result: ResultT) -> ResultT:
-    """The result as it may leave; a long one takes a second, so not in the event loop."""
-    redact = _serving(ctx).workspace.redact
-    if redact is as_it_is:
-        return result
-    return await anyio.to_thread.run_sync(redacted, result, redact)
+def _answer(shown: Result, note: str = "") -> CallToolResult:
+    """A result that may leave as text (with a note after it), pictures, links and data."""
+    return CallToolResult(
+        content=_blocks(shown, note), structured_content=shown.model_dump(mode="json")
+    )
 
 
-def _shown_error(ctx: Context[Serving, Any], error: CorpuscopeError) -> str:
+def _blocks(shown: Result, note: str = "") -> list[ContentBlock]:
+    blocks: list[ContentBlock] = [TextContent(type="text", text=shown.as_text() + note)]
+    blocks += [_picture(path) for path in shown.pictures()]
+    blocks += [_link(path) for path in shown.documents()]
+    return blocks
+
+
+def _shown_error(serving: Serving, error: CorpuscopeError) -> str:
     """What went wrong, redacted where it is said with what stands in files, filters and queries.
 
     The other kinds name paths, addresses and ids, with which one goes on.
     """
     message = str(error)
-    return _serving(ctx).workspace.redact(message) if type(error) is BadInput else message
+    return serving.workspace.redact(message) if type(error) is BadInput else message
 
 
 def _serving(ctx: Context[Serving, Any]) -> Serving:

@@ -17,12 +17,15 @@ from mcp.types import (
 import corpuscope
 from corpuscope.server import job_tools, prompts, resources
 from corpuscope.server.adapter import Serving, ToolSpec, wrapped
-from corpuscope.server.jobs import serving_jobs
+from corpuscope.server.calls import Calls
+from corpuscope.server.home import open_home
+from corpuscope.server.jobs import JobTerms, serving_jobs
 from corpuscope.server.settings import Settings, for_worker, open_workspace
+from corpuscope.server.worker_process import GB
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
-from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.get_members import get_members
@@ -33,6 +36,7 @@ from corpuscope.tools.list_datasets import list_datasets
 from corpuscope.tools.plot import plot
 from corpuscope.tools.search import search
 from corpuscope.tools.set_default import set_default
+from corpuscope.tools.workspace.workspace import Workspace
 
 _SPECS = (
     ToolSpec(ingest, "Read texts into a dataset", open_world=True),
@@ -60,33 +64,14 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
         warm: Whether the worker prepares numba in the background, so that the first `cluster`
             does not wait for it.
     """
-
     workspace = open_workspace(settings)
-
-    def reach() -> None:
-        workspace.store.connect()
-        try:
-            (settings.home / "inbox").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"{settings.home} cannot be used: {error.strerror}.") from error
-
-    @asynccontextmanager
-    async def lifespan(_: MCPServer[Serving]) -> AsyncIterator[Serving]:
-        hello = {"settings": for_worker(settings), "warm": warm}
-        try:
-            async with serving_jobs(hello, settings.workers, reach) as jobs:
-                yield Serving(workspace, jobs, TOOLS)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(workspace.store.close)
-
     server = MCPServer(
         "corpuscope",
         title="corpuscope",
         description="Finds, explains and shows the themes in a pile of texts.",
         instructions=workspace.templates.load("instructions"),
         version=corpuscope.__version__,
-        lifespan=lifespan,
+        lifespan=lambda _: _served(workspace, settings, warm),
     )
     server.middleware.append(_refusing_unknown_arguments(server))
     for spec in _SPECS:
@@ -107,6 +92,31 @@ def build_server(settings: Settings, *, warm: bool = True) -> MCPServer[Serving]
     complete: Any = server.completion
     complete()(functools.partial(prompts.complete, workspace))
     return server
+
+
+@asynccontextmanager
+async def _served(workspace: Workspace, settings: Settings, warm: bool) -> AsyncIterator[Serving]:
+    """What the running server holds, from its start to its end."""
+
+    def reach() -> None:
+        with foreseen_failures(settings.home):
+            workspace.store.connect()
+            open_home(workspace)
+
+    terms = JobTerms(
+        {"settings": for_worker(settings), "warm": warm},
+        settings.workers,
+        settings.memory_gb * GB,
+        lambda tool, result: TOOLS[tool].result_type.model_validate(result),
+    )
+    calls = Calls(settings.read_seconds)
+    try:
+        async with serving_jobs(terms, reach) as jobs:
+            yield Serving(workspace, jobs, calls, TOOLS)
+    finally:
+        calls.close()
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(workspace.store.close)
 
 
 def _refusing_unknown_arguments(server: MCPServer[Serving]) -> Any:

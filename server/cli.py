@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import signal
 import sys
 
 from pydantic import ValidationError
 
 import corpuscope
+from corpuscope.tools.core.errors import CorpuscopeError
 
 DESCRIPTION = """Finds, explains and shows the themes in a pile of texts, as an MCP server.
 Without a command it serves an MCP host over standard input and output."""
@@ -33,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     except UnicodeDecodeError as error:
         print(f"corpuscope cannot start: .env is not UTF-8 ({error}).", file=sys.stderr)
         return 2
+    except OSError as error:  # .env may not be read, or the current folder is gone
+        where = error.filename or "the current folder"
+        print(f"corpuscope cannot start: {where}: {error.strerror}.", file=sys.stderr)
+        return 2
     match chosen.command:
         case "demo":
             from corpuscope.server.demo import run_demo
@@ -42,10 +48,19 @@ def main(arguments: list[str] | None = None) -> int:
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
+    # Until it serves there is nothing to clean up, and no traceback to show.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from corpuscope.server.app import build_server
+    from corpuscope.server.ending import serve_to_the_end
+    from corpuscope.server.home import write_privately
 
-    build_server(settings).run("stdio")
-    return 0
+    try:
+        server = build_server(settings)
+    except CorpuscopeError as error:  # a template of the person's own
+        print(f"corpuscope cannot start: {error}", file=sys.stderr)
+        return 2
+    write_privately()
+    serve_to_the_end(server.run_stdio_async)
 
 
 def _complaint(error: ValidationError) -> str:

@@ -8,6 +8,12 @@ from collections.abc import Callable
 import corpuscope
 from corpuscope.prompts import template_names
 from corpuscope.server.settings import Settings, open_workspace, shown
+from corpuscope.tools.core.disk import (
+    check_space,
+    foreseen_failures,
+    free_bytes,
+    shown_bytes,
+)
 from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.redaction import as_it_is
 from corpuscope.tools.store.connection import without_login
@@ -31,6 +37,7 @@ def run_doctor(settings: Settings) -> int:
     workspace = open_workspace(settings)
     print("\nChecks")
     checks: list[tuple[str, Callable[[Workspace], str]]] = [
+        ("Disk", _disk),
         ("Milvus", _milvus),
         ("Default embedding", _embedding),
         ("Local models", _models),
@@ -82,11 +89,23 @@ def sent(workspace: Workspace) -> list[str]:
 
 def _check(name: str, work: Callable[[Workspace], str], workspace: Workspace) -> bool:
     try:
-        print(f"  ok    {name}: {work(workspace)}")
+        with foreseen_failures(workspace.home):
+            print(f"  ok    {name}: {work(workspace)}")
     except CorpuscopeError as error:
         print(f"  FAIL  {name}: {error}")
         return False
     return True
+
+
+def _disk(workspace: Workspace) -> str:
+    from tempfile import TemporaryFile
+
+    home = workspace.home
+    home.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=home) as probe:
+        probe.write(b"written")
+    check_space(home, 0, "anything")
+    return f"{shown_bytes(free_bytes(home))} free where {home} lies"
 
 
 def _milvus(workspace: Workspace) -> str:

@@ -11,9 +11,7 @@ from corpuscope.server.adapter import (
     JobTicket,
     Serving,
     WaitSeconds,
-    content,
-    finished,
-    ticket,
+    told,
 )
 from corpuscope.tools.core.errors import BadInput
 
@@ -32,10 +30,7 @@ async def get_job(
     serving = ctx.request_context.lifespan_context
     job = serving.jobs.job(job_id)
     await serving.jobs.wait_for_end(job, wait_seconds)
-    answer = await content(ctx, await ticket(ctx, job))
-    if job.state == "done":
-        answer.content += (await finished(ctx, job)).content
-    return answer
+    return await told(ctx, job)
 
 
 async def cancel_job(
@@ -53,4 +48,4 @@ async def cancel_job(
     if job.over:
         raise BadInput(f"Job {job.id} is over already ({job.state}); there is nothing to cancel.")
     await serving.jobs.cancel(job)
-    return await content(ctx, await ticket(ctx, job))
+    return await told(ctx, job)

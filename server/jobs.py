@@ -2,10 +2,8 @@
 
 import contextlib
 import itertools
-import json
 import logging
-import os
-import sys
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,8 +14,13 @@ from typing import Any, Literal, TypeAlias
 import anyio
 import anyio.abc
 import anyio.to_thread
-from anyio.streams.buffered import BufferedByteReceiveStream
 
+from corpuscope.server.worker_process import (
+    WorkerLost,
+    WorkerProcess,
+    nonsense,
+    started_worker,
+)
 from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError, NotFound, NotReady
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -25,31 +28,36 @@ OnProgress: TypeAlias = Callable[[float, str], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
-# How reading from a worker fails when its process is gone.
-GONE = (
-    anyio.EndOfStream,
-    anyio.IncompleteRead,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-)
-# One line is one message; a result has a few kB, never the points of a map.
-LONGEST_LINE = 64 * 1024 * 1024
 MOST_QUEUED = 16
 # Finished jobs are kept this many, so that `get-job` can still tell how they ended.
 MOST_FINISHED = 50
 NEWEST_NAMED = 5
-# A process that the system ended, for want of memory as a rule.
-KILLED = -9
-# Threads that spin while they wait cost the others up to ten times the time on a busy machine; a
-# short while of it saves waking them up at every step, a third of the time on a quiet one.
-PATIENT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000"}
+BUG = "The server goes on; its log has the details."
+KEPT = "What was saved is not lost: call again."
 STAYS = "datasets and runs are as they were; rows that an ingest had added stay added"
-# A process whose output ended is about to end itself.
-EXIT_SECONDS = 5.0
 # Below this share of the work its pace says nothing.
 EARLY = 0.05
 # How soon a change of progress reaches somebody who waits.
 TICK_SECONDS = 0.25
+
+
+def _as_it_comes(tool: str, result: dict[str, Any]) -> None:
+    """The `check` of who takes every result."""
+
+
+@dataclass(frozen=True)
+class JobTerms:
+    """How jobs are run.
+
+    `hello` is the first line for every worker: `settings`, and whether to `warm` up; `workers`, how
+    many jobs may run at a time; `memory_bytes`, what each may take; `check` raises where a result
+    is not what its tool promises.
+    """
+
+    hello: dict[str, Any]
+    workers: int = 1
+    memory_bytes: float = math.inf
+    check: Callable[[str, dict[str, Any]], object] = _as_it_comes
 
 
 @dataclass
@@ -89,53 +97,16 @@ class Job:
         return left if left > 0 else None  # slower than it began
 
 
-@dataclass
-class _Worker:
-    process: anyio.abc.Process
-    lines: BufferedByteReceiveStream
-    busy: bool = False
-
-    async def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
-
-    async def receive(self) -> dict[str, Any]:
-        line = await self.lines.receive_until(b"\n", LONGEST_LINE)
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    async def take(self, job: Job) -> None:
-        """Hand over a job; a worker that does not take it is gone, or is made to go."""
-        try:
-            await self.send({"tool": job.tool, "arguments": job.arguments})
-            await self.receive()
-            self.busy = True
-        finally:
-            if not self.busy:
-                await self.kill()
-
-    async def ended(self) -> int | None:
-        """How the process ended by itself; None where it has not."""
-        with anyio.move_on_after(EXIT_SECONDS):
-            await self.process.wait()
-        return self.process.returncode
-
-    async def kill(self) -> None:
-        with anyio.CancelScope(shield=True):
-            if self.process.returncode is None:
-                self.process.kill()
-            await self.process.wait()
-            await self.process.aclose()
-
-
 class Jobs:
     """The jobs of one server and the worker processes that run them."""
 
-    def __init__(self, hello: dict[str, Any], workers: int, group: anyio.abc.TaskGroup) -> None:
-        self._hello = hello
+    def __init__(self, terms: JobTerms, group: anyio.abc.TaskGroup) -> None:
+        self._terms = terms
         self._group = group
-        self._slots = anyio.Semaphore(workers)
-        self._idle: deque[_Worker] = deque()
+        self._slots = anyio.Semaphore(terms.workers)
+        self._idle: deque[WorkerProcess] = deque()
+        self._starting = self._awaited = 0
+        self._started = anyio.Event()
         self._jobs: dict[str, Job] = {}
         self._numbers = itertools.count(1)
         self._prepared = anyio.Event()
@@ -143,19 +114,28 @@ class Jobs:
     async def prepare(self, connect: Callable[[], None]) -> None:
         """Reach the store first, so that it belongs to the server and not to a worker that may be
         killed; then start a worker."""
-        try:
-            await anyio.to_thread.run_sync(connect, abandon_on_cancel=True)
-        except CorpuscopeError as error:
-            logger.error("%s", error)  # every call will say so too
+
+        async def reach() -> None:
+            try:
+                await anyio.to_thread.run_sync(connect, abandon_on_cancel=True)
+            except CorpuscopeError as error:
+                logger.error("%s", error)  # every call will say so too
+
+        await _went_well("reaching the store", reach)
         self._prepared.set()
         await self.start_worker()
 
     async def start_worker(self) -> None:
         """Start a worker and keep it for the next job, so that the job need not wait for it."""
+        self._starting += 1
         try:
-            self._idle.append(await self._spawn())
-        except GONE:
-            logger.error("A worker ended while it started; its own messages stand above.")
+            self._idle.append(await self._new_worker())
+        except WorkerLost as lost:
+            logger.error("A worker %s.", lost)
+        finally:
+            self._starting -= 1
+            self._started.set()
+            self._started = anyio.Event()
 
     def start(self, tool: str, arguments: dict[str, Any]) -> Job:
         """Begin a job, or join the one that is doing exactly this already.
@@ -224,74 +204,87 @@ class Jobs:
 
     async def _run(self, job: Job) -> None:
         try:
-            with job.stop:
-                await self._prepared.wait()
-                async with self._slots:
-                    await self._work(job)
-            if job.stop.cancelled_caught:
-                rest = "its run is saved, only the map is missing" if job.result else STAYS
-                job.state, job.message = "cancelled", f"cancelled; {rest}"
+            if not await _went_well(f"{job.id} ({job.tool})", self._work_in_turn, job):
+                _fail(job, CorpuscopeError(f"A bug of corpuscope's own ended {job.id}. {BUG}"))
         finally:
             job.seconds = time.monotonic() - job.started
             job.readable.set()
             job.ended.set()
 
+    async def _work_in_turn(self, job: Job) -> None:
+        with job.stop:
+            await self._prepared.wait()
+            async with self._slots:
+                await self._work(job)
+        if job.stop.cancelled_caught:
+            rest = "its run is saved, only the map is missing" if job.result else STAYS
+            job.state, job.message = "cancelled", f"cancelled; {rest}"
+
     async def _work(self, job: Job) -> None:
         job.state, job.message = "running", "starting"
         worker = None
         try:
-            worker = await self._idle_worker(job) or await self._spawn()
-            if not worker.busy:
-                await worker.take(job)
+            worker = await self._worker_with(job)
             job.began = time.monotonic()
             while not job.over:
-                _take(job, await worker.receive())
+                self._heed(job, await worker.receive())
             worker.busy = False
             self._idle.append(worker)
             worker = None
-        except GONE:
-            code = None if worker is None else await worker.ended()
-            why = "the machine was short of memory" if code == KILLED else "that is a bug in it"
-            job.error = CorpuscopeError(
-                f"The worker of {job.id} ended by itself (exit code {code}): {why}, and no fault "
-                "of your call. What was saved is not lost; the server's log has the details."
-            )
-            job.state, job.message = "failed", str(job.error)
+        except WorkerLost as lost:
+            logger.error("The worker of %s (%s) %s.", job.id, job.tool, lost)
+            _fail(job, CorpuscopeError(f"The worker of {job.id} ({job.tool}) {lost}. {KEPT}"))
         finally:
             if worker is not None:
                 await worker.kill()
-                # The next job should find a warm worker again.
-                if not self._idle:
-                    self._group.start_soon(self.start_worker)
+            # The next job should find a warm worker again.
+            if not (self._idle or self._starting or self._group.cancel_scope.cancel_called):
+                self._group.start_soon(_went_well, "starting a worker", self.start_worker)
 
-    async def _idle_worker(self, job: Job) -> _Worker | None:
-        """One that waited for work and has taken this job; those that died waiting are cleared."""
-        while self._idle:
-            worker = self._idle.popleft()
-            with contextlib.suppress(*GONE):
-                await worker.take(job)
+    async def _worker_with(self, job: Job) -> WorkerProcess:
+        """A worker that has taken the job: one that waits for work, else the one that is being
+        started, else a new one. Those that died waiting are cleared."""
+        while True:
+            while not self._idle and self._awaited < self._starting:
+                self._awaited += 1
+                try:
+                    await self._started.wait()
+                finally:
+                    self._awaited -= 1
+            if not self._idle:
+                worker = await self._new_worker()
+                await worker.take(job.tool, job.arguments)
                 return worker
-        return None
+            worker = self._idle.popleft()
+            with contextlib.suppress(WorkerLost):
+                await worker.take(job.tool, job.arguments)
+                return worker
 
-    async def _spawn(self) -> _Worker:
-        # Shielded: a process whose start was cancelled would be nobody's to end.
-        with anyio.CancelScope(shield=True):
-            process = await anyio.open_process(
-                [sys.executable, "-m", "corpuscope.server.worker"],
-                stderr=None,
-                env=os.environ | PATIENT,
-            )
-        assert process.stdout is not None
-        worker = _Worker(process, BufferedByteReceiveStream(process.stdout))
-        started = False
-        try:
-            await worker.send(self._hello)
-            await worker.receive()
-            started = True
-        finally:
-            if not started:
-                await worker.kill()
+    async def _new_worker(self) -> WorkerProcess:
+        worker = await started_worker(self._terms.hello)
+        self._group.start_soon(_went_well, "watching", worker.watch, self._terms.memory_bytes)
         return worker
+
+    def _heed(self, job: Job, message: dict[str, Any]) -> None:
+        """Bring the job up to what its worker says."""
+        match message:
+            case {"progress": int() | float() as fraction, "message": str() as text}:
+                # Progress that falls back would be refused by the protocol.
+                if fraction > job.fraction:
+                    job.fraction, job.moved = fraction, time.monotonic()
+                job.message = text
+            case {"early": dict() as result}:
+                self._terms.check(job.tool, result)
+                job.result = result
+                job.readable.set()
+            case {"result": dict() as result}:
+                self._terms.check(job.tool, result)
+                job.result, job.fraction, job.message = result, 1.0, "done"
+                job.state = "done"
+            case {"error": str() as text, "kind": str() as kind}:
+                _fail(job, BY_NAME.get(kind, CorpuscopeError)(text))
+            case _:
+                raise WorkerLost(nonsense(", ".join(map(str, message)) or "an empty one"))
 
     def _forget_old(self) -> None:
         finished = [job.id for job in self._jobs.values() if job.over]
@@ -299,39 +292,33 @@ class Jobs:
             del self._jobs[job_id]
 
 
-def _take(job: Job, message: dict[str, Any]) -> None:
-    """Bring the job up to what its worker says."""
-    match message:
-        case {"progress": fraction, "message": text}:
-            # Progress that falls back would be refused by the protocol.
-            if fraction > job.fraction:
-                job.fraction, job.moved = fraction, time.monotonic()
-            job.message = text
-        case {"early": result}:
-            job.result = result
-            job.readable.set()
-        case {"result": result}:
-            job.result, job.fraction, job.message = result, 1.0, "done"
-            job.state = "done"
-        case {"error": text, "kind": kind}:
-            job.error = BY_NAME[kind](text)
-            job.state, job.message = "failed", text
+def _fail(job: Job, error: CorpuscopeError) -> None:
+    job.error = error
+    job.state, job.message = "failed", str(error)
+
+
+async def _went_well(what: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> bool:
+    """Whether it ended without a bug; one is logged here, and ends nothing but this work.
+
+    The tasks of all jobs are in one group, which an exception would end, and with it the server.
+    """
+    try:
+        await work(*arguments)
+    except Exception:
+        logger.exception("A bug ended this: %s", what)
+        return False
+    return True
 
 
 @asynccontextmanager
-async def serving_jobs(
-    hello: dict[str, Any], workers: int, connect: Callable[[], None]
-) -> AsyncIterator[Jobs]:
+async def serving_jobs(terms: JobTerms, connect: Callable[[], None]) -> AsyncIterator[Jobs]:
     """The jobs of one server: a worker starts in the background; all end with the server.
 
-    Args:
-        hello: The first line for every worker: `settings`, and whether to `warm` up.
-        workers: How many jobs may run at a time.
-        connect: Reaches the store; called once, in a thread.
+    `connect` reaches the store; it is called once, in a thread.
     """
     async with anyio.create_task_group() as group:
-        jobs = Jobs(hello, workers, group)
-        group.start_soon(jobs.prepare, connect)
+        jobs = Jobs(terms, group)
+        group.start_soon(_went_well, "preparing", jobs.prepare, connect)
         try:
             yield jobs
         finally:

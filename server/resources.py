@@ -4,14 +4,15 @@ In: the names in the URI; out: the page. Each is read from the store and the run
 for, in a thread, with personal data redacted as in the results of the tools.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from corpuscope.server.adapter import Serving
 from corpuscope.tools.clustering.stability import format_stability, stability_meanings
+from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import Run
@@ -36,31 +37,33 @@ EXAMPLE_CHARACTERS = 400
 
 async def read_dataset(dataset: str, ctx: Context[Serving, Any]) -> str:
     """The card of a dataset: how it was made, its columns, its runs."""
-    return await _page(ctx, lambda serving: dataset_page(serving.workspace, dataset_name(dataset)))
+    return await _page(ctx, lambda workspace: dataset_page(workspace, dataset_name(dataset)))
 
 
 async def read_run(dataset: str, run: str, ctx: Context[Serving, Any]) -> str:
     """The overview of a run: its layers and its largest clusters."""
     return await _page(
         ctx,
-        lambda serving: list_clusters(
-            serving.workspace, dataset=dataset, run=run, limit=CLUSTERS_ON_A_PAGE
+        lambda workspace: list_clusters(
+            workspace, dataset=dataset, run=run, limit=CLUSTERS_ON_A_PAGE
         ).as_text(),
     )
 
 
 async def read_cluster(dataset: str, run: str, cluster: str, ctx: Context[Serving, Any]) -> str:
     """The page of a cluster: its description, its keywords and texts that show it."""
-    return await _page(ctx, lambda serving: cluster_page(serving.workspace, dataset, run, cluster))
+    return await _page(ctx, lambda workspace: cluster_page(workspace, dataset, run, cluster))
 
 
-async def _page(ctx: Context[Serving, Any], work: Any) -> str:
+async def _page(ctx: Context[Serving, Any], work: Callable[[Workspace], str]) -> str:
     serving = ctx.request_context.lifespan_context
     try:
-        text: str = await anyio.to_thread.run_sync(lambda: work(serving), abandon_on_cancel=True)
+        with foreseen_failures(serving.workspace.home):
+            return await serving.calls.read(
+                "this resource", lambda patience: work(serving.workspace.within(patience))
+            )
     except BadInput as error:
         raise ResourceNotFoundError(str(error)) from error
-    return text
 
 
 def dataset_page(workspace: Workspace, name: str) -> str:

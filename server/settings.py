@@ -1,32 +1,53 @@
 """Settings: read once at start-up from `CORPUSCOPE_*` and `.env`; from then on only passed on."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import psutil
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from corpuscope.prompts import Templates
+from corpuscope.server.worker_process import GB
 from corpuscope.tools.analysis.language import language_code
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import as_it_is, redact
 from corpuscope.tools.embedding.spec import EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.connection import MilvusLocation, without_login
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
 from corpuscope.tools.workspace.workspace import Embedders, LlmOptions, Workspace
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"
+LEAST_GB = 1.5
+"""Of a job's memory: a worker that has done nothing but compile numba's code has half a GB."""
+
+CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Where Linux tells a container's limit of memory, in its two versions of control groups."""
 
 
 def _default_home() -> Path:
     return user_data_path("corpuscope", appauthor=False)
+
+
+def _half_of_the_memory() -> float:
+    """Half of the machine's memory, or of what a container may use, in GB; at least `LEAST_GB`."""
+    sizes = [psutil.virtual_memory().total]
+    for file in CONTAINER_LIMITS:
+        # Missing outside of Linux and of containers; "max" where there is no limit.
+        with contextlib.suppress(OSError, ValueError):
+            sizes.append(int(file.read_text(encoding="ascii")))
+    return max(round(min(sizes) / 2 / GB, 2), LEAST_GB)
 
 
 class Settings(BaseSettings):
@@ -103,6 +124,20 @@ class Settings(BaseSettings):
         NO_SECRET, description="Its key; unset: the same as CORPUSCOPE_LLM_API_KEY."
     )
     workers: int = Field(2, ge=1, le=16, description="Jobs that may run at a time.")
+    memory_gb: float = Field(
+        default_factory=_half_of_the_memory,
+        gt=0,
+        description="Memory that one job may take, in GB; unset: half of all, at least 1.5.",
+    )
+    plots_kept: int = Field(
+        100, ge=1, description="Maps kept in the home, 5 to 10 MB each; older ones are deleted."
+    )
+    read_seconds: float = Field(
+        45.0,
+        gt=0,
+        le=3600,
+        description="How long a call that is no job may take; hosts cut calls at about 60 s.",
+    )
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod
@@ -220,6 +255,7 @@ def open_workspace(settings: Settings) -> Workspace:
         default_embedding=settings.embedding,
         writer=_writer(settings, endpoint),
         templates=Templates(settings.prompts_dir),
+        plots_kept=settings.plots_kept,
         language=settings.language,
         redact=redact if settings.redact else as_it_is,
     )

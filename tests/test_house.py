@@ -27,7 +27,8 @@ FEWEST_USERS_OF_CORE = 3
 
 LEAF = {"core"}
 BELOW_TASKS = {
-    *("store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    *("archive", "store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
+    "readers",
     *LEAF,
     "prompts",
 }
@@ -36,8 +37,10 @@ MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
     "lite": LEAF,
-    "store": {*LEAF, "lite"},
+    "archive": LEAF,
+    "store": {*LEAF, "lite", "archive"},
     "llm": LEAF,
+    "readers": LEAF,
     "geometry": LEAF,
     "clustering": {*LEAF, "geometry"},
     "analysis": LEAF,
@@ -55,13 +58,13 @@ MAY_IMPORT = {
 
 OWNERS = {
     "PIL": {"tools/plotting/static.py"},
-    "charset_normalizer": {"tools/ingestion/encodings.py"},
+    "charset_normalizer": {"tools/readers/encodings.py"},
     "evoc": {"tools/geometry/graph.py"},
     "faiss": {"tools/geometry/graph.py"},
     "fast_hdbscan": {"tools/clustering/layers.py"},
     "filelock": {"tools/store/locks.py"},
     "ftfy": {"tools/analysis/terms.py", "tools/ingestion/mojibake.py"},
-    "grpc": {"tools/lite/server.py", "tools/lite/service.py"},
+    "grpc": {"tools/lite/server.py", "tools/lite/service.py", "tools/store/connection.py"},
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},
@@ -69,6 +72,7 @@ OWNERS = {
     "matplotlib": {"tools/plotting/static.py"},
     "milvus_lite": {
         "tools/lite/answers.py",
+        "tools/lite/failed_writes.py",
         "tools/lite/insert.py",
         "tools/lite/live.py",
         "tools/lite/server.py",
@@ -78,18 +82,18 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/ingestion/table_files.py"},
+    "openpyxl": {"tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py", "tools/lite/live.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
     "plotly": {"tools/plotting/interactive.py"},
-    "psutil": {"tools/lite/server.py"},
+    "psutil": {"tools/lite/server.py", "server/settings.py", "server/worker_process.py"},
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
-        "tools/ingestion/table_files.py",
         "tools/lite/insert.py",
         "tools/lite/live.py",
-        "tools/store/members.py",
+        "tools/readers/parquet_files.py",
+        "tools/archive/members.py",
     },
     "pydantic_settings": {"server/settings.py"},
     "pymilvus": {

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from corpuscope.tools.archive.runs import original_run
 from corpuscope.tools.clustering.pipeline import ClusteringInput, corpus_graph
 from corpuscope.tools.clustering.stability import (
     STABILITY_ROUNDS,
@@ -13,11 +14,11 @@ from corpuscope.tools.clustering.stability import (
     stability_meanings,
     stability_word,
 )
+from corpuscope.tools.core.disk import check_space
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.ids import id_sort_key
 from corpuscope.tools.core.schema import Report, Result, Stability, Verbatim, Watch
 from corpuscope.tools.runs.assembly import clustering_parameters
-from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId
 from corpuscope.tools.workspace.reading import load_run
 from corpuscope.tools.workspace.selection import Selection, select
@@ -27,6 +28,9 @@ MOST_SHOWN = 60
 # The shares of the progress: reading, then the neighbours, then the rounds.
 READ_SHARE = 0.1
 GRAPH_SHARE = 0.4
+
+SCORE_BYTES = 100
+"""What a cluster's score takes on disk, generously: it is looked for before all is worked out."""
 
 
 class StabilityLine(Result):
@@ -108,6 +112,7 @@ def check_stability(
         n.layers and not n.drilled and n.id not in known.scores for n in selection.run.nodes
     )
     if known is None or known.rounds < rounds or missing:
+        check_space(workspace.home, SCORE_BYTES * len(selection.run.nodes), "the scores")
         scores = _scores(workspace, selection, rounds, watch.report)
         known = Stability(rounds=rounds, scores=scores)
         workspace.runs.save_stability(selection.run, known)

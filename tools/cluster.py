@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from corpuscope.tools.archive.defaults import apart
+from corpuscope.tools.archive.run_files import write_focus
 from corpuscope.tools.clustering.layers import MIN_SAMPLES
 from corpuscope.tools.clustering.pipeline import Parameters, Space
-from corpuscope.tools.core.errors import BadInput, NotReady
+from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.schema import NOISE, Node, Run, Watch
 from corpuscope.tools.core.text import clean_text, shorten
 from corpuscope.tools.embedding.spec import LEXICAL
@@ -26,9 +28,7 @@ from corpuscope.tools.runs.regardless import check_columns
 from corpuscope.tools.runs.repeats import theme_warnings
 from corpuscope.tools.runs.result import ClusterResult, TopCluster
 from corpuscope.tools.runs.run_map import draw_map
-from corpuscope.tools.store.defaults import apart
 from corpuscope.tools.store.locks import dataset_lock
-from corpuscope.tools.store.runs import write_focus
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
 from corpuscope.tools.workspace.headings import EXEMPLAR_CHARACTERS, told_headings
 from corpuscope.tools.workspace.selection import (
@@ -209,7 +209,10 @@ def _save(workspace: Workspace, draft: RunDraft, focus: str | None) -> Run:
             write_focus(folder, clean_text(focus))
 
     with dataset_lock(workspace.home, run.dataset):
-        if workspace.store.card(run.dataset).collection != run.collection:
+        present = workspace.store.find(run.dataset)
+        if present is None:
+            raise NotFound(f"Dataset '{run.dataset}' was deleted while it was clustered.")
+        if present.collection != run.collection:
             raise NotReady(f"'{run.dataset}' was replaced while it was clustered. Call again.")
         if draft.split is not None:
             draft = take_over_unchanged(workspace.runs, draft)

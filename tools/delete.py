@@ -1,12 +1,13 @@
 """The tool `delete`: a dataset with all that belongs to it, or one run, once confirmed."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
+from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import DatasetCard, Result, Run, Verbatim
-from corpuscope.tools.ingestion.loading import drop_leftovers
+from corpuscope.tools.store.deletion import tombstones
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -23,9 +24,17 @@ class Deleted(Result):
     default_run: Verbatim | None
     """The dataset's default run from now on; None where there is none."""
     why_default: Verbatim | None
+    resumed: bool = False
+    """Whether an earlier call, which was killed, had begun to delete the dataset."""
+
+    def as_resumed(self) -> Self:
+        """The same, of a deletion that an earlier call had begun."""
+        return self._with(resumed=True)
 
     def as_text(self) -> str:
         """One line."""
+        if self.resumed:
+            return f"Deleted dataset '{self.dataset}', as an earlier call had begun to."
         if self.run is None:
             return f"Deleted dataset '{self.dataset}': {self.records:,} records, {self.runs} runs."
         now = "it has no run any more: call `cluster`"
@@ -49,10 +58,12 @@ def delete(
     Cannot be undone. Without confirm=true it only says what would be lost. Runs that were made
     from a deleted one stay whole. Ingested files and drawn maps stay where they are.
     """
+    if run is None and (finished := _finished(workspace, dataset_name(dataset))):
+        return finished
     card = workspace.store.card(dataset)
     if run is not None:
-        return _delete_run(workspace, card, workspace.runs.load(card.name, run), confirm)
-    records = workspace.store.count(card)
+        return _delete_run(workspace, card, run, confirm)
+    records = _count(workspace, card)
     runs = len(workspace.runs.ids(card.name))
     if not confirm:
         raise BadInput(
@@ -60,37 +71,65 @@ def delete(
             "descriptions. Ask the person; then call again with confirm=true."
         )
     with dataset_lock(workspace.home, card.name):
+        # Looked up again, now that nobody else can delete it, or has made it anew.
+        present = workspace.store.find(card.name)
+        if present is None or present.collection != card.collection:
+            raise NotReady(f"'{card.name}' was deleted or replaced meanwhile. See `list-datasets`.")
         workspace.store.drop(card)
-        workspace.runs.remove(card.name)
-        drop_leftovers(workspace, card.name, None)
+    return _deleted(card.name, records, runs)
+
+
+def _finished(workspace: Workspace, dataset: str) -> Deleted | None:
+    """The end of a deletion that an earlier call began, and was killed at; None where none was."""
+    if dataset not in tombstones(workspace.home).values():
+        return None
+    with dataset_lock(workspace.home, dataset):
+        workspace.store.finish_deletion(dataset)
+    return _deleted(dataset, 0, 0).as_resumed()
+
+
+def _count(workspace: Workspace, card: DatasetCard) -> int:
+    try:
+        return workspace.store.count(card)
+    except NotFound:  # its collection is lost; what is left of it can still be deleted
+        return 0
+
+
+def _deleted(dataset: str, records: int, runs: int) -> Deleted:
     return Deleted(
-        dataset=card.name,
-        run=None,
-        records=records,
-        runs=runs,
-        default_run=None,
-        why_default=None,
+        dataset=dataset, run=None, records=records, runs=runs, default_run=None, why_default=None
     )
 
 
-def _delete_run(workspace: Workspace, card: DatasetCard, run: Run, confirm: bool) -> Deleted:
+def _delete_run(workspace: Workspace, card: DatasetCard, run: str, confirm: bool) -> Deleted:
+    # A damaged run is in no list, and can be deleted all the same.
+    if (damaged := workspace.runs.unreadable(card.name).get(run)) is not None:
+        told = f"run {run} of '{card.name}' for good; it {damaged}"
+    else:
+        told = _told(workspace, workspace.runs.load(card.name, run))
     if not confirm:
-        words = len(workspace.runs.descriptions(run))
-        standing = workspace.runs.default(card.name).run.id == run.id
         raise BadInput(
-            f"This would delete run {run.id} of '{card.name}' for good: "
-            f"{run.layers[run.recommended].clusters} clusters, {words} descriptions, the map"
-            f"{'; it is the default run' if standing else ''}. The records stay. Ask the person; "
-            "then call again with confirm=true."
+            f"This would delete {told}. The records stay. Ask the person; then call again with "
+            "confirm=true."
         )
     with dataset_lock(workspace.home, card.name):
-        workspace.runs.remove_run(run)
+        workspace.runs.remove_run(card.name, run)
     left = workspace.runs.default(card.name) if workspace.runs.ids(card.name) else None
     return Deleted(
         dataset=card.name,
-        run=run.id,
+        run=run,
         records=0,
         runs=1,
         default_run=left.run.id if left else None,
         why_default=left.why if left else None,
+    )
+
+
+def _told(workspace: Workspace, run: Run) -> str:
+    """What a run is and has."""
+    words = len(workspace.runs.descriptions(run))
+    standing = workspace.runs.default(run.dataset).run.id == run.id
+    return (
+        f"run {run.id} of '{run.dataset}' for good: {run.layers[run.recommended].clusters} "
+        f"clusters, {words} descriptions, the map{'; it is the default run' if standing else ''}"
     )

@@ -13,15 +13,9 @@ from corpuscope.tools.core.schema import DatasetCard, Result, Run, Verbatim, Wat
 from corpuscope.tools.embedding.spec import AUTO
 from corpuscope.tools.ingestion.advice import advise
 from corpuscope.tools.ingestion.columns import ColumnPlan
-from corpuscope.tools.ingestion.encodings import encoding_notes, text_encoding
-from corpuscope.tools.ingestion.loading import (
-    IngestOutcome,
-    IngestRequest,
-    ingest_records,
-    with_vector_file,
-)
-from corpuscope.tools.ingestion.readers import BINARY
+from corpuscope.tools.ingestion.loading import IngestOutcome, ingest_records
 from corpuscope.tools.ingestion.records import RowTally
+from corpuscope.tools.ingestion.request import IngestRequest, with_vector_file
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -241,7 +235,7 @@ def _result(
         embedding_note=outcome.note,
         masked=str(outcome.card.mask) if outcome.card.mask else None,
         warnings=[
-            *_notes_on_encoding(workspace, request),
+            *outcome.encoding,
             *_warnings(outcome.columns, tally),
             *advise(outcome, request, _said_again(request, outcome.card)),
             *_vectors_beside(request),
@@ -269,14 +263,6 @@ def _said_again(request: IngestRequest, card: DatasetCard) -> dict[str, object]:
     }
     named = {"path": str(source)} if isinstance(source, Path) else {}
     return {"dataset": card.name, **named, **{name: v for name, v in given.items() if v}}
-
-
-def _notes_on_encoding(workspace: Workspace, request: IngestRequest) -> list[str]:
-    path = request.source
-    if not isinstance(path, Path) or path.name.lower().endswith(BINARY):
-        return []
-    found = text_encoding(path, workspace.files.max_bytes, request.encoding)
-    return encoding_notes(path, found)
 
 
 def _vectors_beside(request: IngestRequest) -> list[str]:

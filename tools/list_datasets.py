@@ -1,7 +1,7 @@
 """The tool `list-datasets`: what datasets there are, with their default run and the others."""
 
+from corpuscope.tools.archive.defaults import RULE, apart
 from corpuscope.tools.core.schema import DatasetCard, Result, Verbatim
-from corpuscope.tools.store.defaults import RULE, apart
 from corpuscope.tools.workspace.workspace import Workspace
 
 OTHERS_NAMED = 8
@@ -51,12 +51,15 @@ class DatasetList(Result):
     """All datasets."""
 
     datasets: list[DatasetSummary]
+    unreadable: dict[str, Verbatim]
+    """Datasets, and runs (`shop/r3`), that cannot be read, with why; the others are unharmed."""
 
     def as_text(self) -> str:
         """A line or two per dataset."""
-        if not self.datasets:
-            return "No datasets yet. Read a file into one with `ingest`."
         lines = [dataset.as_text() for dataset in self.datasets]
+        lines += [f"{name} {why}." for name, why in self.unreadable.items()]
+        if not lines:
+            return "No datasets yet. Read a file into one with `ingest`."
         if any(dataset.other_runs for dataset in self.datasets):
             lines.append(RULE)
         return "\n".join(lines)
@@ -67,8 +70,14 @@ def list_datasets(workspace: Workspace) -> DatasetList:
 
     Start here to see what there is; then `cluster` or `list-clusters`.
     """
+    cards = workspace.store.cards()
+    lost = workspace.store.unreadable.items()
+    unreadable = {name: f"cannot be read: {why}" for name, why in lost}
+    for card in cards:
+        lost = workspace.runs.unreadable(card.name).items()
+        unreadable |= {f"{card.name}/{run}": why for run, why in lost}
     return DatasetList(
-        datasets=[dataset_summary(workspace, card) for card in workspace.store.cards()]
+        datasets=[dataset_summary(workspace, card) for card in cards], unreadable=unreadable
     )
 
 

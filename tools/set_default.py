@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from corpuscope.tools.archive.defaults import ChosenBy, ChosenLayer, ChosenRun
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Result, Verbatim
-from corpuscope.tools.store.defaults import ChosenBy, ChosenLayer, ChosenRun
 from corpuscope.tools.workspace.arguments import DatasetName
 from corpuscope.tools.workspace.workspace import Workspace
 

@@ -8,7 +8,7 @@ import pytest
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
 from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
-from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
+from corpuscope.tools.readers.rows import BadRow, Row, inline_rows
 
 
 def plan(rows: list[dict[str, object]], request: ColumnRequest | None = None) -> ColumnPlan:

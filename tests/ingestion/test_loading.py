@@ -13,8 +13,9 @@ from support.texts import tickets
 
 from corpuscope.tools.core.schema import DatasetCard, Watch
 from corpuscope.tools.ingest import ingest
-from corpuscope.tools.ingestion import loading
-from corpuscope.tools.ingestion.loading import IngestOutcome, IngestRequest, ingest_records
+from corpuscope.tools.ingestion import survey
+from corpuscope.tools.ingestion.loading import IngestOutcome, ingest_records
+from corpuscope.tools.ingestion.request import IngestRequest
 from corpuscope.tools.store.rows import RecordColumns
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.reading import load_dataset, read_corpus
@@ -81,7 +82,7 @@ def stop_at(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=["kept in memory", "read twice"])
 def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "read twice":
-        monkeypatch.setattr(loading, "KEPT_BYTES", 50_000)
+        monkeypatch.setattr(survey, "KEPT_BYTES", 50_000)
     yield request.param
 
 
@@ -203,7 +204,7 @@ def test_a_file_that_is_read_twice_gives_the_same_records(
     path = folder / "twice.csv"
     asked = request(source=path, vectors=None, embedding="lexical")
     whole = load(workspace, "once", asked)
-    monkeypatch.setattr(loading, "KEPT_BYTES", 1)
+    monkeypatch.setattr(survey, "KEPT_BYTES", 1)
     again = load(workspace, "twice", asked)
     assert again.tally == whole.tally
     assert workspace.store.digests(again.card) == workspace.store.digests(whole.card)

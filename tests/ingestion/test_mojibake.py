@@ -3,7 +3,7 @@
 import pytest
 
 from corpuscope.tools.ingestion.mojibake import find_mojibake, mended_rows
-from corpuscope.tools.ingestion.rows import BadRow, Row
+from corpuscope.tools.readers.rows import BadRow, Row
 
 SOUND = "the caf\u00e9\u2019s \u201cna\u00efve\u201d r\u00e9sum\u00e9 \u2013 5\u00b0 \U0001f600"
 

@@ -8,7 +8,7 @@ import pytest
 from corpuscope.tools.core.schema import Mask
 from corpuscope.tools.ingestion.columns import ColumnRequest, plan_columns
 from corpuscope.tools.ingestion.observations import Gap, Observations, Observer
-from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
+from corpuscope.tools.readers.rows import BadRow, Row, inline_rows
 
 
 def observed(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.file_rows import rows_of
 from support.record_columns import records_of
 from support.row_by_row import RowByRow
 
@@ -16,10 +17,9 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType, Record
 from corpuscope.tools.ingestion.cells import MAX_VALUE_CHARS
 from corpuscope.tools.ingestion.columns import ColumnPlan, ColumnRequest, plan_columns
-from corpuscope.tools.ingestion.readers import read_rows
 from corpuscope.tools.ingestion.records import RecordBuilder, RowTally
 from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
-from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
+from corpuscope.tools.readers.rows import BadRow, Row, inline_rows
 from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 
 TEXT = ColumnPlan(text=("text",), id=None, vector=None, metadata={}, guessed=None)
@@ -34,7 +34,7 @@ def make(rows: Iterable[Row | BadRow], columns: ColumnPlan = TEXT) -> tuple[list
     return records_of(builder.build(rows)), builder.tally
 
 
-def texts(*values: object) -> list[Row]:
+def texts(*values: object) -> list[Row | BadRow]:
     return list(inline_rows([{"text": value} for value in values]))
 
 
@@ -99,7 +99,7 @@ def test_a_repeated_or_empty_id_is_a_bad_row_and_the_first_is_kept() -> None:
         (2, "id 'x' stands in an earlier row, which was kept"),
         (3, "id column 'key' is empty"),
         (4, "id column 'key' is empty"),
-        (5, "column 'key' holds a int, not a text"),
+        (5, "'key' has more than 4,300 digits; write it as text"),
     ]
 
 
@@ -251,7 +251,7 @@ def test_a_file_goes_from_rows_to_records_and_twice_the_same(tmp_path: Path) -> 
     )
 
     def ingest() -> tuple[list[Record], RowTally]:
-        rows = list(read_rows(path, max_bytes=10_000))
+        rows = list(rows_of(path))
         return make(rows, plan_columns(rows, ColumnRequest(id_column="guid")))
 
     records, tally = ingest()

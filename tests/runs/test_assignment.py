@@ -10,10 +10,10 @@ from support.calls import call, finish
 from support.texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.clustering.tree import Paths
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.runs.assignment import vote
-from corpuscope.tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from support.made_runs import CARD, made
 
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.layers import ClusterLayer
 from corpuscope.tools.clustering.tree import build_tree
@@ -18,7 +19,6 @@ from corpuscope.tools.runs.drill_down import (
     replace_subtree,
     take_over_unchanged,
 )
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import cluster_records, cluster_rows
 
 # A coarse cluster 1 holds 1.1, which the recommended layer has, and two records beside it; 2 has

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 from support.made_runs import CARD, Made, made
 
+from corpuscope.tools.archive.defaults import ChosenLayer
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import Description, Floats, Proof
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.inheritance import inherit
-from corpuscope.tools.store.defaults import ChosenLayer
-from corpuscope.tools.store.runs import Runs
 
 PROOF = Proof(auc=0.9, best=0.95, by="lexical", inside=20, outside=20)
 TITLES = {"1": "Parcels", "2": "Refunds"}
@@ -74,7 +74,7 @@ def test_a_cluster_that_grew_much_has_stale_words_too(tmp_path: Path) -> None:
 def test_what_changed_is_not_forgotten_with_the_run_of_the_writing(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     chain(runs, "1:100 2:60", "1:80 noise:20 2:60", titles=TITLES)
-    runs.remove_run(runs.load("shop", "r1"))
+    runs.remove_run("shop", "r1")
     later = made("1:64 noise:36 2:60")
     draft = inherit(runs, draft_of(later, {}, {}))
     assert draft.descriptions["1"].changed == 0.36

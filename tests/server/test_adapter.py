@@ -1,7 +1,10 @@
 """A tool made up here: the server redacts it without its author thinking of it."""
 
+import threading
 from collections.abc import AsyncIterator
 
+import anyio
+import anyio.to_thread
 import pytest
 from mcp.client import Client
 from support.calls import call
@@ -60,6 +63,22 @@ def quote_people(workspace: Workspace, fail: bool = False) -> Quotes:
     )
 
 
+class Attempt:
+    """A read that goes on as long as somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def look_again_and_again(self, workspace: Workspace) -> Quotes:
+        """Ask the store without end."""
+        self.begun.set()
+        try:
+            while True:
+                workspace.store.cards()
+        finally:
+            self.ended.set()
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["as it is", "redacted"])
 def redact(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
@@ -97,3 +116,28 @@ async def test_what_a_new_tool_refuses_is_redacted_too(made_up: Client, redact: 
     answer = await call(made_up, "quote-people", fail=True)
     assert answer.is_error
     assert f"no column {'[email]' if redact else ADDRESS}. Columns: text." in answer.text
+
+
+@pytest.mark.parametrize("seconds", [0.2, 30.0], ids=["too late", "cancelled"])
+async def test_a_read_ends_with_its_time_or_when_its_client_cancels_it(
+    seconds: float, settings: Settings, running_lite: None
+) -> None:
+    attempt = Attempt()
+    server = build_server(changed_settings(settings, read_seconds=seconds), warm=False)
+    looking = ToolSpec(attempt.look_again_and_again, "Look", read_only=True)
+    server.add_tool(wrapped(looking), name="look")
+    with no_worker_ahead():
+        async with (
+            Client(server, raise_exceptions=True) as client,
+            anyio.create_task_group() as group,
+        ):
+            if seconds < 1:
+                answer = await call(client, "look")
+                assert answer.is_error
+                assert "took longer than 0.2 s and was given up; nothing was" in answer.text
+            else:
+                group.start_soon(call, client, "look")
+                await anyio.to_thread.run_sync(attempt.begun.wait, 30)
+                group.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                assert await anyio.to_thread.run_sync(attempt.ended.wait, 30)

@@ -1,15 +1,21 @@
 """Jobs through the tools: waiting, joining, cancelling, failing."""
 
+import errno
+import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 import pytest
 from mcp.client import Client
 from support.calls import call, finish
+from support.idle_servers import no_worker_ahead
 from support.texts import tickets
 
-from corpuscope.server.jobs import Job, serving_jobs
+from corpuscope.server import worker_process
+from corpuscope.server.jobs import Job, Jobs, JobTerms, serving_jobs
+from corpuscope.server.worker_process import MemorySeen, ending
 
 pytestmark = pytest.mark.anyio
 
@@ -100,27 +106,174 @@ async def test_a_job_that_fails_says_why_when_asked(client: Client) -> None:
     assert "No dataset 'nothing'. Datasets: large, shop." in answer.text
 
 
+READY = "import json, os, signal, sys; sys.stdin.readline(); print('{}', flush=True); "
+TAKEN = READY + "sys.stdin.readline(); print('{}', flush=True); "
+SOUND = TAKEN + "print(json.dumps({'result': {'clusters': 2}}), flush=True); sys.stdin.read()"
+WAITS = "; sys.stdin.read()"
+
+
+@pytest.fixture
+def start_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Have workers started as Python processes with these programs, the last one again and again;
+    gives the list of those that were started."""
+    open_process = anyio.open_process
+
+    def set_programs(*programs: str) -> list[str]:
+        started: list[str] = []
+
+        async def open_stand_in(command: list[str], **options: Any) -> Any:
+            program = programs[min(len(started), len(programs) - 1)]
+            started.append(program)
+            return await open_process([sys.executable, "-c", program], **options)
+
+        monkeypatch.setattr(anyio, "open_process", open_stand_in)
+        return started
+
+    return set_programs
+
+
+async def ended(jobs: Jobs, **arguments: Any) -> Job:
+    job = jobs.start("cluster", arguments)
+    await jobs.wait_for_end(job, 45)
+    return job
+
+
+def refuse_results(tool: str, result: dict[str, Any]) -> None:
+    raise ValueError(f"no result of {tool}")
+
+
 @pytest.mark.parametrize("answers", [0, 1, 2], ids=["starting", "waiting", "working"])
 async def test_a_job_whose_worker_ends_by_itself_fails_and_says_why(
-    answers: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    answers: int, start_as: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    open_process = anyio.open_process
     answer = "sys.stdin.readline(); print('{}', flush=True); "
-
-    async def short_lived(command: list[str], **options: Any) -> Any:
-        code = f"import sys; {answer * answers}sys.exit(3)"
-        return await open_process([sys.executable, "-c", code], **options)
-
-    monkeypatch.setattr(anyio, "open_process", short_lived)
-    async with serving_jobs({}, 1, lambda: None) as jobs:
+    start_as(f"import sys; {answer * answers}sys.exit(3)")
+    async with serving_jobs(JobTerms({}), lambda: None) as jobs:
         await jobs.start_worker()
-        job = jobs.start("cluster", {})
-        await jobs.wait_for_end(job, 45)
+        job = await ended(jobs)
     assert job.state == "failed"
-    assert "The worker of j1 ended by itself" in job.message
-    if answers == 2:
-        assert "(exit code 3): that is a bug in it" in job.message
-    assert ("A worker ended while it started" in caplog.text) is (answers == 0)
+    assert "The worker of j1 (cluster) ended by itself (exit code 3): that is a bug" in job.message
+    assert ("A worker ended by itself" in caplog.text) is (answers == 0)
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (TAKEN + "print('Traceback', flush=True)" + WAITS, "said what is no message"),
+        (TAKEN + "print('[1]', flush=True)" + WAITS, "said what is no message (a list)"),
+        (TAKEN + "print(json.dumps({'odd': 1}), flush=True)" + WAITS, "no message (odd)"),
+        (TAKEN + "print('x' * 9000, flush=True)" + WAITS, "said what is no message"),
+        (TAKEN + "print('[' * 8000, flush=True)" + WAITS, "A bug of corpuscope's own ended j1"),
+        (TAKEN + "os.close(1)" + WAITS, "closed its output and did not end"),
+        (
+            TAKEN + "os.kill(os.getpid(), 9)",
+            "was killed (SIGKILL), by the system if memory ran out",
+        ),
+        (TAKEN + "os.kill(os.getpid(), 11)", "crashed (SIGSEGV): that is a bug"),
+        (TAKEN + "os.kill(os.getpid(), 15)", "was told to end by somebody (SIGTERM)"),
+        ("import os; os.kill(os.getpid(), 9)", "was killed (SIGKILL)"),
+    ],
+)
+async def test_a_worker_that_does_what_none_should_fails_its_job_and_nothing_else(
+    odd: str, said: str, start_as: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_process, "LONGEST_LINE", 8192)
+    monkeypatch.setattr(worker_process, "EXIT_SECONDS", 0.5)
+    start_as(odd, SOUND)
+    with no_worker_ahead():
+        async with serving_jobs(JobTerms({}), lambda: None) as jobs:
+            job = await ended(jobs)
+            assert job.state == "failed"
+            assert said in job.message
+            assert (await ended(jobs, seed=2)).state == "done", "the next job finds a new worker"
+
+
+async def test_an_error_of_a_kind_that_nobody_knows_still_says_what_it_says(
+    start_as: Callable[..., list[str]],
+) -> None:
+    start_as(TAKEN + "print(json.dumps({'error': 'No luck.', 'kind': 'Odd'}), flush=True)" + WAITS)
+    async with serving_jobs(JobTerms({}), lambda: None) as jobs:
+        assert (await ended(jobs)).message == "No luck."
+
+
+async def test_a_result_that_is_not_what_its_tool_promises_fails_the_job_alone(
+    start_as: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    start_as(SOUND)
+    async with serving_jobs(JobTerms({}, check=refuse_results), lambda: None) as jobs:
+        assert "A bug of corpuscope's own ended j1" in (await ended(jobs)).message
+        assert "ended j2" in (await ended(jobs, seed=2)).message
+    assert "ValueError: no result of cluster" in caplog.text, "the log has the traceback"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.ENOENT])
+async def test_a_worker_that_cannot_be_started_fails_the_job_and_the_next_one_starts(
+    number: int, start_as: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_as(SOUND)
+    sound, failures = anyio.open_process, [OSError(number, os.strerror(number))]
+
+    async def open_process(command: list[str], **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await sound(command, **options)
+
+    monkeypatch.setattr(anyio, "open_process", open_process)
+    with no_worker_ahead():
+        async with serving_jobs(JobTerms({}), lambda: None) as jobs:
+            job = await ended(jobs)
+            assert f"could not be started: {os.strerror(number)}" in job.message
+            assert (await ended(jobs, seed=2)).state == "done"
+
+
+async def test_whatever_is_wrong_with_the_store_jobs_are_served(
+    start_as: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def connect() -> None:
+        raise TypeError("list indices must be integers")
+
+    start_as(SOUND)
+    async with serving_jobs(JobTerms({}), connect) as jobs:
+        assert (await ended(jobs)).state == "done"
+    assert "list indices must be integers" in caplog.text
+
+
+async def test_a_first_job_takes_the_worker_that_is_being_started(
+    start_as: Callable[..., list[str]],
+) -> None:
+    started = start_as(SOUND)
+    async with serving_jobs(JobTerms({}, workers=2), lambda: None) as jobs:
+        assert (await ended(jobs)).state == "done"
+        assert len(started) == 1
+
+
+async def test_a_job_that_takes_more_memory_than_it_may_is_ended_and_says_so(
+    start_as: Callable[..., list[str]],
+) -> None:
+    # One long call that gives nobody else a turn, as numba's and a regular expression's are.
+    holds_on = "taken = bytearray(300_000_000); sum(range(10**12))"
+    start_as(TAKEN + holds_on, SOUND)
+    with no_worker_ahead():
+        async with serving_jobs(JobTerms({}, memory_bytes=200e6), lambda: None) as jobs:
+            job = await ended(jobs)
+            assert "needed more than 0.2 GB of memory (CORPUSCOPE_MEMORY_GB)" in job.message
+            assert (await ended(jobs, seed=2)).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            -9,
+            "was killed (SIGKILL), by the system if memory ran out, else by somebody: it had 3.0",
+        ),
+        (-6, "crashed (SIGABRT)"),
+        (-99, "crashed (signal 99)"),
+        (None, "did not end"),
+    ],
+)
+def test_how_a_worker_ended_is_told_as_far_as_it_is_known(code: int | None, said: str) -> None:
+    assert said in ending(code, MemorySeen(3_000_000_000, 1_000_000_000))
 
 
 async def test_an_unknown_job_is_answered_with_the_known_ones(client: Client) -> None:

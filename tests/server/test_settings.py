@@ -1,9 +1,12 @@
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
+from corpuscope.server import settings as module
 from corpuscope.server.cli import main
 from corpuscope.server.settings import Settings, for_worker, open_workspace, read_settings, shown
 
@@ -75,6 +78,21 @@ def test_secrets_are_masked_where_people_look_and_whole_for_the_worker() -> None
 def test_a_wrong_setting_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         read_settings(_env_file=None, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("limit", "allowed"),
+    [("8000000000", 4.0), ("max", None), ("512000000", 1.5), (None, None)],
+)
+def test_a_job_may_take_half_of_the_memory_that_there_is(
+    limit: str | None, allowed: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = SimpleNamespace(total=64_000_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    monkeypatch.setattr(module, "CONTAINER_LIMITS", (tmp_path / "memory.max",))
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(f"{limit}\n", encoding="ascii")
+    assert read_settings(_env_file=None).memory_gb == (allowed or 32.0)
 
 
 def test_a_blank_setting_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from corpuscope.tools.ingestion.readers import read_rows
-from corpuscope.tools.ingestion.rows import BadRow, Row
+from corpuscope.tools.readers.formats import open_source, read_rows
+from corpuscope.tools.readers.rows import BadRow, Row, Rows
+from corpuscope.tools.readers.source import ReadLimits, Source
 
 LIMIT = 10_000_000
 
@@ -13,9 +14,18 @@ Read: TypeAlias = Callable[[str, bytes | str], list[Row | BadRow]]
 """Writes a content under a name and reads all its rows."""
 
 
+def opened(path: Path, encoding: str | None = None, **limits: int) -> Source:
+    """The file with these limits, and 10 MB at most."""
+    return open_source(path, ReadLimits(**{"max_bytes": LIMIT, **limits}), encoding)
+
+
+def rows_of(path: Path, encoding: str | None = None, **limits: int) -> Rows:
+    return read_rows(opened(path, encoding, **limits))
+
+
 def write_and_read(path: Path, content: bytes | str) -> list[Row | BadRow]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read_rows(path, max_bytes=LIMIT))
+    return list(rows_of(path))
 
 
 def values(rows: list[Row | BadRow]) -> list[dict[str, object]]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.ids import children_of, id_sort_key, lineage, stands_in
 from corpuscope.tools.core.schema import DatasetCard, Description, Layer, Members, Node, Run
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import Selection
 
 CARD = DatasetCard(

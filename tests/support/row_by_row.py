@@ -15,7 +15,7 @@ from corpuscope.tools.core.schema import Floats, Record, Scalar
 from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
 from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.records import RowTally
-from corpuscope.tools.ingestion.rows import BadRow, Row
+from corpuscope.tools.readers.rows import BadRow, Row
 
 
 class Unfit(Exception):
@@ -60,13 +60,16 @@ class RowByRow:
             raw = text.encode()
         given = self.given_id(row)
         vector = self.vector(row)
-        metadata, cut = self.metadata(row)
+        metadata, cut, misfits = self.metadata(row)
         metadata_json = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
         if len(metadata_json) > 60_000:
             raise Unfit(
                 f"its metadata takes {len(metadata_json):,} bytes, the limit is "
                 "60,000; name fewer metadata_columns"
             )
+        self.dim = 0 if vector is None else len(vector)
+        for name in misfits:
+            self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
         record_id = blake2b(raw, digest_size=8, person=b"text").digest()
         times = self.times_seen.get(record_id, 0)
         self.times_seen[record_id] = times + 1
@@ -97,8 +100,9 @@ class RowByRow:
             raise Unfit(f"id {given[:80]!r} stands in an earlier row, which was kept")
         return key
 
-    def metadata(self, row: Row) -> tuple[dict[str, Scalar], int]:
+    def metadata(self, row: Row) -> tuple[dict[str, Scalar], int, list[str]]:
         metadata: dict[str, Scalar] = {}
+        misfits: list[str] = []
         cut = 0
         for name, kind in self.columns.metadata.items():
             value = row.values.get(name)
@@ -109,12 +113,12 @@ class RowByRow:
                 try:
                     parsed = PARSERS[kind](value)
                 except (ValueError, OverflowError):
-                    self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
+                    misfits.append(name)
             if isinstance(parsed, str) and len(parsed) > 1_000:
                 parsed = parsed[:1_000]
                 cut += 1
             metadata[name] = parsed
-        return metadata, cut
+        return metadata, cut, misfits
 
     def vector(self, row: Row) -> Floats | None:
         if self.vectors is not None:
@@ -127,7 +131,6 @@ class RowByRow:
             return None
         if self.dim and len(vector) != self.dim:
             raise Unfit(f"its vector has {len(vector)} numbers, those before have {self.dim}")
-        self.dim = len(vector)
         return vector
 
 

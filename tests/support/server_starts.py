@@ -26,7 +26,7 @@ def server_started(command: list[str]) -> str | None:
 
     Only what follows `-m` is looked at, also within code after `-c`: paths may hold the same name.
     """
-    if Path(command[0]).stem == MODULES[0]:
+    if Path(command[0]).stem == MODULES[0] or any("build_server(" in word for word in command):
         return MODULES[0]
     words = [word for argument in command for word in re.split(r"[\s'\",]+", argument)]
     modules = [module for option, module in pairwise(words) if option == "-m"]

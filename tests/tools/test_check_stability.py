@@ -6,8 +6,9 @@ from support.calls import Answer, call, finish
 from support.texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
+from corpuscope.tools.archive.run_files import MEMBERS_FILE
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import NOISE
-from corpuscope.tools.store.runs import MEMBERS_FILE, Runs
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from support.calls import Answer, call, finish
 from support.texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.archive.runs import Runs
 
 pytestmark = pytest.mark.anyio
 

@@ -17,9 +17,9 @@ from support.texts import tickets
 
 from corpuscope.server.app import TOOLS, build_server
 from corpuscope.server.settings import Settings
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import Description, Sentence
 from corpuscope.tools.describing.evidence import Evidence, Excerpt, Keyphrase, Sibling
-from corpuscope.tools.store.runs import Runs
 
 CARDS = {
     "delivery": 4111111111111111,

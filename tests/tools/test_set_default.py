@@ -7,7 +7,7 @@ from support.made_runs import made, many_themes, save_over
 from support.texts import tickets
 
 from corpuscope.server.settings import Settings
-from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.archive.runs import Runs
 
 pytestmark = pytest.mark.anyio
 

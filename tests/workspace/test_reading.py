@@ -9,10 +9,10 @@ from support.calls import finish
 from support.texts import odd_texts, tickets
 
 from corpuscope.server.settings import Settings
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store.connection import MilvusLocation
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.cache import Cache
 from corpuscope.tools.workspace.reading import (

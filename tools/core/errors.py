@@ -7,6 +7,7 @@
         │   └── NotFound          no such dataset, run, cluster, record or job
         ├── NotReady              right in principle, not now: locked, no data yet, cancelled
         └── Unavailable           something outside is missing: a package, model, endpoint
+            └── SystemFailure     the machine refuses: disk full or read-only, no memory
 
 Every message says what was wrong (actual against expected), the valid choices, and the next step.
 """
@@ -38,8 +39,15 @@ class Unavailable(CorpuscopeError):
     """Something outside is missing: an optional package, a model, an endpoint, Milvus."""
 
 
+class SystemFailure(Unavailable):
+    """The machine refuses: its disk is full, read-only or broken, or memory or files ran out."""
+
+
 BY_NAME: dict[str, type[CorpuscopeError]] = {
     kind.__name__: kind
-    for kind in (CorpuscopeError, BadInput, NotAllowed, NotFound, NotReady, Unavailable)
+    for kind in (
+        *(CorpuscopeError, BadInput, NotAllowed, NotFound, NotReady, Unavailable),
+        SystemFailure,
+    )
 }
 """The same errors by name, to rebuild one that crossed from a worker process."""

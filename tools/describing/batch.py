@@ -39,6 +39,7 @@ from corpuscope.tools.describing.result import usage_cost
 from corpuscope.tools.llm.asker import open_asker
 from corpuscope.tools.llm.budget import Limits, Usage
 from corpuscope.tools.llm.concurrency import Failures
+from corpuscope.tools.workspace.reading import folder_of
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import LlmOptions, Workspace
 
@@ -204,7 +205,7 @@ def _open_batch(
     ]
     tasks = gather_tasks(workspace, selection, needed)
     limits = Limits(order.max_calls, writer.max_tokens)
-    cache = workspace.dataset_folder(selection.card) / "answers"
+    cache = folder_of(workspace, selection.card) / "answers"
     with open_asker(writer.endpoint, writer.model, limits, cache, fresh=order.refresh) as asker:
         judge = open_judge(workspace, selection.card, tasks) if tasks else None
         yield _Batch(

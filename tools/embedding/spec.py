@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from corpuscope.tools.core.disk import system_failure
 from corpuscope.tools.core.errors import BadInput, Unavailable
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Floats
@@ -151,6 +152,8 @@ def require_packages(kind: str, needs: str, packages: Sequence[str]) -> None:
 
 def missing_model_error(spec: Spec, options: EmbeddingOptions, error: OSError) -> Unavailable:
     """The error for a model that its library found neither here nor on the hub."""
+    if failure := system_failure(error, options.models_dir.parent):
+        return failure
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
     return Unavailable(
         f"{spec} is neither in {options.models_dir} nor to be had from the Hugging Face hub: "

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from corpuscope.tools.core.values import PARSERS
 from corpuscope.tools.ingestion.columns import ColumnPlan
-from corpuscope.tools.ingestion.loading import IngestOutcome, IngestRequest
+from corpuscope.tools.ingestion.loading import IngestOutcome
 from corpuscope.tools.ingestion.observations import Gap, Observations
+from corpuscope.tools.ingestion.request import IngestRequest
 
 FREQUENT = 0.05
 """Share of texts from which a name or a link rules: as many as a usual theme holds."""

@@ -14,8 +14,9 @@ from corpuscope.tools.core.values import PARSERS, is_missing, without_controls
 MAX_VALUE_CHARS = 1_000
 """Metadata is for filtering and colouring; longer strings are texts, and fill the store."""
 
-VALUES_REMEMBERED = 10_000
-"""Strings of a column whose meaning is kept: dates and categories come again and again."""
+VALUES_REMEMBERED, LONGEST_REMEMBERED = 10_000, 40
+"""Strings of a column whose meaning is kept, and their characters: dates and numbers come again
+and again."""
 
 Cells: TypeAlias = Sequence[Mapping[str, object]]
 """Row by row, column name to value; a column that a row does not have is missing there."""
@@ -92,7 +93,8 @@ class MetadataReader:
                     parsed = known[value]
                 elif not is_missing(value):
                     parsed = self._parsed(name, value, read, place)
-                    if parsed is not None and len(known) < VALUES_REMEMBERED:
+                    is_short = len(value) <= LONGEST_REMEMBERED
+                    if parsed is not None and is_short and len(known) < VALUES_REMEMBERED:
                         known[value] = parsed
             elif not is_missing(value):
                 parsed = self._parsed(name, value, read, place)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
 from corpuscope.tools.core.values import CONTROL, PARSERS, SINGLE, is_missing, is_numeric
-from corpuscope.tools.ingestion.rows import BadRow, Row
+from corpuscope.tools.readers.rows import BadRow, Row
+from corpuscope.tools.readers.source import MAX_COLUMNS
 
 SAMPLE_ROWS = 2_000
 """Rows that are enough to tell the types of the columns, and held in memory for that."""
@@ -85,6 +86,11 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
         if isinstance(row, Row):
             for name, value in row.values.items():
                 values.setdefault(name, []).append(value)
+    if len(values) > MAX_COLUMNS:
+        raise BadInput(
+            f"The first {len(sample):,} rows have {len(values):,} different columns, the limit is "
+            f"{MAX_COLUMNS:,}; a row is an object with the same few names as the others."
+        )
     if not values:
         first = next((row for row in sample if isinstance(row, BadRow)), None)
         why = f"all {len(sample)} read are bad, row {first.number}: {first.reason}" if first else ""
@@ -125,8 +131,9 @@ def plan_columns(sample: Sequence[Row | BadRow], request: ColumnRequest) -> Colu
 def _check_present(name: str, names: list[str]) -> None:
     if name in names:
         return
-    nearest = difflib.get_close_matches(name.casefold(), [known.casefold() for known in names], 1)
-    meant = next((known for known in names if known.casefold() in nearest), None)
+    by_case = {known[:MAX_NAME_CHARS].casefold(): known for known in reversed(names)}
+    nearest = difflib.get_close_matches(name[:MAX_NAME_CHARS].casefold(), by_case, 1)
+    meant = by_case[nearest[0]][:MAX_NAME_CHARS] if nearest else None
     hint = f" (did you mean {meant!r}?)" if meant else ""
     raise BadInput(
         f"There is no column {name!r}{hint}. Columns: {_quoted_list(names)}. Name one of them."
@@ -174,11 +181,11 @@ def _guess_text(
 
 def _holds_identifiers(name: str, cells: list[str]) -> bool:
     """Whether a column of strings holds ids, hashes or addresses of something, by name or form."""
-    if re.search(r"(^|[_\W])(id|guid|uuid|url|uri|link|hash|path)$", name, re.I):
+    if re.search(r"(^|[_\W])(id|guid|uuid|url|uri|link|hash|path)$", name[:MAX_NAME_CHARS], re.I):
         return True
     links = sum(bool(re.match(r"(https?|ftp)://|www\.", cell)) for cell in cells)
     # Printable ASCII without a space, a digit in it: no words.
-    all_codes = all(re.fullmatch(r"[!-~]*\d[!-~]*", cell) for cell in cells)
+    all_codes = all(re.fullmatch(r"[!-/:-~]*\d[!-~]*", cell) for cell in cells)
     return all_codes or 2 * links > len(cells)
 
 
@@ -189,7 +196,7 @@ def _column_type(name: str, values: list[object]) -> ColumnType | None:
         return None
     kinds: tuple[ColumnType, ...] = ("boolean", "number", "date")
     # createdAt is created_at.
-    if DATE_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()):
+    if DATE_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name[:MAX_NAME_CHARS]).lower()):
         kinds = ("boolean", "date", "number")
     elif any(map(is_numeric, present)):
         kinds = ("boolean", "number")

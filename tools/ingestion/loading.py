@@ -26,80 +26,33 @@ A dataset that gets more rows:
 2. The records, by id. Killed here, `changing` stays, and the same ingest skips what is there.
 3. The version raised again, `changing` taken off: what was computed of a part is stale, too.
 
+Where the disk is full, what was written of a dataset that is new or replaced is given back.
+
 A change of metadata alone raises no version; the card, with any new columns, is written before it.
 """
 
-import random
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any, TypeAlias
-
-from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.language import foreign_language
-from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.errors import BadInput, SystemFailure
 from corpuscope.tools.core.masking import masked_text
-from corpuscope.tools.core.schema import COLUMN, NO_MASK, DatasetCard, Mask, Watch
+from corpuscope.tools.core.schema import COLUMN, DatasetCard, Watch
 from corpuscope.tools.embedding.factory import fit_embedder, open_embedder
 from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import AUTO, LEXICAL, Embedder, TextFacts
-from corpuscope.tools.ingestion.batch_writer import BatchWriter
-from corpuscope.tools.ingestion.columns import SAMPLE_ROWS, ColumnPlan, ColumnRequest, plan_columns
-from corpuscope.tools.ingestion.mojibake import mended_rows
-from corpuscope.tools.ingestion.observations import Observations, Observer
-from corpuscope.tools.ingestion.readers import read_rows
+from corpuscope.tools.ingestion.batch_writer import BatchWriter, check_room
+from corpuscope.tools.ingestion.columns import ColumnPlan
+from corpuscope.tools.ingestion.observations import Observations
 from corpuscope.tools.ingestion.records import BuiltBatch, RecordBuilder, RowTally
-from corpuscope.tools.ingestion.row_vectors import check_vector_count, open_vectors
-from corpuscope.tools.ingestion.rows import BadRow, Row, inline_rows
-from corpuscope.tools.store.collections import is_collection_of, new_collection_name
-from corpuscope.tools.store.rows import RecordColumns
+from corpuscope.tools.ingestion.request import IngestRequest, open_rows
+from corpuscope.tools.ingestion.survey import SURVEY_SHARE, Survey, survey_source
+from corpuscope.tools.readers.encodings import encoding_notes
+from corpuscope.tools.store.collections import new_collection_name
+from corpuscope.tools.store.deletion import drop_kept_folders, set_runs_aside
 from corpuscope.tools.workspace.reading import keep_records
 from corpuscope.tools.workspace.workspace import Workspace
-
-SURVEY_TEXTS = 50_000
-"""Enough texts to fit a vocabulary on; more cost time and memory and change little."""
-
-KEPT_BYTES = 192 * 2**20
-"""Records made in the first pass and their vectors are kept for the second, up to this size: enough
-for 74,000 headlines with 384 numbers each. Larger sources are read twice, in a stream."""
-
-RECORD_BYTES = 300
-"""What a record takes in memory beside its text, metadata and vector: Python's objects."""
-
-SURVEY_SHARE = 0.05
-"""The share of the progress that the survey takes."""
-
-RowSource: TypeAlias = Path | list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class IngestRequest:
-    """What the client asked for; None, or `auto` as the embedding, where it is left to us."""
-
-    source: RowSource
-    text_columns: list[str] | None
-    id_column: str | None
-    vector_column: str | None
-    metadata_columns: list[str] | None
-    embedding: str
-    limit: int | None
-    vectors: NDArray[Any] | None = None
-    """(rows, dim), where the vectors come from a file of their own."""
-    encoding: str | None = None
-    """Of a text file; None: it is detected."""
-    mend: bool = False
-    """Whether strings that were decoded wrongly once are mended."""
-    mask: Mask = NO_MASK
-    """What vectors and keywords are made without; nothing: as in the dataset that is there."""
-
-    @property
-    def brings_vectors(self) -> bool:
-        """Whether nothing has to be embedded."""
-        return self.vectors is not None or self.vector_column is not None
 
 
 @dataclass(frozen=True)
@@ -118,39 +71,8 @@ class IngestOutcome:
     unchanged: int
     observed: Observations
     """Of the source."""
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """What the first pass tells the second."""
-
-    columns: ColumnPlan
-    tally: RowTally
-    texts: list[str]
-    """A random sample of at most `SURVEY_TEXTS`; empty where the vectors come with the rows."""
-    dim: int
-    """Numbers in each vector that comes with the rows; 0 where none do."""
-    observed: Observations
-    batches: list[BuiltBatch] | None
-    """All records, where they take no more than `KEPT_BYTES`."""
-
-    def fits(self, dim: int) -> bool:
-        """Whether the records may be kept in memory with vectors of `dim` numbers, too."""
-        return self.batches is not None and self.tally.made * dim * 4 <= KEPT_BYTES
-
-
-def with_vector_file(request: IngestRequest, workspace: Workspace) -> IngestRequest:
-    """The request with its `.npy` file opened, where `vector_column` is one.
-
-    Raises:
-        BadInput: The file is not allowed, not there, or no array of vectors.
-    """
-    name = request.vector_column
-    if name is None or not name.endswith(".npy"):
-        return request
-    path = workspace.files.readable(name)
-    vectors = open_vectors(path, max_bytes=workspace.files.max_bytes)
-    return replace(request, vector_column=None, vectors=vectors)
+    encoding: list[str]
+    """What to tell of its encoding."""
 
 
 def ingest_records(
@@ -163,13 +85,18 @@ def ingest_records(
     Raises:
         BadInput: The source, or how it fits the dataset that is there.
         Unavailable: The embedder's model or package is missing.
+        SystemFailure: The disk is full: a new dataset is gone, of one that grows the rows stay
+            that were added.
     """
     store = workspace.store
+    store.finish_deletion(name)
     present = store.find(name)
     old = None if anew or _starts_anew(present, request) else present
-    survey = _survey_source(workspace, request, old)
-    watch.report(SURVEY_SHARE, f"looked through {survey.tally.read:,} rows")
+    survey = survey_source(workspace, request, old, watch.report)
+    request = survey.request
     drop_leftovers(workspace, name, present)
+    if present is None or present.pending:
+        set_runs_aside(workspace.home, name)
     if old is None:
         card, embedder, note = _start_dataset(workspace, request, survey, name)
     else:
@@ -178,17 +105,15 @@ def ingest_records(
         # So that an ingest that is killed can go on in this collection; in no list until it ends.
         store.save_card(replace(card, pending=True))
     writer = BatchWriter(store, card, embedder, grows=old is not None)
-    batches: Iterable[BuiltBatch] | None = survey.batches
-    if batches is None:
-        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
-        batches = builder.build(_open_rows(workspace, request))
-    writer.write(
-        batches,
-        survey.tally.read,
-        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
-        keep=old is None and survey.fits(card.dim),
-    )
-    writer.finish()
+    try:
+        _write_records(workspace, watch, survey, writer)
+    except SystemFailure:
+        # Half a new dataset is in no list: nobody could delete it from the full disk.
+        if present is None:
+            store.drop(card)
+        if old is None:
+            drop_leftovers(workspace, name, present)
+        raise
     count = store.count(writer.card)
     card = replace(writer.card, pending=False, records=count)
     if card != writer.card:
@@ -199,8 +124,34 @@ def ingest_records(
     if writer.written and count == writer.counts[0]:
         keep_records(workspace, card, writer.written)
     return IngestOutcome(
-        card, survey.columns, survey.tally, note, count, *writer.counts, survey.observed
+        card,
+        survey.columns,
+        survey.tally,
+        note,
+        count,
+        *writer.counts,
+        survey.observed,
+        [] if request.file is None else encoding_notes(request.file),
     )
+
+
+def _write_records(workspace: Workspace, watch: Watch, survey: Survey, writer: BatchWriter) -> None:
+    """The second pass: from the rows, or what was kept of them, to records in the store."""
+    request, read, dim = survey.request, survey.tally.read, writer.card.dim
+    if not writer.grows:
+        room = survey.bytes_with(dim)
+        check_room(workspace.store, room, f"{survey.tally.made:,} records")
+    batches: Iterable[BuiltBatch] | None = survey.batches
+    if batches is None:
+        builder = RecordBuilder(survey.columns, request.vectors, workspace.redact)
+        batches = builder.build(open_rows(request))
+    writer.write(
+        batches,
+        read,
+        lambda done, message: watch.report(SURVEY_SHARE + (1 - SURVEY_SHARE) * done, message),
+        keep=not writer.grows and survey.fits(dim),
+    )
+    writer.finish()
 
 
 def _starts_anew(present: DatasetCard | None, request: IngestRequest) -> bool:
@@ -218,98 +169,13 @@ def drop_leftovers(workspace: Workspace, name: str, kept: DatasetCard | None) ->
     """
     keep = kept.collection if kept else ""
     workspace.store.drop_collections_of(name, keep)
-    for folder in (workspace.home / "datasets").glob("*"):
-        if folder.name != keep and is_collection_of(name, folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _open_rows(workspace: Workspace, request: IngestRequest) -> Iterator[Row | BadRow]:
-    source = request.source
-    rows = (
-        read_rows(source, max_bytes=workspace.files.max_bytes, encoding=request.encoding)
-        if isinstance(source, Path)
-        else inline_rows(source)
-    )
-    return islice(mended_rows(rows) if request.mend else rows, request.limit)
-
-
-def _survey_source(
-    workspace: Workspace, request: IngestRequest, old: DatasetCard | None
-) -> _Survey:
-    rows = _open_rows(workspace, request)
-    head = list(islice(rows, SAMPLE_ROWS))
-    column_request = ColumnRequest(
-        request.text_columns or (old.text_columns if old else None),
-        request.id_column or (old.id_column if old else None),
-        request.vector_column,
-        request.metadata_columns,
-    )
-    columns = plan_columns(head, column_request)
-    if old is not None:
-        # A column keeps the type it has in the dataset; what does not fit is left empty.
-        kinds = {
-            name: old.metadata_columns.get(name, kind) for name, kind in columns.metadata.items()
-        }
-        columns = replace(columns, metadata=kinds)
-    builder = RecordBuilder(columns, request.vectors, workspace.redact)
-    observer = Observer(columns, head, old.mask if old else request.mask)
-    sample = _TextSample()
-    kept: list[BuiltBatch] | None = []
-    kept_bytes = 0
-    dim = 0 if request.vectors is None else request.vectors.shape[1]
-    for batch in builder.build(observer.watch(chain(head, rows))):
-        if batch.records.vectors is not None:
-            dim = batch.records.vectors.shape[1]
-        else:
-            sample.add(batch.records.texts)
-        kept_bytes += _memory_of(batch.records)
-        if kept_bytes > KEPT_BYTES:
-            kept = None
-        if kept is not None:
-            kept.append(batch)
-    tally = builder.tally
-    if request.vectors is not None and request.limit is None:
-        check_vector_count(tally.read, request.vectors)
-    if not tally.made:
-        reasons = "; ".join(f"row {number}: {reason}" for number, reason in tally.bad_rows[:3])
-        raise BadInput(
-            f"No usable row: of {tally.read:,} rows {tally.empty:,} have no text in "
-            f"{', '.join(columns.text)} and {tally.bad:,} are bad. {reasons}".rstrip()
-        )
-    return _Survey(columns, tally, sample.texts, dim, observer.observations(), kept)
-
-
-class _TextSample:
-    """At most `SURVEY_TEXTS` of the texts that come by, each equally likely to be among them.
-
-    By reservoir sampling (Vitter's algorithm R).
-    """
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._seen = 0
-        self._chooser = random.Random(0)
-
-    def add(self, texts: list[str]) -> None:
-        for text in texts:
-            self._seen += 1
-            if len(self.texts) < SURVEY_TEXTS:
-                self.texts.append(text)
-            elif (place := self._chooser.randrange(self._seen)) < SURVEY_TEXTS:
-                self.texts[place] = text
-
-
-def _memory_of(records: RecordColumns) -> int:
-    """About the bytes that records take."""
-    vectors = 0 if records.vectors is None else records.vectors.nbytes
-    strings = sum(map(len, records.texts)) + sum(map(len, records.metadata))
-    return vectors + strings + len(records) * RECORD_BYTES
+    drop_kept_folders(workspace.home, name, keep)
 
 
 def _start_dataset(
     workspace: Workspace,
     request: IngestRequest,
-    survey: _Survey,
+    survey: Survey,
     name: str,
 ) -> tuple[DatasetCard, Embedder | None, str]:
     card = DatasetCard(
@@ -324,6 +190,7 @@ def _start_dataset(
         mask=request.mask,
     )
     folder = workspace.dataset_folder(card)
+    folder.mkdir(parents=True, exist_ok=True)  # nobody else makes it: it goes with the dataset
     spec = request.embedding
     if spec == AUTO:
         spec = COLUMN if request.brings_vectors else workspace.default_embedding
@@ -353,7 +220,7 @@ def _start_dataset(
 
 
 def _extend_dataset(
-    workspace: Workspace, request: IngestRequest, survey: _Survey, old: DatasetCard
+    workspace: Workspace, request: IngestRequest, survey: Survey, old: DatasetCard
 ) -> tuple[DatasetCard, Embedder | None, str]:
     spec = request.embedding
     if spec not in (AUTO, old.embedding):

@@ -6,7 +6,7 @@ In: texts, or rows; out: whether and where, or the rows with mended strings.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from corpuscope.tools.ingestion.rows import BadRow, Row, Rows
+from corpuscope.tools.readers.rows import BadRow, Row, Rows
 
 EXAMPLE_AROUND = 12
 """Characters shown before and after what is wrong."""
@@ -60,4 +60,5 @@ def mended_rows(rows: Rows) -> Iterator[Row | BadRow]:
                 name: ftfy.fix_text(value, config) if isinstance(value, str) else value
                 for name, value in row.values.items()
             },
+            row.size,
         )

@@ -17,10 +17,15 @@ from corpuscope.tools.core.schema import NO_MASK, Mask
 from corpuscope.tools.core.values import PARSERS, is_missing
 from corpuscope.tools.ingestion.columns import EXACT_INTEGERS, ID_NAME, ColumnPlan
 from corpuscope.tools.ingestion.mojibake import Mojibake, find_mojibake
-from corpuscope.tools.ingestion.rows import BadRow, Row, Rows
+from corpuscope.tools.ingestion.seen import SeenHashes
+from corpuscope.tools.readers.rows import BadRow, Row, Rows, blocks
 
 BLOCK_ROWS = 500
 """Rows looked at together."""
+
+LOOKED_INTO = 3_000
+"""Characters of a text that are looked into; handles and wrong letters stand at its beginning as
+elsewhere."""
 
 TEXTS_FIRST, TEXT_STEP, MOST_TEXTS = 2_000, 10, 20_000
 """Texts that are looked into: so many of the first, then every tenth, so many in all."""
@@ -28,8 +33,8 @@ TEXTS_FIRST, TEXT_STEP, MOST_TEXTS = 2_000, 10, 20_000
 SUGGESTED_KINDS = ("handles", "urls", "emails")
 """What may be masked unasked: numbers say something in most texts."""
 
-MOST_IDS = 5_000_000
-"""Ids that are compared; nobody would wait for more."""
+MOST_IDS, MOST_ID_COLUMNS = 5_000_000, 3
+"""Ids that are compared, in memory for each, and columns that may be the id."""
 
 EXACT_DIGITS = 15
 """Digits of a number that spreadsheets keep."""
@@ -39,6 +44,10 @@ FEWEST_ROUNDED = 10
 
 MOST_SOURCES, MOST_SOURCE_COLUMNS = 50, 8
 """Values that a column of sources has at most, and columns whose dates are looked at."""
+
+MOST_DAYS, LONGEST_SOURCE = 100_000, 200
+"""Days of one column's sources that are counted (50 sources over five years), and characters of the
+name of a source."""
 
 FEWEST_SILENT_DAYS = 3
 """A weekend is no gap."""
@@ -99,11 +108,12 @@ class Observer:
         self._texts: list[str] = []
         self._rows = 0
         kinds = columns.metadata
-        self._seen: dict[str, set[int]] = {
-            name: set()
+        ids = [
+            name
             for name, kind in kinds.items()
             if kind in ("string", "number") and ID_NAME.search(name) and _all_differ(first, name)
-        }
+        ]
+        self._seen = {name: SeenHashes() for name in sorted(ids, key=_unlike_id)[:MOST_ID_COLUMNS]}
         named = [columns.id] if columns.id else []
         self._rounded = next(
             (
@@ -126,7 +136,7 @@ class Observer:
 
     def watch(self, rows: Rows) -> Iterator[Row | BadRow]:
         """The same rows, looked at."""
-        while block := list(islice(rows, BLOCK_ROWS)):
+        for block in blocks(rows, BLOCK_ROWS):
             self._look([row.values for row in block if isinstance(row, Row)])
             yield from block
 
@@ -157,27 +167,30 @@ class Observer:
                 text = "\n".join(part for part in parts if isinstance(part, str))
                 self._all_masked += bool(text) and is_all_masked(text, self._mask)
                 if looked_into and len(self._texts) < MOST_TEXTS:
-                    self._texts.append(text)
+                    self._texts.append(text[:LOOKED_INTO])
         self._rows += len(rows)
         for name, seen in list(self._seen.items()):
             cells = [row.get(name) for row in rows]
-            seen.update(map(hash, map(str, cells)))
             # Of an id that is missing or repeated nothing more is to be known.
-            if len(seen) < self._rows or any(map(is_missing, cells)) or self._rows > MOST_IDS:
+            if any(map(is_missing, cells)) or self._rows > MOST_IDS or _repeat(cells, seen):
                 del self._seen[name]
         if self._date is not None:
             days = [_day(row.get(self._date)) for row in rows]
             for column, counter in self._days.items():
-                values = [str(row.get(column, "")) for row in rows] if column else [""] * len(rows)
+                values = [""] * len(rows)
+                if column:
+                    values = [str(row.get(column, ""))[:LONGEST_SOURCE] for row in rows]
                 counter.update(zip(values, days, strict=True))
                 self._values[column].update(values)
             for column, values_seen in self._values.items():
-                if len(values_seen) > MOST_SOURCES:
+                if len(values_seen) > MOST_SOURCES or len(self._days.get(column, ())) > MOST_DAYS:
                     self._days.pop(column, None)
+            if None not in self._days:
+                self._date = None
 
     def _gaps(self) -> list[Gap]:
         """The gaps of all records; where there are none, those of sources."""
-        everything = Counter({day: n for (_, day), n in self._days[None].items() if day})
+        everything = Counter({day: n for (_, day), n in self._days.get(None, {}).items() if day})
         if not everything:
             return []
         if gap := _silence_of_all(everything):
@@ -204,6 +217,18 @@ class Observer:
 def _all_differ(rows: Sequence[dict[str, object]], name: str) -> bool:
     cells = [row.get(name) for row in rows]
     return not any(map(is_missing, cells)) and len(set(map(str, cells))) == len(cells)
+
+
+def _repeat(cells: Sequence[object], seen: SeenHashes) -> bool:
+    """Whether a cell is like an earlier one; adds those before it to `seen`."""
+    hashes = [hash(str(cell)).to_bytes(8, "little", signed=True) for cell in cells]
+    if any(seen.settled(hashes)):
+        return True
+    for key in hashes:
+        if seen.recent(key):
+            return True
+        seen.add(key)
+    return False
 
 
 def _unlike_id(name: str) -> tuple[bool, int]:

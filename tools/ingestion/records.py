@@ -9,7 +9,6 @@ is bad.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,8 @@ from corpuscope.tools.core.schema import Floats, Scalar
 from corpuscope.tools.ingestion.cells import MetadataCells, MetadataReader, read_texts
 from corpuscope.tools.ingestion.columns import ColumnPlan
 from corpuscope.tools.ingestion.row_vectors import VectorOrReason, joined, unit_block, unit_vectors
-from corpuscope.tools.ingestion.rows import BadRow, Row
+from corpuscope.tools.ingestion.seen import SeenHashes
+from corpuscope.tools.readers.rows import BadRow, Row, blocks
 from corpuscope.tools.store.collections import MAX_TEXT_BYTES
 from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns
 
@@ -34,6 +34,9 @@ DIGEST_BYTES = 8
 
 ID_BYTES = 8
 """Short enough to be quoted in a chat; two of a million ids meet once in 30 million datasets."""
+
+LONGEST_QUOTED = 2_000
+"""Characters of an id that are redacted, before they are cut to what a message quotes."""
 
 EXAMPLES_KEPT = 20
 """Examples kept of each kind of trouble: enough to find the cause."""
@@ -59,10 +62,15 @@ class RowTally:
     misfits: dict[str, int] = field(default_factory=dict)
     """Metadata column to the values that are not of its type and were left empty."""
 
+    @property
+    def wants_reasons(self) -> bool:
+        """Whether the reason of a bad row is still kept."""
+        return len(self.bad_rows) < EXAMPLES_KEPT
+
     def add_bad(self, number: int, reason: str) -> None:
         """Count a bad row."""
         self.bad += 1
-        if len(self.bad_rows) < EXAMPLES_KEPT:
+        if self.wants_reasons:
             self.bad_rows.append((number, reason))
 
     def add_cut(self, number: int) -> None:
@@ -93,10 +101,18 @@ class BuiltBatch:
 class _Block:
     """What the cells of some sound rows mean, each by itself; by the place of the row."""
 
-    texts: list[str]
+    texts: list[bytes]
+    """In UTF-8, no longer than `MAX_TEXT_BYTES`."""
+    cut: set[int]
+    """The places of the texts that were longer."""
     wrong_texts: dict[int, str]
+    text_hashes: list[bytes]
+    texts_seen: list[int]
+    """How often `SeenHashes` has settled each."""
     given_ids: list[str] | None
     wrong_ids: dict[int, str]
+    id_hashes: list[bytes]
+    ids_seen: list[int]
     vectors: list[VectorOrReason] | None
     """Of a .npy that is too short, fewer than rows."""
     metadata: MetadataCells
@@ -139,17 +155,16 @@ class RecordBuilder:
         # A plain view of the same pages: numpy's memmap class makes each row many times slower.
         self._vectors = None if vectors is None else np.asarray(vectors)
         self._metadata = MetadataReader(columns.metadata)
-        self._times_seen: dict[bytes, int] = {}
-        self._given_ids: set[bytes] = set()
+        self._texts_seen = SeenHashes()
+        self._ids_seen = SeenHashes()
         self._dim = 0
 
     def build(self, rows: Iterable[Row | BadRow]) -> Iterator[BuiltBatch]:
-        """The records of the rows, in their order, of `BATCH_ROWS` rows at a time.
+        """The records of the rows, in their order, of `BATCH_ROWS` rows or fewer at a time.
 
         Raises BadInput where `vectors` has no row for a row of the file.
         """
-        rest = iter(rows)
-        while some := list(islice(rest, BATCH_ROWS)):
+        for some in blocks(rows, BATCH_ROWS):
             records = self._records(some)
             yield BuiltBatch(records, self.tally.read)
 
@@ -176,11 +191,17 @@ class RecordBuilder:
     def _read_block(self, rows: list[Row | BadRow]) -> _Block:
         sound = [place for place, row in enumerate(rows) if isinstance(row, Row)]
         cells = [row.values for row in rows if isinstance(row, Row)]
-        texts, wrong_texts = read_texts(cells, self._columns.text)
+        written, wrong_texts = read_texts(cells, self._columns.text)
+        texts = [text.encode() for text in written]
+        cut = {place for place, text in enumerate(texts) if len(text) > MAX_TEXT_BYTES}
+        for place in cut:
+            texts[place] = texts[place][:MAX_TEXT_BYTES].decode(errors="ignore").encode()
         given_ids: list[str] | None = None
         wrong_ids: dict[int, str] = {}
         if self._columns.id is not None:
             given_ids, wrong_ids = read_texts(cells, [self._columns.id])
+        hashes = [_text_hash(text) for text in texts]
+        id_hashes = [_id_hash(given) for given in given_ids or ()]
         vectors: list[VectorOrReason] | None = None
         if self._vectors is not None:
             begin = self.tally.read
@@ -191,7 +212,19 @@ class RecordBuilder:
         elif self._columns.vector is not None:
             vectors = unit_vectors([row.get(self._columns.vector) for row in cells])
         metadata = self._metadata.read(cells)
-        return _Block(texts, wrong_texts, given_ids, wrong_ids, vectors, metadata)
+        return _Block(
+            texts,
+            cut,
+            wrong_texts,
+            hashes,
+            self._texts_seen.settled(hashes),
+            given_ids,
+            wrong_ids,
+            id_hashes,
+            self._ids_seen.settled(id_hashes),
+            vectors,
+            metadata,
+        )
 
     def _add_record(self, block: _Block, place: int, number: int, made: _Made) -> bool:
         """Add the record of a row to those made; False where it has no text.
@@ -203,35 +236,32 @@ class RecordBuilder:
         text = block.texts[place]
         if not text:
             return False
-        text_bytes = text.encode()
-        too_long = len(text_bytes) > MAX_TEXT_BYTES
-        if too_long:
-            text = text_bytes[:MAX_TEXT_BYTES].decode(errors="ignore")
-            text_bytes = text.encode()
         given_id = self._given_id(block, place)
         vector = self._vector(block, place)
-        for name in block.metadata.misfits.get(place, ()):
-            self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
         metadata_hash = _metadata_hash(block.metadata.values[place])
         # From here on the row is good: only now may it leave traces.
-        record_id = _text_hash(text_bytes)
-        times_seen = self._times_seen.get(record_id, 0)
-        self._times_seen[record_id] = times_seen + 1
-        self.tally.repeated_texts += times_seen > 0
+        if vector is not None:
+            self._dim = len(vector)
+        for name in block.metadata.misfits.get(place, ()):
+            self.tally.misfits[name] = self.tally.misfits.get(name, 0) + 1
         self.tally.cut_values += block.metadata.cut.get(place, 0)
-        if too_long:
+        if place in block.cut:
             self.tally.add_cut(number)
+        record_id = block.text_hashes[place]
+        times_seen = block.texts_seen[place] + self._texts_seen.recent(record_id)
+        self._texts_seen.add(record_id)
+        self.tally.repeated_texts += times_seen > 0
         if given_id is not None:
-            self._given_ids.add(given_id)
+            self._ids_seen.add(given_id)
             record_id = given_id
         elif times_seen:
-            record_id = _text_hash(b"%b\0%d" % (text_bytes, times_seen))
-        content = blake2b(text_bytes, digest_size=DIGEST_BYTES)
+            record_id = _text_hash(b"%b\0%d" % (text, times_seen))
+        content = blake2b(text, digest_size=DIGEST_BYTES)
         if vector is not None:
             content.update(b"\0" + vector.tobytes())
             made.vectors.append(vector)
         made.ids.append(record_id.hex())
-        made.texts.append(text)
+        made.texts.append(text.decode())
         made.digests.append(content.hexdigest() + metadata_hash)
         # A copy: what orjson returns keeps the 4 kB that it wrote into.
         made.metadata.append(bytes(memoryview(orjson.dumps(block.metadata.values[place]))))
@@ -246,10 +276,12 @@ class RecordBuilder:
         given = block.given_ids[place]
         if not given:
             raise _UnfitRow(f"id column {self._columns.id!r} is empty")
-        key = blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
-        if key in self._given_ids:
+        key = block.id_hashes[place]
+        if block.ids_seen[place] or self._ids_seen.recent(key):
+            # Redaction takes its time, and most reasons are only counted.
+            wanted = given[:LONGEST_QUOTED] if self.tally.wants_reasons else ""
             raise _UnfitRow(
-                f"id {self._redact(given)[:80]!r} stands in an earlier row, which was kept"
+                f"id {self._redact(wanted)[:80]!r} stands in an earlier row, which was kept"
             )
         return key
 
@@ -268,12 +300,15 @@ class RecordBuilder:
             raise _UnfitRow(vector)
         if self._dim and len(vector) != self._dim:
             raise _UnfitRow(f"its vector has {len(vector)} numbers, those before have {self._dim}")
-        self._dim = len(vector)
         return vector
 
 
 def _text_hash(text: bytes) -> bytes:
     return blake2b(text, digest_size=ID_BYTES, person=b"text").digest()
+
+
+def _id_hash(given: str) -> bytes:
+    return blake2b(given.encode(), digest_size=ID_BYTES, person=b"id").digest()
 
 
 def _metadata_hash(metadata: dict[str, Scalar]) -> str:

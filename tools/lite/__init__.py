@@ -12,5 +12,6 @@ words: search by words
 nearest: search by vectors
 answers: rows as answers of Milvus' protocol
 insert: batches written by the column
+failed_writes: a write that fails, at a full disk, loses and leaves nothing
 wire: what both sides of Milvus' protocol know
 """

@@ -24,12 +24,16 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from corpuscope.tools.core.errors import Unavailable
+from corpuscope.tools.core.disk import foreseen_failures
+from corpuscope.tools.core.errors import SystemFailure, Unavailable
 from corpuscope.tools.core.files import written_aside
 
 FOLDER = "milvus.db"
 ADDRESS_FILE = "milvus.json"
 """In the home: where the server listens, as JSON, and its process id."""
+
+ADDRESS_BYTES = 256
+"""What the file is filled up to, so that a later address takes no more room than an earlier one."""
 
 TAKEOVER_SECONDS = 30.0
 """A predecessor that was just told to stop flushes its tables before it lets go of the folder."""
@@ -87,17 +91,14 @@ def connect(home: Path) -> LiteServer:
         home: The folder that holds (or will hold) `milvus.db`.
 
     Raises:
-        Unavailable: The folder cannot be opened.
+        SystemFailure: The disk is full or cannot be written.
+        Unavailable: The folder cannot be opened for another reason.
     """
     running = known_address(home)
     if running is not None and _answers(running):
         return LiteServer(running, None)
-    try:
+    with foreseen_failures(home):
         home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(
-            f"{home} cannot be used: {error.strerror}. Set CORPUSCOPE_HOME to a folder of yours."
-        ) from error
     # Its own session: Ctrl-C in a terminal must not stop it before its owner has finished.
     child = subprocess.Popen(
         [sys.executable, "-m", "corpuscope.tools.lite.server", str(home)],
@@ -115,6 +116,9 @@ def connect(home: Path) -> LiteServer:
         case ["taken", address]:
             LiteServer("", child).close()
             return LiteServer(address.strip(), None)
+        case ["failed", why]:
+            LiteServer("", child).close()
+            raise SystemFailure(why.strip())
     LiteServer("", child).close()
     raise Unavailable(
         f"Milvus Lite did not start on {home / FOLDER}: {' '.join(reply) or 'it ended at once'}. "
@@ -150,7 +154,7 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _serve(home: Path) -> int:
+def serve_home(home: Path) -> int:
     """The child: own the folder, say where, and stop when standard input ends; its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGALRM"):
@@ -160,6 +164,16 @@ def _serve(home: Path) -> int:
     os.dup2(2, 1)
     alone = threading.Event()
     threading.Thread(target=_watch_owner, args=[alone], daemon=True).start()
+    os.umask(0o077)  # what Milvus Lite writes is for this user alone
+    try:
+        with foreseen_failures(home):
+            return _serve(home, owner, alone)
+    except SystemFailure as failure:
+        _tell(owner, f"failed {failure}")
+        return 1
+
+
+def _serve(home: Path, owner: TextIO, alone: threading.Event) -> int:
     opened = _open_database(home)
     if isinstance(opened, str):
         _tell(owner, opened)
@@ -167,8 +181,7 @@ def _serve(home: Path) -> int:
     drop_dead_folders(Path(tempfile.gettempdir()))
     private = Path(tempfile.mkdtemp(prefix=PRIVATE_FOLDER.format(pid=os.getpid())))
     server, address = _start(opened, private)
-    with written_aside(home / ADDRESS_FILE) as draft:
-        draft.write_text(json.dumps({"address": address, "pid": os.getpid()}), encoding="utf-8")
+    _write_address(home / ADDRESS_FILE, address)
     _tell(owner, f"serving {address}")
     alone.wait()
     # First: what follows may be cut off.
@@ -202,13 +215,14 @@ def _tell(owner: TextIO, line: str) -> None:
 
 def _open_database(home: Path) -> Any:
     """The home's Milvus Lite; or a line that says who has it already, or that it stays locked."""
-    from milvus_lite.db import MilvusLite
     from milvus_lite.exceptions import DataDirLockedError
+
+    from corpuscope.tools.lite.failed_writes import open_database
 
     deadline = time.monotonic() + TAKEOVER_SECONDS
     while True:
         try:
-            return MilvusLite(str(home / FOLDER))
+            return open_database(home / FOLDER)
         except DataDirLockedError:
             running = known_address(home)
             if running is not None and _answers(running):
@@ -266,6 +280,19 @@ def _user() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
 
 
+def _write_address(file: Path, address: str) -> None:
+    """Say where the server listens; on a full disk in the room of the file that is there."""
+    said = json.dumps({"address": address, "pid": os.getpid()}).ljust(ADDRESS_BYTES)
+    try:
+        with written_aside(file) as draft:
+            draft.write_text(said, encoding="utf-8")
+    except OSError:
+        if not file.is_file():
+            raise
+        with file.open("r+", encoding="utf-8") as present:
+            present.write(said)
+
+
 def _listen(server: "object", private: Path) -> str:
     """Let the server listen where this user alone can reach it; its address."""
     add_port = server.add_insecure_port  # type: ignore[attr-defined]  # grpc has no types
@@ -277,6 +304,6 @@ def _listen(server: "object", private: Path) -> str:
 
 
 if __name__ == "__main__":
-    code = _serve(Path(sys.argv[1]))
+    code = serve_home(Path(sys.argv[1]))
     # Without waiting for threads: a request may still be at work, and nobody waits for it.
     os._exit(code)

@@ -157,7 +157,7 @@ class _Answers:
         if self.folder is None:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)  # not its parents: those go with the dataset
             with written_aside(self.folder / f"{key}.json") as draft:
                 draft.write_text(written.model_dump_json(), encoding="utf-8")
         except OSError as error:

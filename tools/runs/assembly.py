@@ -13,6 +13,7 @@ import numpy as np
 
 from corpuscope.tools.analysis.exemplars import choose_exemplars, held_keywords
 from corpuscope.tools.analysis.keywords import cluster_keywords
+from corpuscope.tools.archive.defaults import BY_HAND
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import (
     ReasonTexts,
@@ -37,7 +38,6 @@ from corpuscope.tools.core.schema import (
     Scalar,
 )
 from corpuscope.tools.core.vectors import unit_mean
-from corpuscope.tools.store.defaults import BY_HAND
 
 PACKAGES = ("corpuscope", "evoc", "faiss-cpu", "fast_hdbscan", "hdbscan", "numpy", "umap-learn")
 

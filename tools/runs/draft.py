@@ -8,6 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from corpuscope.tools.archive.run_files import (
+    write_centroids,
+    write_descriptions,
+    write_map,
+    write_offsets,
+    write_stability,
+)
 from corpuscope.tools.clustering.pipeline import Clustering
 from corpuscope.tools.core.schema import (
     DatasetCard,
@@ -19,13 +26,6 @@ from corpuscope.tools.core.schema import (
     Stability,
 )
 from corpuscope.tools.runs.changes import Comparison
-from corpuscope.tools.store.runs import (
-    write_centroids,
-    write_descriptions,
-    write_map,
-    write_offsets,
-    write_stability,
-)
 from corpuscope.tools.workspace.reading import LoadedDataset
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from corpuscope.tools.archive.defaults import BY_HAND, settings_by_hand
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import count_reasons, rename_reasons
 from corpuscope.tools.clustering.pipeline import Parameters
@@ -30,8 +32,6 @@ from corpuscope.tools.runs.draft import RunDraft, Split
 from corpuscope.tools.runs.inheritance import earlier_runs, without_parts
 from corpuscope.tools.runs.new_run import checked_records, cluster_loaded, load_records
 from corpuscope.tools.runs.regardless import set_aside
-from corpuscope.tools.store.defaults import BY_HAND, settings_by_hand
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.reading import LoadedDataset, load_run, part_of
 from corpuscope.tools.workspace.selection import Selection, cluster_records
 from corpuscope.tools.workspace.workspace import Workspace

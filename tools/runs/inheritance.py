@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import STALE, Description, Floats, Members, Run, Scalar
 from corpuscope.tools.runs.changes import ComparedRun, compare
@@ -21,7 +22,6 @@ from corpuscope.tools.runs.matching import (
     same_by_centroid,
     same_clusters,
 )
-from corpuscope.tools.store.runs import Runs
 from corpuscope.tools.workspace.selection import labels
 
 LOOKED_BACK = 5

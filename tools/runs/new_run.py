@@ -12,6 +12,7 @@ from corpuscope.tools.clustering.pipeline import (
     Parameters,
     find_clusters,
 )
+from corpuscope.tools.core.disk import check_space
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.masking import keyword_text
 from corpuscope.tools.core.schema import DatasetCard, Report
@@ -35,6 +36,9 @@ from corpuscope.tools.workspace.workspace import Workspace
 # The shares of the time of `cluster`: reading, then clustering; the rest is words and the map.
 READ_SHARE = 0.15
 CLUSTERED_SHARE = 0.55
+
+RUN_BYTES = 100
+"""What a record takes in a run: its id, path, place on the map and neighbours noted."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,14 @@ def load_records(
     Raises:
         BadInput: There are none.
         NotReady: The dataset grew while it was read.
+        SystemFailure: There is no space for the run, said before it is worked out.
     """
     report(0.01, f"reading '{card.name}'")
     loaded = checked_records(card, load_dataset(workspace, card, ids), chosen=ids is not None)
     corpus = loaded.corpus
     count = f"{len(corpus.ids):,} records, {len(corpus.texts):,} distinct texts"
     report(READ_SHARE, f"read {count}")
+    check_space(workspace.home, RUN_BYTES * len(corpus.ids), f"a run of {count}")
     return loaded
 
 

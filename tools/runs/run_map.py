@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from corpuscope.tools.archive.runs import original_run
 from corpuscope.tools.clustering.pipeline import Clustering, corpus_graph, lay_out_map
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, Floats, Report, Run
 from corpuscope.tools.runs.assembly import clustering_parameters
 from corpuscope.tools.runs.draft import MapSource
 from corpuscope.tools.store.locks import map_lock
-from corpuscope.tools.store.runs import original_run
 from corpuscope.tools.workspace.reading import LoadedDataset, load_run
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -17,11 +17,16 @@ MOST_SECONDS = 1_800.0
 
 
 def draw_map(workspace: Workspace, run: Run, source: MapSource) -> None:
-    """Lay out and keep the map of a run that was just saved, from what clustering left."""
+    """Lay out and keep the map of a run that was just saved, from what clustering left.
+
+    Raises:
+        NotFound: The run, or its dataset, was deleted meanwhile; nothing is kept of it.
+        NotReady: Another process takes too long over it.
+    """
     loaded, clustering = source.loaded, source.clustering
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
-        deleted = run.id not in workspace.runs.ids(run.dataset)
-        if not deleted and workspace.runs.map(run) is None:
+        workspace.runs.check_there(run)
+        if workspace.runs.map(run) is None:
             points = clustering.map
             if points is None:
                 points = _layout(workspace, run, loaded, clustering)
@@ -36,6 +41,7 @@ def ensure_map(workspace: Workspace, card: DatasetCard, run: Run, report: Report
 
     Raises:
         NotReady: All records of the run are gone, or another process takes too long.
+        NotFound: The run, or its dataset, was deleted meanwhile.
     """
     with map_lock(workspace.home, run.dataset, run.id, MOST_SECONDS):
         points = workspace.runs.map(run)

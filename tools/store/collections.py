@@ -6,16 +6,25 @@ In: Milvus' client and a dataset's card; out: a collection with its fields and i
 
 import re
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from corpuscope.tools.core.schema import DatasetCard
+from pydantic import ValidationError
+
+from corpuscope.tools.core.files import complaint
+from corpuscope.tools.core.schema import DatasetCard, from_json
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
+    from corpuscope.tools.store.connection import Connection
+
 CATALOGUE = "corpuscope_datasets"
 COLLECTION_PREFIX = "corpuscope_"
 """Before the names of ours: the Milvus server may hold collections of others."""
+
+MOST_DATASETS = 16_384
+"""What Milvus gives in one answer."""
 
 MAX_TEXT_BYTES = 65_535
 """Milvus' limit on a string, in bytes of UTF-8."""
@@ -38,6 +47,31 @@ def new_collection_name(dataset: str) -> str:
 def is_collection_of(dataset: str, collection: str) -> bool:
     """Whether this is the name of a collection of the dataset, the present one or an older one."""
     return re.fullmatch(rf"{COLLECTION_PREFIX}{re.escape(dataset)}__\d+", collection) is not None
+
+
+def drop_collections(connection: "Connection", dataset: str, keep: str) -> None:
+    """Drop the collections of a dataset but for `keep`."""
+    for collection in connection.call("list_collections"):
+        if is_collection_of(dataset, collection) and collection != keep:
+            connection.call("drop_collection", collection)
+
+
+def catalogue_rows(connection: "Connection") -> list[dict[str, str]]:
+    """The catalogue as it is kept: each dataset's `id`, which is its name, and `card`, by name."""
+    if not connection.call("has_collection", CATALOGUE):
+        return []
+    rows: list[dict[str, str]] = connection.call(
+        "query", CATALOGUE, filter='id != ""', output_fields=["id", "card"], limit=MOST_DATASETS
+    )
+    return sorted(rows, key=lambda row: row["id"])
+
+
+def card_in(row: Mapping[str, str]) -> DatasetCard | str:
+    """The card in a row of the catalogue, or why it cannot be read."""
+    try:
+        return from_json(DatasetCard, row["card"])
+    except ValidationError as error:
+        return f"its card is {complaint(error)[0]}"
 
 
 def create_catalogue(client: "MilvusClient", index_type: str) -> None:
@@ -88,7 +122,15 @@ def create_collection(client: "MilvusClient", card: DatasetCard, index_type: str
 
 def _create(client: "MilvusClient", name: str, schema: Any, index: Any) -> None:
     """Make a collection, index and load it, without pymilvus' half a second of sleep per index:
-    there is nothing in it yet that could be indexed."""
-    client.create_collection(name, schema=schema, consistency_level="Strong")
-    client.create_index(name, index, sync=False)
-    client.load_collection(name)
+    there is nothing in it yet that could be indexed. It is there whole or not at all."""
+    from pymilvus.exceptions import MilvusException
+
+    # Where Milvus went away in the middle of it, this is done again.
+    if not client.has_collection(name):
+        client.create_collection(name, schema=schema, consistency_level="Strong")
+    try:
+        client.create_index(name, index, sync=False)
+        client.load_collection(name)
+    except MilvusException:
+        client.drop_collection(name)
+        raise

@@ -3,6 +3,7 @@
 The system lets go of them when a process ends, so that a kill leaves none behind.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +15,13 @@ WAIT_SECONDS = 10.0
 
 
 @contextmanager
-def dataset_lock(home: Path, dataset: str) -> Iterator[None]:
+def dataset_lock(home: Path, dataset: str, seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Be the only one, across processes, who writes to a dataset.
 
     Raises:
-        NotReady: Somebody else is still writing after a short wait.
+        NotReady: Somebody else is still writing after `seconds`.
     """
-    with _lock(home / "locks" / f"{dataset}.lock", WAIT_SECONDS, f"Dataset '{dataset}'"):
+    with _lock(home / "locks" / f"{dataset}.lock", seconds, f"Dataset '{dataset}'"):
         yield
 
 
@@ -62,4 +63,8 @@ def _lock(path: Path, seconds: float, what: str) -> Iterator[None]:
     try:
         yield
     finally:
+        # While it is held, so that nobody's own is taken away: who waits for a file that is gone
+        # takes a new one. Windows removes no open file.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         lock.release()

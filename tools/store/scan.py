@@ -82,6 +82,7 @@ def scan_rows(
     ):
         next_rows = reader.submit(iterator.next)
         while rows := next_rows.result():
+            connection.patience.left()
             next_rows = reader.submit(iterator.next)
             last = _sort_and_check(rows, last, card)
             yield rows
@@ -104,7 +105,8 @@ def _open_iterator(
         strict_float32=True,  # vectors as arrays, not as lists of Python's floats
     )
     try:
-        yield iterator
+        with connection.in_time():
+            yield iterator
     except MilvusException as error:
         raise connection.meaning(error) from error
     finally:

@@ -4,13 +4,14 @@ A dataset is a card in the catalogue and the collection that the card names. Car
 and come out as the types of core; Milvus' own rows, expressions and errors stay in this wing.
 """
 
+import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import (
     DatasetCard,
@@ -19,19 +20,20 @@ from corpuscope.tools.core.schema import (
     Ints,
     Record,
     Report,
-    from_json,
     no_report,
     to_json,
 )
 from corpuscope.tools.lite.conditions import without_lists
-from corpuscope.tools.store import neighbour_search, scan
+from corpuscope.tools.store import deletion, neighbour_search, scan
 from corpuscope.tools.store.collections import (
     AUTOINDEX,
     CATALOGUE,
     FLAT,
+    card_in,
+    catalogue_rows,
     create_catalogue,
     create_collection,
-    is_collection_of,
+    drop_collections,
 )
 from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import (
@@ -42,6 +44,7 @@ from corpuscope.tools.store.filters import (
 )
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns, record_from_row, upsert_requests
 from corpuscope.tools.store.scan import Page, PageField
 
@@ -66,15 +69,25 @@ class Store:
     def __init__(self, location: MilvusLocation) -> None:
         self.location = location
         self.connection = Connection(location)
+        self.unreadable: dict[str, str] = {}
+        """Why datasets cannot be read, by name, as of the last look into the catalogue."""
         self._index_type = FLAT if location.is_lite else AUTOINDEX
 
+    def within(self, patience: Patience) -> "Store":
+        """The same datasets for one call, which ends when its patience does."""
+        bounded = copy.copy(self)
+        bounded.connection = self.connection.within(patience)
+        return bounded
+
     def connect(self) -> None:
-        """Reach Milvus now, so that the first call does not wait for it.
+        """Reach Milvus now, so that the first call does not wait for it; and finish deletions that
+        a kill stopped.
 
         Raises:
             Unavailable: Milvus cannot be reached.
         """
         self.connection.client()
+        deletion.finish_deletions(self.connection)
 
     def close(self) -> None:
         """Let go of the connection, and of Milvus Lite where this process started it."""
@@ -91,17 +104,29 @@ class Store:
         return [card for card in self._all_cards() if not card.pending]
 
     def find(self, name: str) -> DatasetCard | None:
-        """The card of this name, also one whose first ingest did not end; None: no such dataset."""
-        return next((card for card in self._all_cards() if card.name == name), None)
+        """The card of this name, also one whose first ingest did not end; None: no such dataset.
+
+        Raises:
+            NotReady: There is one that cannot be read.
+        """
+        known = next((card for card in self._all_cards() if card.name == name), None)
+        self._check_readable(name)
+        return known
 
     def _all_cards(self) -> list[DatasetCard]:
-        if not self.connection.call("has_collection", CATALOGUE):
-            return []
-        rows = self.connection.call(
-            "query", CATALOGUE, filter='id != ""', output_fields=["card"], limit=MAX_HITS
-        )
-        cards = [from_json(DatasetCard, row["card"]) for row in rows]
-        return sorted(cards, key=lambda card: card.name)
+        # In this order: a deletion that has begun is seen, or has ended and taken its row with it.
+        deleted = deletion.finish_deletions(self.connection)
+        read = {row["id"]: card_in(row) for row in catalogue_rows(self.connection)}
+        self.unreadable = {name: why for name, why in read.items() if isinstance(why, str)}
+        cards = [card for card in read.values() if isinstance(card, DatasetCard)]
+        return [card for card in cards if card.collection not in deleted]
+
+    def _check_readable(self, name: str) -> None:
+        if why := self.unreadable.get(name):
+            raise NotReady(
+                f"Dataset '{name}' cannot be read: {why}. It is left as it is: if a newer "
+                "corpuscope made it, update this one; else ingest under another name."
+            )
 
     def card(self, name: str | None) -> DatasetCard:
         """The card of this name, however it is spelt, or the only one where no name is given.
@@ -111,6 +136,8 @@ class Store:
             BadInput: No name although there are several.
         """
         cards = self.cards()
+        if name is not None:
+            self._check_readable(dataset_name(name))
         if not cards:
             raise NotFound("There is no dataset yet. Make one with `ingest` (a file or rows).")
         names = ", ".join(card.name for card in cards)
@@ -134,7 +161,7 @@ class Store:
     def create(self, card: DatasetCard) -> None:
         """Make the collection that the card names; it becomes the dataset's with `save_card`."""
         if not self.connection.call("has_collection", card.collection):
-            create_collection(self.connection.client(), card, self._index_type)
+            self.connection.run(lambda client: create_collection(client, card, self._index_type))
 
     def save_card(self, card: DatasetCard) -> None:
         """Write the card into the catalogue, in one write: from now on it is the dataset's.
@@ -151,20 +178,37 @@ class Store:
         # Two processes that see no catalogue must not both make it.
         with catalogue_lock(self.location.home):
             if not self.connection.call("has_collection", CATALOGUE):
-                create_catalogue(self.connection.client(), self._index_type)
+                self.connection.run(lambda client: create_catalogue(client, self._index_type))
         row = {"id": card.name, "card": card_json, "vector": [1.0, 0.0]}
         self.connection.call("upsert", CATALOGUE, [row])
 
     def drop(self, card: DatasetCard) -> None:
-        """Forget the dataset: its card first, so that no card is left without its records."""
-        self.connection.call("delete", CATALOGUE, ids=[card.name])
-        self.drop_collections_of(card.name, keep="")
+        """Delete a dataset with all that belongs to it. The caller holds its lock.
+
+        Once it has begun, a kill only delays it.
+
+        Raises:
+            OSError: The home cannot be written to: nothing was deleted.
+        """
+        if not deletion.begin_deletion(self.location.home, card):
+            # No room for a tombstone, and no runs: without its row it is gone just as well.
+            self.connection.call("delete", CATALOGUE, ids=[card.name])
+        deletion.finish_deletion(self.connection, card.collection, card.name)
+
+    def finish_deletion(self, dataset: str) -> bool:
+        """Finish a deletion of the dataset that was stopped; whether there was one.
+
+        The caller holds its lock.
+        """
+        begun = deletion.tombstones(self.location.home).items()
+        stopped = [collection for collection, name in begun if name == dataset]
+        for collection in stopped:
+            deletion.finish_deletion(self.connection, collection, dataset)
+        return bool(stopped)
 
     def drop_collections_of(self, dataset: str, keep: str) -> None:
         """Drop the collections of a dataset but for `keep`: what killed ingests left behind."""
-        for collection in self.connection.call("list_collections"):
-            if is_collection_of(dataset, collection) and collection != keep:
-                self.connection.call("drop_collection", collection)
+        drop_collections(self.connection, dataset, keep)
 
     # Records
 

@@ -8,9 +8,11 @@ Everything here may be deleted at any time: it costs the next run its time, and 
 """
 
 import logging
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.corpus import Corpus
+from corpuscope.tools.core.disk import spare_bytes
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.geometry.graph import NeighbourGraph
 
@@ -30,6 +33,9 @@ FORMAT = 2
 GRAPH = "graph"
 CORPUS = "corpus"
 OTHER_VECTORS = "vectors"
+MOST_OTHER_VECTORS = 3
+"""Sets of columns that a person goes back and forth between; each is about as large as the rest."""
+
 CORPUS_STRINGS = ("ids", "texts")
 CORPUS_ARRAYS = ("copies_of", "vectors", "first", "weights")
 
@@ -37,7 +43,8 @@ CORPUS_ARRAYS = ("copies_of", "vectors", "first", "weights")
 class Cache:
     """What is known of one version of a whole dataset: `Intermediates` that outlive the process.
 
-    Whatever cannot be read is made anew, and what cannot be written is not kept: nothing is raised.
+    `folder` is made where it alone is missing. Whatever cannot be read is made anew, and what
+    cannot be written is not kept: nothing is raised.
     """
 
     def __init__(self, folder: Path, version: int) -> None:
@@ -95,21 +102,31 @@ class Cache:
         """The arrays of a folder; None where one of them cannot be read."""
         folder = self._folder / name
         try:
-            return {part: np.load(folder / f"{part}.npy", allow_pickle=False) for part in parts}
+            arrays = {part: np.load(folder / f"{part}.npy", allow_pickle=False) for part in parts}
         # Not there, just deleted by a newer version's run, or not as it was written.
         except (OSError, ValueError, EOFError):
             return None
+        with suppress(OSError):
+            os.utime(self._folder)  # it was used
+        return arrays
 
     def _write(self, name: str, arrays: Arrays) -> None:
         """Write a folder of arrays aside and rename it: a reader finds all of them or none."""
+        size = sum(array.nbytes for array in arrays.values())
+        if spare_bytes(self._folder) < size:
+            logging.getLogger(__name__).warning("not cached, too little space: %s", name)
+            return
         draft = self._folder / f"draft-{uuid.uuid4().hex[:8]}"
         try:
-            draft.mkdir(parents=True)
+            # The folder of the dataset is not made anew: where it is gone, so is the dataset.
+            for folder in (self._version.parent, self._version, self._folder, draft):
+                folder.mkdir(exist_ok=True)
             for part, array in arrays.items():
                 np.save(draft / f"{part}.npy", array)
             shutil.rmtree(self._folder / name, ignore_errors=True)
             draft.rename(self._folder / name)
             self._drop_older()
+            self._drop_other_vectors()
         except OSError as error:  # as a rule the disk is full
             logging.getLogger(__name__).warning("not cached: %s: %s", name, error)
         finally:
@@ -120,6 +137,13 @@ class Cache:
         for folder in self._version.parent.iterdir():
             if folder.name != self._version.name:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _drop_other_vectors(self) -> None:
+        """Keep what is known of other vectors for the latest that were used only."""
+        others = [*self._version.glob(f"{OTHER_VECTORS}-*")]
+        others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+        for folder in others[MOST_OTHER_VECTORS:]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bytes(strings: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

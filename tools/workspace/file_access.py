@@ -10,6 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpuscope.tools.core.disk import system_failure
 from corpuscope.tools.core.errors import BadInput, NotAllowed, NotFound
 
 IN_THE_CHAT = re.compile(
@@ -41,6 +42,7 @@ class FileAccess:
             NotAllowed: It lies outside (whether it exists is not told).
             NotFound: Nothing there.
             BadInput: No regular file, or larger than the limit.
+            SystemFailure: It may not be read, or its disk does not answer.
         """
         path = self._inside(name)
         try:
@@ -50,7 +52,8 @@ class FileAccess:
                 self._elsewhere(name) or f"No file {path}.{self._files_near(path)}"
             ) from None
         except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+            known = system_failure(error, self.home)
+            raise known or BadInput(f"{path} cannot be read: {error.strerror}.") from None
         if not stat.S_ISREG(status.st_mode):
             raise BadInput(f"{path} is no regular file. Give the path of a file.")
         if status.st_size > self.max_bytes:
@@ -66,6 +69,7 @@ class FileAccess:
         Raises:
             NotAllowed: It lies outside the allowed folders.
             BadInput: It is a folder, or its folder cannot be made.
+            SystemFailure: Its disk is full, or it may not be written.
         """
         path = self._inside(name)
         if path.is_dir():
@@ -73,7 +77,8 @@ class FileAccess:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadInput(f"{path.parent} cannot be made: {error.strerror}.") from error
+            known = system_failure(error, self.home)
+            raise known or BadInput(f"{path.parent} cannot be made: {error.strerror}.") from error
         return path
 
     def _inside(self, name: str) -> Path:

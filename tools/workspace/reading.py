@@ -4,9 +4,12 @@ In comes a dataset's card, and ids where only a part is meant; out come its dist
 vectors, from the cache where they were read before, else from the store.
 """
 
+import shutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from corpuscope.tools.clustering.corpus import Corpus, DistinctTexts, sub_corpus
 from corpuscope.tools.clustering.memory import Intermediates, NoIntermediates, PartIntermediates
 from corpuscope.tools.clustering.nuisance import NO_GROUP, take_off
 from corpuscope.tools.clustering.pipeline import NeighbourSearch, search_in_memory
-from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.errors import NotFound, NotReady
 from corpuscope.tools.core.schema import DatasetCard, GroupOffsets, Ints, Members, Report, Run
 from corpuscope.tools.geometry.graph import NeighbourGraph, graph_from_lists, usual_neighbours
 from corpuscope.tools.store.rows import RecordColumns
@@ -100,7 +103,26 @@ def _whole(workspace: Workspace, card: DatasetCard) -> LoadedDataset:
 
 
 def _cache_of(workspace: Workspace, card: DatasetCard) -> Cache:
-    return Cache(workspace.dataset_folder(card) / "cache", card.version)
+    return Cache(folder_of(workspace, card) / "cache", card.version)
+
+
+def folder_of(workspace: Workspace, card: DatasetCard) -> Path:
+    """Where a dataset keeps what is no record; it is there as long as the dataset is.
+
+    Raises:
+        NotFound: The dataset was deleted meanwhile.
+    """
+    folder = workspace.dataset_folder(card)
+    if not folder.is_dir():
+        # Older versions did not make it for every dataset. Looked up afterwards, so that a deletion
+        # either is seen here, or finds the folder.
+        with suppress(OSError):  # without it nothing is kept, which costs time alone
+            folder.mkdir(parents=True, exist_ok=True)
+        present = workspace.store.find(card.name)
+        if present is None or present.collection != card.collection:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise NotFound(f"Dataset '{card.name}' was deleted or replaced meanwhile.")
+    return folder
 
 
 def keep_records(workspace: Workspace, card: DatasetCard, written: Sequence[RecordColumns]) -> None:

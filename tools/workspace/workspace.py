@@ -1,17 +1,19 @@
 """What every tool is given: store, runs, files and models, passed in and never reached for."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corpuscope.prompts import Templates
+from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import DatasetCard
 from corpuscope.tools.embedding.factory import open_embedder
 from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import Embedder, EmbeddingOptions
 from corpuscope.tools.llm.endpoint import EndpointOptions
-from corpuscope.tools.store.runs import Runs
+from corpuscope.tools.store.deletion import kept_folder
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
 
@@ -42,6 +44,7 @@ class Embedders:
         self.options = options
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Embedder] = {}
+        self._opening: dict[tuple[str, str], threading.Lock] = {}
 
     def of(self, card: DatasetCard, saved: Path) -> Embedder:
         """The embedder that made the dataset's vectors; `saved` is the dataset's folder.
@@ -51,12 +54,21 @@ class Embedders:
         """
         key = (card.collection, card.embedding)
         with self._lock:
-            if key not in self._kept:
-                if len(self._kept) >= MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]
+            opening = self._opening.setdefault(key, threading.Lock())
+        # A model may take a minute to open, for which other datasets do not wait.
+        with opening:
+            embedder = self._kept.get(key)
+            if embedder is None:
                 opened = open_embedder(card.embedding, self.options, saved)
-                self._kept[key] = with_mask(opened, card.mask)
-            return self._kept[key]
+                embedder = with_mask(opened, card.mask)
+                self._keep(key, embedder)
+            return embedder
+
+    def _keep(self, key: tuple[str, str], embedder: Embedder) -> None:
+        with self._lock:
+            if len(self._kept) >= MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = embedder
 
 
 @dataclass(frozen=True)
@@ -71,11 +83,17 @@ class Workspace:
     default_embedding: str
     writer: LlmOptions | None
     templates: Templates
+    plots_kept: int
+    """Maps in the home beyond which the oldest go."""
     language: str | None
     """ISO 639-1 code of the language of descriptions; None: that of the texts."""
     redact: Redact
     """What is done to every text before a model sees it."""
 
+    def within(self, patience: Patience) -> "Workspace":
+        """The same for one call, which ends when its patience does."""
+        return replace(self, store=self.store.within(patience))
+
     def dataset_folder(self, card: DatasetCard) -> Path:
         """Where a dataset keeps what is no record: the fit of its embedder."""
-        return self.home / "datasets" / card.collection
+        return kept_folder(self.home, card.collection)

@@ -1,26 +1,21 @@
-"""In which encoding a text file is, and its lines by it.
+"""In which encoding a text file is.
 
-In: a path, with .gz unpacked; out: the encoding with the damage in it, or the lines as str. UTF-8
-comes first, also with a few damaged bytes: those cost their character. Then byte order marks, the
-zeros of UTF-16 and UTF-32, and what charset-normalizer says of the lines that are not ASCII. What
-single letters of Western and Central Europe decide, it guesses badly; there they are looked at.
+In: a source; out: the encoding with the damage in it. UTF-8 comes first, also with a few damaged
+bytes: those cost their character. Then byte order marks, the zeros of UTF-16 and UTF-32, and what
+charset-normalizer says of the lines that are not ASCII. What single letters of Western and Central
+Europe decide, it guesses badly; there they are looked at.
 """
 
 import codecs
 import contextlib
-import gzip
-import io
 import re
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
-from typing import IO, cast
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.ingestion.rows import check_size
+from corpuscope.tools.readers.source import Source, TextEncoding, UnpackedFile
 
 BLOCK_BYTES = 2**20
 """Read at a time when the whole file is looked through."""
@@ -30,6 +25,10 @@ SAMPLE_BYTES = 2**16
 
 MOST_CONTROLS = 0.01
 """Share of control characters above which a file is no text; stray ones are dropped."""
+
+FEW_DAMAGED, MOST_DAMAGED, MOST_DAMAGED_SHARE = 10_000, 1_000_000, 0.2
+"""Damaged characters that cost nothing but themselves in any file; the most of them in one that is
+not UTF-8, where each takes Python two microseconds; and the share from which a file is no text."""
 
 LINES_KEPT = 20
 """Damaged lines that are remembered by their number."""
@@ -45,6 +44,11 @@ BYTE_ORDER_MARKS = (
 
 FIRST_BYTES = bytes(range(0xC2, 0xF5))
 """Bytes with which a character of UTF-8 beyond ASCII begins."""
+
+AROUND_BYTES = 1_000
+"""Of a line, what is looked at before its first byte beyond ASCII."""
+
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 OTHER_KINDS = (
     (b"PK\x03\x04", "an Excel workbook or a zip archive", "name it .xlsx, or unpack it"),
@@ -87,42 +91,35 @@ USUAL_NAMES = "utf-8, utf-16, cp1252, mac_roman, latin-1, shift_jis, gb18030"
 
 
 @dataclass(frozen=True, slots=True)
-class TextEncoding:
-    """The encoding of a file: Python's name of it, and why it was taken, in a few words.
-
-    `damaged` counts the characters that could not be decoded, `damaged_lines` are the first lines
-    with such. `bom` are the bytes before the text, `newline` is what ends its lines.
-    """
-
-    codec: str
-    reason: str
-    damaged: int = 0
-    damaged_lines: tuple[int, ...] = ()
-    bom: bytes = b""
-    newline: str = "\n"
-
-
-@dataclass(frozen=True, slots=True)
 class _Damage:
-    """What decoding a whole file gave: what looks like sound characters of UTF-8 beyond ASCII,
-    characters that are damaged, NULs, and the first lines with either of these."""
+    """What decoding a file gave: what looks like sound characters of UTF-8 beyond ASCII, characters
+    that are damaged, NULs, the first lines with either of these, and all characters."""
 
-    good: int
-    bad: int
-    zeros: int
-    lines: tuple[int, ...]
+    good: int = 0
+    bad: int = 0
+    zeros: int = 0
+    lines: tuple[int, ...] = ()
+    characters: int = 0
+
+    def is_too_much(self, codec: str) -> bool:
+        """Whether this is no text of the codec, and too slow to go on with."""
+        if self.bad <= FEW_DAMAGED:
+            return False
+        many = self.bad > MOST_DAMAGED and codec != "utf-8"
+        return many or self.bad > MOST_DAMAGED_SHARE * self.characters
 
 
-def text_encoding(path: Path, max_bytes: int, given: str | None = None) -> TextEncoding:
-    """The encoding of a text file, of which at most `max_bytes` unpacked bytes are read.
+def text_encoding(source: Source, given: str | None = None) -> TextEncoding:
+    """The encoding of a text file, which is read once or twice for it.
 
-    `given` is what the caller says it is. What is damaged in the packing or too long is left for
-    the reading to say.
+    `given` is what the caller says it is. What is damaged in the packing is left for the reading of
+    the rows to say.
 
-    Raises BadInput: no text but a file of another kind, or `given` is no encoding.
+    Raises BadInput: no text but a file of another kind, `given` is no encoding, too large, or so
+    much damaged that it is no text in any encoding that is known.
     """
-    with _unpacked(path) as stream:
-        head = _read_some(stream, SAMPLE_BYTES)
+    with UnpackedFile(source) as stream:
+        head = stream.block(SAMPLE_BYTES)
     bom, marked = next(
         ((mark, codec) for mark, codec in BYTE_ORDER_MARKS if head.startswith(mark)), (b"", "")
     )
@@ -138,26 +135,34 @@ def text_encoding(path: Path, max_bytes: int, given: str | None = None) -> TextE
     else:
         chosen, reason = _codec_by_zeros(head), "as its zero bytes say"
     if not chosen:
-        _check_is_text(path, head)
+        _check_is_text(source, head)
         found = TextEncoding("utf-8", "", newline=_newline(head, "utf-8"))
-        damage = _damage(path, max_bytes, found)
+        damage = _damage(source, found)
         if damage.bad > damage.good:
             # In no other encoding do half of the letters look like UTF-8: by chance 1 in 10 does.
-            chosen, reason = _detected(_telling_lines(path, max_bytes))
+            chosen, reason = _detected(_telling_lines(source))
     if chosen:
         bom = bom if chosen == marked else b""
         found = TextEncoding(chosen, reason, bom=bom, newline=_newline(head[len(bom) :], chosen))
-        damage = _damage(path, max_bytes, found)
+        damage = _damage(source, found)
+    if damage.is_too_much(found.codec):
+        raise BadInput(
+            f"{source.name}: {damage.bad:,} of {damage.characters:,} characters cannot be decoded "
+            f"as {found.codec}, too many for a text. Name its encoding ({USUAL_NAMES}), or export "
+            "it again as utf-8."
+        )
     return replace(found, damaged=damage.bad + damage.zeros, damaged_lines=damage.lines)
 
 
-def encoding_notes(path: Path, found: TextEncoding) -> list[str]:
-    """What to tell of a file's encoding: nothing of sound UTF-8."""
-    notes = []
+def encoding_notes(source: Source) -> list[str]:
+    """What to tell of a file's encoding: nothing of sound UTF-8, or of a file that is no text."""
+    notes, found = list[str](), source.encoding
+    if found is None:
+        return notes
     if found.codec != "utf-8":
         notes.append(
-            f"{path.name} was read as {found.codec}, {found.reason}; if letters look wrong, ingest "
-            f"it again with encoding='…' ({USUAL_NAMES}) and mode='replace'."
+            f"{source.name} was read as {found.codec}, {found.reason}; if letters look wrong, "
+            f"ingest it again with encoding='…' ({USUAL_NAMES}) and mode='replace'."
         )
     if found.damaged:
         numbers = ", ".join(f"{line:,}" for line in found.damaged_lines[:5])
@@ -172,76 +177,10 @@ def encoding_notes(path: Path, found: TextEncoding) -> list[str]:
     return notes
 
 
-def decoded_lines(
-    path: Path, max_bytes: int, max_line: int, given: str | None = None
-) -> Iterator[str]:
-    """The lines of a text file with their line ends, unpacked where the name ends in .gz.
-
-    What cannot be decoded is U+FFFD; NULs are dropped.
-
-    Raises BadInput: no text, more than `max_bytes` in all or `max_line` characters in a line, a
-    damaged or truncated gzip.
-    """
-    found = text_encoding(path, max_bytes, given)
-    number = 0
-    with _unpacked(path) as stream, _Measured(stream, path, max_bytes) as measured:
-        stream.read(len(found.bom))
-        text = io.TextIOWrapper(cast(IO[bytes], measured), found.codec, "replace", found.newline)
-        while True:
-            try:
-                # One more than allowed: a line without end is noticed, and never held whole.
-                line = text.readline(max_line + 1)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise BadInput(
-                    f"{path.name}: damaged or truncated gzip after line {number:,} ({error}); "
-                    "copy or compress the file again"
-                ) from error
-            if not line:
-                return
-            number += 1
-            if len(line) > max_line:
-                raise BadInput(
-                    f"{path.name}: line {number:,} is longer than {max_line:,} characters; "
-                    "is it one record per line?"
-                )
-            yield line.replace("\0", "") if "\0" in line else line
-
-
-class _Measured(io.BufferedIOBase):
-    """A stream that raises BadInput where more than `most` bytes come out of it."""
-
-    def __init__(self, stream: gzip.GzipFile | IO[bytes], path: Path, most: int) -> None:
-        self._stream, self._path, self._most, self._read = stream, path, most, 0
-        self._verb = "unpacks to at least" if path.name.lower().endswith(".gz") else "holds"
-
-    def readable(self) -> bool:
-        return True
-
-    def read1(self, size: int = -1, /) -> bytes:
-        block = self._stream.read(BLOCK_BYTES if size < 0 else size)
-        self._read += len(block)
-        check_size(self._path, self._read, self._most, self._verb)
-        return block
-
-
-def _unpacked(path: Path) -> gzip.GzipFile | IO[bytes]:
-    return gzip.GzipFile(path) if path.name.lower().endswith(".gz") else path.open("rb")
-
-
-def _read_some(stream: gzip.GzipFile | IO[bytes], size: int) -> bytes:
-    """The next bytes; those before a damage of the packing, which the reading will tell."""
-    try:
-        return stream.read(size)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        return b""
-
-
-def _blocks(path: Path, max_bytes: int) -> Iterator[bytes]:
-    """The unpacked bytes, up to the limit or a damage."""
-    with _unpacked(path) as stream:
-        size = 0
-        while size <= max_bytes and (block := _read_some(stream, BLOCK_BYTES)):
-            size += len(block)
+def _unpacked_blocks(source: Source) -> Iterator[bytes]:
+    """The unpacked bytes, up to a damage of the packing."""
+    with UnpackedFile(source) as stream:
+        while block := stream.block(BLOCK_BYTES):
             yield block
 
 
@@ -277,15 +216,15 @@ def _codec_by_zeros(head: bytes) -> str:
     return codec if text.count("\ufffd") <= 1 and re.search(r"[\r\n]", text) else ""
 
 
-def _check_is_text(path: Path, head: bytes) -> None:
+def _check_is_text(source: Source, head: bytes) -> None:
     """Raises BadInput where the file is none."""
     for start, kind, step in OTHER_KINDS:
         if head.startswith(start):
-            raise BadInput(f"{path.name} is {kind}, whatever its name says; {step}.")
+            raise BadInput(f"{source.name} is {kind}, whatever its name says; {step}.")
     controls = len(head) - len(head.translate(None, bytes({*range(9), *range(14, 32)} - {27})))
     if controls > MOST_CONTROLS * len(head):
         raise BadInput(
-            f"{path.name} is no text: {controls:,} of its first {len(head):,} bytes are control "
+            f"{source.name} is no text: {controls:,} of its first {len(head):,} bytes are control "
             "characters, zeros among them. Export it as csv or jsonl, or name it by what it is."
         )
 
@@ -296,40 +235,62 @@ def _newline(head: bytes, codec: str) -> str:
     return "\r" if "\r" in text and "\n" not in text else "\n"
 
 
-def _damage(path: Path, max_bytes: int, found: TextEncoding) -> _Damage:
-    """Decode the whole file, and count what does not fit."""
+def _damage(source: Source, found: TextEncoding) -> _Damage:
+    """Decode the file, and count what does not fit; only a beginning of one that fits nowhere."""
     decode = codecs.getincrementaldecoder(found.codec)("replace").decode
-    good = bad = zeros = 0
-    line, lines = 1, list[int]()
-    skip, own = len(found.bom), found.codec == "utf-8"
-    for block in chain(_blocks(path, max_bytes), [b""]):
+    damage = _Damage()
+    line, lines, looked = 1, dict[int, None](), 0
+    skip, own, before = len(found.bom), found.codec == "utf-8", b""
+    for block in chain(_unpacked_blocks(source), [b""]):
         block, skip = block[skip:], 0
         text = decode(block, not block)
-        if "\ufffd" in text or "\0" in text:
-            pieces, raw = text.split(found.newline), block.split(found.newline.encode())
-            for place, piece in enumerate(pieces):
-                # Those that stand in the file are characters as any other.
-                there = raw[place].count(b"\xef\xbf\xbd") if own and place < len(raw) else 0
-                lost, empty = max(0, piece.count("\ufffd") - there), piece.count("\0")
-                bad, zeros = bad + lost, zeros + empty
-                if lost + empty and len(lines) < LINES_KEPT:
-                    lines.append(line + place)
-        if own and not text.isascii():
-            good += len(block) - len(block.translate(None, FIRST_BYTES))
-        line += text.count(found.newline)
-    return _Damage(good - bad, bad, zeros, tuple(dict.fromkeys(lines)))
+        bad, zeros = text.count("\ufffd"), text.count("\0")
+        if own and bad:
+            # Those that stand in the file are characters as any other.
+            bad = max(0, bad - (before + block).count(b"\xef\xbf\xbd"))
+        if bad + zeros and looked < LINES_KEPT:
+            looked += 1
+            lines |= dict.fromkeys(line + at for at in _damaged_lines(text, block, found))
+        good = 0
+        if own and not block.isascii():
+            good = len(block) - len(block.translate(None, FIRST_BYTES)) - bad
+        line, before = line + text.count(found.newline), block[-2:]
+        damage = _Damage(
+            damage.good + good,
+            damage.bad + bad,
+            damage.zeros + zeros,
+            tuple(lines)[:LINES_KEPT],
+            damage.characters + len(text),
+        )
+        if damage.is_too_much(found.codec):
+            break
+    return damage
 
 
-def _telling_lines(path: Path, max_bytes: int) -> bytes:
+def _damaged_lines(text: str, block: bytes, found: TextEncoding) -> Iterator[int]:
+    """Which of the block's lines, from 0, are damaged or hold NULs; the block as text and bytes."""
+    raw = block.split(found.newline.encode()) if found.codec == "utf-8" else []
+    for at, piece in enumerate(text.split(found.newline)):
+        there = raw[at].count(b"\xef\xbf\xbd") if at < len(raw) else 0
+        if piece.count("\ufffd") > there or "\0" in piece:
+            yield at
+
+
+def _telling_lines(source: Source) -> bytes:
     """Lines that are not ASCII, up to `SAMPLE_BYTES`: the others say nothing."""
-    lines, size = [], 0
-    for block in _blocks(path, max_bytes):
-        for line in block.splitlines():
-            if not line.isascii():
-                lines.append(line[:SAMPLE_BYTES])
-                size += len(line)
-                if size >= SAMPLE_BYTES:
-                    return b"\n".join(lines)[:SAMPLE_BYTES]
+    lines, size = list[bytes](), 0
+    for block in _unpacked_blocks(source):
+        place = 0
+        # From one byte beyond ASCII to the next, so that long files of ASCII take no time.
+        while telling := BEYOND_ASCII.search(block, place):
+            at = telling.start()
+            begin = max(place, at - AROUND_BYTES, block.rfind(b"\n", place, at) + 1)
+            end = block.find(b"\n", at, at + SAMPLE_BYTES)
+            place = at + SAMPLE_BYTES if end < 0 else end
+            lines.append(block[begin:place])
+            size += len(lines[-1])
+            if size >= SAMPLE_BYTES:
+                return b"\n".join(lines)[:SAMPLE_BYTES]
     return b"\n".join(lines)
 
 

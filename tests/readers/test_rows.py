@@ -1,9 +1,14 @@
 """What all readers share: rows given inline, and the names in a header."""
 
+from pathlib import Path
+
 import pytest
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.ingestion.rows import Row, column_names, inline_rows
+from corpuscope.tools.readers.rows import Row, column_names, inline_rows
+from corpuscope.tools.readers.source import ReadLimits, Source
+
+SOURCE = Source(Path("a.csv"), 100, ReadLimits(1_000))
 
 
 def test_inline_rows_are_numbered_from_one() -> None:
@@ -14,7 +19,7 @@ def test_inline_rows_are_numbered_from_one() -> None:
 
 
 def test_an_unnamed_column_is_called_by_its_place() -> None:
-    assert column_names(["", " text ", None], "a.csv") == ["column_1", "text", "column_3"]
+    assert column_names(["", " text ", None], SOURCE) == ["column_1", "text", "column_3"]
 
 
 @pytest.mark.parametrize(
@@ -27,4 +32,4 @@ def test_an_unnamed_column_is_called_by_its_place() -> None:
 )
 def test_a_header_that_names_no_columns_is_refused(header: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        column_names(header, "a.csv")
+        column_names(header, SOURCE)

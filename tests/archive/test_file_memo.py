@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from corpuscope.tools.store.file_memo import FileMemo
+from corpuscope.tools.archive.file_memo import FileMemo
 
 
 class Reader:

@@ -6,12 +6,11 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from support.file_rows import LIMIT, Read, bad, short, values
+from support.file_rows import Read, bad, rows_of, short, values
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.ingestion.readers import read_rows
-from corpuscope.tools.ingestion.rows import BadRow, Row
-from corpuscope.tools.ingestion.text_files import MAX_FIELD_CHARACTERS
+from corpuscope.tools.readers.rows import BadRow, Row
+from corpuscope.tools.readers.text_files import MAX_FIELD_CHARACTERS
 
 
 def packed(content: bytes) -> bytes:
@@ -108,14 +107,14 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"a" * 40_000_000))
     with pytest.raises(BadInput, match="line 1 is longer than 16,777,216 characters"):
-        list(read_rows(path, max_bytes=10**9))
+        list(rows_of(path, max_bytes=10**9))
 
 
 def test_rows_before_a_damage_are_given_as_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     lines = "".join(f"{place},{place * 7919 % 10007}\n" for place in range(100_000))
     path.write_bytes(gzip.compress(f"a,b\n{lines}".encode())[:-100])
-    rows = read_rows(path, max_bytes=LIMIT)
+    rows = rows_of(path)
     assert len(list(islice(rows, 1000))) == 1000
     with pytest.raises(BadInput, match="truncated"):
         list(rows)
@@ -151,8 +150,9 @@ def test_json_is_a_list_of_objects_or_an_object_around_one(read: Read, content: 
 
 
 def test_items_of_a_json_list_that_are_no_sound_objects_are_bad_rows(read: Read) -> None:
-    rows = read("a.json", '[{"a": 1}, 3, {"a": Infinity}, {"a": 2}]')
-    assert [row.number for row in bad(rows)] == [2, 3]
+    long = "9" * 5_000
+    rows = read("a.json", f'[{{"a": 1}}, 3, {{"a": Infinity}}, {{"a": {long}}}, {{"a": 2}}]')
+    assert [row.number for row in bad(rows)] == [2, 3, 4]
     assert values(rows) == [{"a": 1}, {"a": 2}]
 
 
@@ -170,7 +170,6 @@ def test_items_of_a_json_list_that_are_no_sound_objects_are_bad_rows(read: Read)
         ("[" * 100_000, "nested too deeply"),
         ('[{"a": ' + "[" * 100_000 + "]" * 100_000 + "}]", "nested too deeply"),
         ('{"a": ' * 100_000, "nested too deeply"),
-        (f'[{{"a": {"9" * 5000}}}]', "not valid JSON"),
     ],
     ids=short,
 )

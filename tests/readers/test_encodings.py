@@ -4,11 +4,11 @@ import gzip
 from pathlib import Path
 
 import pytest
-from support.file_rows import LIMIT, Read, values
+from support.file_rows import Read, opened, rows_of, values
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.ingestion.encodings import decoded_lines, encoding_notes, text_encoding
-from corpuscope.tools.ingestion.readers import read_rows
+from corpuscope.tools.readers.encodings import encoding_notes
+from corpuscope.tools.readers.source import TextEncoding, decoded_lines
 
 SENTENCES = {
     "quotes": "I don’t know why flight {} wasn’t on time – “really” bad…",
@@ -59,6 +59,12 @@ def written(folder: Path, content: bytes, name: str = "a.csv") -> Path:
     return path
 
 
+def encoding_of(path: Path) -> TextEncoding:
+    found = opened(path).encoding
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("rows", [3, 60])
 @pytest.mark.parametrize(("language", "codec"), MET)
 def test_a_file_is_read_in_the_encoding_it_was_written_in(
@@ -88,38 +94,38 @@ def test_what_is_utf_8_but_for_a_few_bytes_stays_it_and_the_lines_are_named(
     rows[7] = rows[200] = "CUT"
     whole = "\n".join(["id,text", *rows]).encode()
     path = written(tmp_path, whole.replace(b"CUT", b"8,sad \xf0\x9f\x98, gone"))
-    found = text_encoding(path, LIMIT)
+    found = encoding_of(path)
     assert (found.codec, found.damaged, found.damaged_lines) == ("utf-8", 2, (9, 202))
-    lines = list(decoded_lines(path, LIMIT, LIMIT))
+    lines = list(decoded_lines(opened(path)))
     assert lines[8] == "8,sad \ufffd, gone\n"
     assert lines[1] == "0,sûr – naïve 😀\n"
-    (note,) = encoding_notes(path, found)
+    (note,) = encoding_notes(opened(path))
     assert note.startswith("2 characters are cut off or damaged (no utf-8)")
     assert "lines 9, 202" in note
 
 
 def test_a_replacement_character_that_stands_in_the_file_is_no_damage(tmp_path: Path) -> None:
     path = written(tmp_path, "text\nlost \ufffd here\n".encode())
-    assert text_encoding(path, LIMIT).damaged == 0
+    assert encoding_of(path).damaged == 0
     path = written(tmp_path, "text\nlost \ufffd ü here\n".encode() + b"and \xff there\n")
-    assert text_encoding(path, LIMIT).damaged_lines == (3,)
+    assert encoding_of(path).damaged_lines == (3,)
 
 
 def test_damage_is_found_over_the_borders_of_blocks(tmp_path: Path) -> None:
     lines = "".join(f"{number},naïve 😀 größer\n" for number in range(120_000))
     whole = f"id,text\n{lines}".encode()
     path = written(tmp_path, whole)
-    assert text_encoding(path, LIMIT).damaged == 0
+    assert encoding_of(path).damaged == 0
     place = whole.index(b"100000,na")
     path = written(tmp_path, whole[:place] + b"\x80" + whole[place:])
-    assert text_encoding(path, LIMIT).damaged_lines == (100_002,)
+    assert encoding_of(path).damaged_lines == (100_002,)
 
 
 def test_stray_zeros_are_dropped_and_counted(tmp_path: Path) -> None:
     path = written(tmp_path, b"text\n" + b"a sound line\n" * 50 + b"one \0 zero\n")
-    found = text_encoding(path, LIMIT)
+    found = encoding_of(path)
     assert (found.damaged, found.damaged_lines) == (1, (52,))
-    assert list(decoded_lines(path, LIMIT, LIMIT))[-1] == "one  zero\n"
+    assert list(decoded_lines(opened(path)))[-1] == "one  zero\n"
 
 
 def test_lines_of_carriage_returns_alone_are_lines(read: Read) -> None:
@@ -132,29 +138,27 @@ def test_lines_of_carriage_returns_alone_are_lines(read: Read) -> None:
 
 def test_the_answer_names_an_encoding_that_is_not_utf_8_and_how_to_choose(tmp_path: Path) -> None:
     path = written(tmp_path, table("German", 5).encode("mac_roman"))
-    (note,) = encoding_notes(path, text_encoding(path, LIMIT))
+    (note,) = encoding_notes(opened(path))
     assert note.startswith("a.csv was read as mac_roman, as its letters say")
     assert "encoding='…' (utf-8, utf-16, cp1252" in note
-    assert encoding_notes(path, text_encoding(written(tmp_path, b"text\nplain\n"), LIMIT)) == []
+    assert encoding_notes(opened(written(tmp_path, b"text\nplain\n"))) == []
 
 
 def test_a_given_encoding_is_taken_and_an_unknown_one_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "text\nő\n".encode("cp1250"))
-    assert values(list(read_rows(path, max_bytes=LIMIT, encoding="Windows-1250"))) == [
-        {"text": "ő"}
-    ]
+    assert values(list(rows_of(path, "Windows-1250"))) == [{"text": "ő"}]
     for marked in ("utf-8-sig", "utf-16", "utf-32"):
         path = written(tmp_path, "text\nő\n".encode(marked))
-        assert values(list(read_rows(path, max_bytes=LIMIT, encoding=marked))) == [{"text": "ő"}]
+        assert values(list(rows_of(path, marked))) == [{"text": "ő"}]
     for order in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):  # without a mark
         path = written(tmp_path, "text\nő\n".encode(order))
         asked = order[:6]
-        assert values(list(read_rows(path, max_bytes=LIMIT, encoding=asked))) == [{"text": "ő"}]
+        assert values(list(rows_of(path, asked))) == [{"text": "ő"}]
     for unknown in ("klingon", "rot13", "zlib", "punycode"):
         with pytest.raises(BadInput, match=f"'{unknown}' is no encoding. Usual ones: utf-8, utf"):
-            list(read_rows(path, max_bytes=LIMIT, encoding=unknown))
+            list(rows_of(path, unknown))
     with pytest.raises(BadInput, match="leave `encoding` out"):
-        read_rows(written(tmp_path, b"PAR1", "a.parquet"), max_bytes=LIMIT, encoding="utf-8")
+        rows_of(written(tmp_path, b"PAR1", "a.parquet"), "utf-8")
 
 
 @pytest.mark.parametrize(

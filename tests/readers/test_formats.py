@@ -4,10 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from support.file_rows import LIMIT, Read, short, values
+from support.file_rows import Read, rows_of, short, values
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.ingestion.readers import read_rows
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ def test_a_missing_file_and_a_folder_are_refused_at_once(tmp_path: Path) -> None
     (tmp_path / "folder.csv").mkdir()
     for name in ("missing.csv", "folder.csv"):
         with pytest.raises(BadInput, match="is not a file"):
-            read_rows(tmp_path / name, max_bytes=LIMIT)
+            rows_of(tmp_path / name)
 
 
 def test_suffixes_are_read_in_any_case(read: Read) -> None:

@@ -4,14 +4,14 @@ from typing import Any
 import pytest
 from support.made_runs import made
 
-from corpuscope.tools.core.schema import Run
-from corpuscope.tools.store.defaults import (
+from corpuscope.tools.archive.defaults import (
     ChosenRun,
     apart,
     default_run,
     settings_by_hand,
     showing_layer,
 )
+from corpuscope.tools.core.schema import Run
 
 
 def run(number: int, **parameters: Any) -> Run:
