@@ -303,19 +303,6 @@ def test_a_count_does_not_need_the_collection_in_memory(database: Any) -> None:
         collection.load()
 
 
-def test_vectors_are_held_once_after_they_were_loaded_from_files(database: Any) -> None:
-    collection = database.get_collection(NAME)
-    before = searched(MilvusServicer(database), "vector", [1.0] * DIM, 9, "")
-    collection.release()
-    collection.load()
-    segments = [one for one in collection._segments_snapshot() if one.num_rows]
-    assert segments
-    assert searched(LiteServicer(database), "vector", [1.0] * DIM, 9, "") == before
-    for segment in segments:
-        assert np.shares_memory(segment.indexes["vector"]._vectors, segment.vectors)
-    assert searched(MilvusServicer(database), "vector", [1.0] * DIM, 9, "") == before
-
-
 def test_nothing_is_kept_of_a_collection_that_was_dropped(tmp_path: Any) -> None:
     opened = MilvusLite(str(tmp_path / "lite"))
     schema = CollectionSchema(
