@@ -1,14 +1,14 @@
 """The command of the benchmark: `python -m bench`, or `make bench BENCH="…"`.
 
-Without --steps, --store, --csv, --million or --describe it compares the methods and looks at their
-steadiness; with any of these it measures those instead. What is not measured this time stays in
-the results. Memory is read from /proc, so that it runs on Linux only.
+Without --steps, --store, --reads, --csv, --million or --describe it compares the methods and looks
+at their steadiness; with any of these it measures those instead. What is not measured this time
+stays in the results. Memory is read from /proc, so that it runs on Linux only.
 """
 
 import argparse
 from pathlib import Path
 
-from bench import compare, description_report, from_csv, sets, store
+from bench import compare, description_report, from_csv, reads, sets, store
 from bench.description_methods import labelled
 from bench.methods import METHODS, SEEDED, warm_methods
 from bench.table import write
@@ -26,6 +26,8 @@ def main() -> None:
     out: Path = chosen.out
     if chosen.store:
         write(out, f"store {chosen.store}", store.end_to_end(chosen.data, chosen.store))
+    if chosen.reads:
+        write(out, "reads", reads.quick_reads(chosen.model))
     if chosen.describe:
         for name in chosen.sets or labelled(chosen.data):
             text = description_report.in_words(chosen.data, name, chosen.model)
@@ -34,7 +36,14 @@ def main() -> None:
         for name in wanted:
             model = chosen.model if chosen.csv == "onnx" else None
             write(out, f"csv {name}", from_csv.from_csv(chosen.data, name, model))
-    special = chosen.steps or chosen.store or chosen.csv or chosen.million or chosen.describe
+    special = (
+        chosen.steps
+        or chosen.store
+        or chosen.reads
+        or chosen.csv
+        or chosen.million
+        or chosen.describe
+    )
     keys = ["ours"] if special else chosen.methods
     if chosen.million:
         keys = ["ours", "evoc"]
@@ -73,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=5, help="seeds for the steadiness; 0 leaves it out")
     add("--steps", action="store_true", help="the seconds of each step of corpuscope")
     add("--store", nargs="?", const="abcnews", metavar="SET", help="a set through the MCP client")
+    add("--reads", action="store_true", help="lists and searches on 100,000 made records")
     add("--csv", nargs="?", const="wordllama", choices=["wordllama", "onnx"], help=CSV_HELP)
     add("--describe", action="store_true", help="what the words about clusters are worth")
     add("--model", type=Path, default=MODEL, help="folder of the model that made the vectors")

@@ -46,7 +46,7 @@ recommended layer; "the tutorial's way" is HDBSCAN with sizes of 3 over the dist
 nearest neighbours.
 """
 MARK = re.compile(r"^<!-- section: (.+) -->\n", re.MULTILINE)
-ORDER = ("compare", "csv", "steadiness", "describe", "steps", "store", "million")
+ORDER = ("compare", "csv", "steadiness", "describe", "steps", "store", "reads", "million")
 """Of the sections in the document, by the first word of their keys."""
 
 TARGETS: dict[str, str] = {

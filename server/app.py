@@ -12,6 +12,7 @@ import corpuscope
 from corpuscope.server import job_tools, prompts, resources
 from corpuscope.server.adapter import Serving, ToolSpec, wrapped
 from corpuscope.server.calls import Calls
+from corpuscope.server.home import open_home
 from corpuscope.server.jobs import JobTerms, serving_jobs
 from corpuscope.server.protocol import ToolServer
 from corpuscope.server.settings import Settings, for_worker, open_workspace
@@ -94,7 +95,7 @@ async def _served(workspace: Workspace, settings: Settings, warm: bool) -> Async
     def reach() -> None:
         with foreseen_failures(settings.home):
             workspace.store.connect()
-            (settings.home / "inbox").mkdir(parents=True, exist_ok=True)
+            open_home(workspace)
 
     terms = JobTerms(
         {"settings": for_worker(settings), "warm": warm},

@@ -23,6 +23,7 @@ READS_AT_A_TIME = 8
 WRITES_AT_A_TIME = 4
 # Clients send as many as this at once; who sends more does not wait for the answers.
 MOST_WAITING = 64
+TOO_MANY = f"{MOST_WAITING} calls wait already, the most that may."
 
 
 class Calls:
@@ -47,10 +48,7 @@ class Calls:
             NotReady: Too many wait already, or it took too long.
         """
         if self._reads_present >= READS_AT_A_TIME + MOST_WAITING:
-            raise NotReady(
-                f"{MOST_WAITING} calls wait already, the most that may. Call {name} again when "
-                "some of them have been answered."
-            )
+            raise NotReady(f"{TOO_MANY} Call {name} again when some of them have been answered.")
         patience = Patience(self.seconds)
         begun: list[bool] = []
 
@@ -73,7 +71,12 @@ class Calls:
         raise NotReady(self._late(name, waited=not begun))
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Do it in a thread, in turn, to the end, whether or not somebody waits for it."""
+        """Do it in a thread, in turn, to the end, whether or not somebody waits for it.
+
+        Raises as `work` does, and NotReady where too many wait already.
+        """
+        if self._writes.statistics().tasks_waiting >= MOST_WAITING:
+            raise NotReady(f"{TOO_MANY} Call again when some of them have been answered.")
         return await anyio.to_thread.run_sync(work, limiter=self._writes)
 
     def close(self) -> None:

@@ -2,12 +2,13 @@
 
 import argparse
 import logging
+import signal
 import sys
 
 from pydantic import ValidationError
 
 import corpuscope
-from corpuscope.tools.core.errors import CorpuscopeError
+from corpuscope.prompts import BadTemplate
 
 DESCRIPTION = """Finds, explains and shows the themes in a pile of texts, as an MCP server.
 Without a command it serves an MCP host over standard input and output."""
@@ -38,24 +39,30 @@ def main(arguments: list[str] | None = None) -> int:
         where = error.filename or "the current folder"
         print(f"corpuscope cannot start: {where}: {error.strerror}.", file=sys.stderr)
         return 2
+    from corpuscope.server.home import write_privately
+
     match chosen.command:
         case "demo":
             from corpuscope.server.demo import run_demo
 
             return run_demo()
         case "doctor":
+            write_privately()
             from corpuscope.server.doctor import run_doctor
 
             return run_doctor(settings)
+    # Until it serves there is nothing to clean up, and no traceback to show.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from corpuscope.server.app import build_server
+    from corpuscope.server.ending import serve_to_the_end
 
     try:
         server = build_server(settings)
-    except CorpuscopeError as error:  # a template of the person's own
+    except BadTemplate as error:  # one of the person's own
         print(f"corpuscope cannot start: {error}", file=sys.stderr)
         return 2
-    server.run("stdio")
-    return 0
+    write_privately()
+    serve_to_the_end(server.run_stdio_async)
 
 
 def _complaint(error: ValidationError) -> str:

@@ -10,6 +10,7 @@ from corpuscope.prompts import template_names
 from corpuscope.server.settings import Settings, open_workspace, shown
 from corpuscope.tools.core.disk import (
     check_space,
+    check_writable,
     foreseen_failures,
     free_bytes,
     shown_bytes,
@@ -102,6 +103,7 @@ def _disk(workspace: Workspace) -> str:
 
     home = workspace.home
     home.mkdir(parents=True, exist_ok=True)
+    check_writable(home)
     with TemporaryFile(dir=home) as probe:
         probe.write(b"written")
     check_space(home, 0, "anything")

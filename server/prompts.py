@@ -18,10 +18,13 @@ from corpuscope.prompts import Templates
 from corpuscope.server.adapter import Serving
 from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import CorpuscopeError
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.workspace.workspace import Workspace
 
 # The protocol's limit for one completion.
 MOST_VALUES = 100
+# Whoever types waits no longer for a store that does not answer.
+COMPLETION_SECONDS = 5.0
 
 
 def explore_dataset(
@@ -48,6 +51,7 @@ async def complete(
     context: CompletionContext | None,
 ) -> Completion | None:
     """The datasets, runs or clusters that begin with what was typed."""
+    workspace = workspace.within(Patience(COMPLETION_SECONDS))
     chosen = (context.arguments if context else None) or {}
     sources: dict[str, Callable[[], list[str]]] = {
         "dataset": lambda: [card.name for card in workspace.store.cards()],

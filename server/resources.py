@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from corpuscope.server.adapter import Serving
 from corpuscope.tools.clustering.stability import format_stability, stability_meanings
 from corpuscope.tools.core.disk import foreseen_failures
-from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.errors import BadInput, CorpuscopeError
 from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import Run
 from corpuscope.tools.core.text import shorten
@@ -64,6 +64,8 @@ async def _page(ctx: Context[Serving, Any], work: Callable[[Workspace], str]) ->
             )
     except BadInput as error:
         raise ResourceNotFoundError(str(error)) from error
+    except CorpuscopeError as error:
+        raise ResourceError(str(error)) from error
 
 
 def dataset_page(workspace: Workspace, name: str) -> str:

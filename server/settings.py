@@ -26,6 +26,9 @@ from corpuscope.tools.workspace.workspace import Embedders, LlmOptions, Workspac
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"
+LEAST_GB = 1.5
+"""Of a job's memory: a worker that has done nothing but compile numba's code has half a GB."""
+
 CONTAINER_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -38,13 +41,13 @@ def _default_home() -> Path:
 
 
 def _half_of_the_memory() -> float:
-    """Half of the machine's memory, or of what a container may use, in GB."""
+    """Half of the machine's memory, or of what a container may use, in GB; at least `LEAST_GB`."""
     sizes = [psutil.virtual_memory().total]
     for file in CONTAINER_LIMITS:
         # Missing outside of Linux and of containers; "max" where there is no limit.
         with contextlib.suppress(OSError, ValueError):
             sizes.append(int(file.read_text(encoding="ascii")))
-    return round(min(sizes) / 2 / GB, 2)
+    return max(round(min(sizes) / 2 / GB, 2), LEAST_GB)
 
 
 class Settings(BaseSettings):
@@ -124,7 +127,10 @@ class Settings(BaseSettings):
     memory_gb: float = Field(
         default_factory=_half_of_the_memory,
         gt=0,
-        description="Memory that one job may take, in GB; unset: half of what the machine has.",
+        description="Memory that one job may take, in GB; unset: half of all, at least 1.5.",
+    )
+    plots_kept: int = Field(
+        100, ge=1, description="Maps kept in the home, 5 to 10 MB each; older ones are deleted."
     )
     read_seconds: float = Field(
         45.0,
@@ -250,6 +256,7 @@ def open_workspace(settings: Settings) -> Workspace:
         default_embedding=settings.embedding,
         writer=_writer(settings, endpoint),
         templates=Templates(settings.prompts_dir),
+        plots_kept=settings.plots_kept,
         language=settings.language,
         redact=redact if settings.redact else as_it_is,
     )

@@ -18,6 +18,7 @@ import threading
 from typing import Any, TextIO
 
 from corpuscope.server.app import TOOLS
+from corpuscope.server.home import write_privately
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError
@@ -38,6 +39,7 @@ def main() -> None:
     # Libraries print: their words must not get between the lines of the protocol.
     wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    write_privately()
     hello = json.loads(sys.stdin.readline())
     settings = Settings.model_validate(hello["settings"])
     workspace = open_workspace(settings)

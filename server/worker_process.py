@@ -34,8 +34,6 @@ EXIT_SECONDS = 5.0
 # What a worker takes in this time is little beside what a limit leaves to the machine.
 LOOK_SECONDS = 0.5
 GB = 1e9
-# Below this share of free memory Linux begins to end processes.
-SHORT_OF_MEMORY = 0.1
 # Signals by which somebody ends a process; by the others it ends itself.
 FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 
@@ -160,6 +158,8 @@ async def started_worker(hello: dict[str, Any]) -> WorkerProcess:
                 [sys.executable, "-m", "corpuscope.server.worker"],
                 stderr=None,
                 env=os.environ | PATIENT,
+                # Ctrl-C in a terminal is for the server, which ends its workers.
+                start_new_session=True,
             )
         except OSError as error:
             raise WorkerLost(
@@ -184,13 +184,13 @@ def ending(code: int | None, seen: MemorySeen | None) -> str:
         return f"was told to end by somebody ({name})"
     if name != "SIGKILL":
         return f"crashed ({name}): {bug}"
+    who = "was killed (SIGKILL), by the system if memory ran out, else by somebody"
     if seen is None:
-        return "was killed (SIGKILL): by the system where memory ran out, else by somebody"
+        return who
     total = psutil.virtual_memory().total
-    who = "the system, for want of memory" if seen.free < SHORT_OF_MEMORY * total else "somebody"
     return (
-        f"was killed (SIGKILL), as it seems by {who}: it had {seen.used / GB:.1f} GB when last "
-        f"seen, and {seen.free / GB:.1f} of the machine's {total / GB:.1f} GB were free"
+        f"{who}: it had {seen.used / GB:.1f} GB when last seen, and {seen.free / GB:.1f} of the "
+        f"machine's {total / GB:.1f} GB were free"
     )
 
 
@@ -200,12 +200,15 @@ def nonsense(said: str) -> str:
 
 
 def end_family(pid: int) -> None:
-    """Kill a process and what it started: a download would go on for minutes."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+    """Kill a process and all that it started: a download would go on for minutes."""
+    end_descendants(pid)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).kill()
+
+
+def end_descendants(pid: int) -> None:
+    """Kill what a process started, and what that started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()

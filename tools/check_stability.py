@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corpuscope.tools.archive.runs import original_run
+from corpuscope.tools.archive.origins import original_run
 from corpuscope.tools.clustering.pipeline import ClusteringInput, corpus_graph
 from corpuscope.tools.clustering.stability import (
     STABILITY_ROUNDS,

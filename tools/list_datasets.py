@@ -82,14 +82,14 @@ def list_datasets(workspace: Workspace) -> DatasetList:
 
 
 def dataset_summary(workspace: Workspace, card: DatasetCard) -> DatasetSummary:
-    """What a dataset holds, counted now, and whether its default run still fits it."""
+    """What a dataset holds, and whether its default run still fits it."""
     ids = workspace.runs.ids(card.name)
     default = workspace.runs.default(card.name) if ids else None
     run = workspace.runs.load(card.name) if ids else None
     others = (workspace.runs.load(card.name, id_) for id_ in reversed(ids) if run and id_ != run.id)
     return DatasetSummary(
         name=card.name,
-        records=workspace.store.count(card),
+        records=workspace.store.count(card) if card.records is None else card.records,
         embedding=card.embedding,
         text_columns=card.text_columns,
         metadata_columns=dict(card.metadata_columns),

@@ -1,6 +1,9 @@
 """The tool `plot`: the map of a run as a page for people and a picture for the chat."""
 
+import itertools
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +46,10 @@ NO_VALUE = "no value"
 LARGEST_NAMED = 5
 # The share of the time that a map takes which is still missing.
 LAYOUT_SHARE = 0.5
+DRAWN = re.compile(
+    r"(?P<stem>[a-z][a-z0-9_]*-r\d+-(?P<stamp>\d{8}-\d{6})(?:-(?P<number>\d+))?)\.(?:html|png)"
+)
+"""How maps in the home are named: only such files are ever pruned."""
 
 
 class PlotResult(Result):
@@ -130,7 +137,7 @@ def plot(
     are described, else keywords. Nothing is computed anew but a map that is still missing.
     """
     selection = select(workspace, dataset, run, layer)
-    page = _page(workspace, selection, save_as)
+    asked_for = _asked_for(workspace, save_as) if save_as else None
     points = ensure_map(
         workspace,
         selection.card,
@@ -158,13 +165,10 @@ def plot(
         hover=tuple(record.text for record in shown),
         themes=colours.theme_of,
     )
-    picture = _picture(workspace, page, save_as)
     watch.report(0.7, "drawing")
-    with written_aside(page) as draft:
-        draft.write_text(interactive_html(view), encoding="utf-8")
+    html = interactive_html(view)
     watch.report(0.85, "making the picture")
-    with written_aside(picture) as draft:
-        draft.write_bytes(static_png(view))
+    page, picture = _written(workspace, selection, asked_for, (html, static_png(view)))
     return PlotResult(
         dataset=selection.card.name,
         run=selection.run.id,
@@ -179,23 +183,61 @@ def plot(
     )
 
 
-def _page(workspace: Workspace, selection: Selection, save_as: str | None) -> Path:
-    """Where the page goes: where the client wants it, if it may be there, or into the home."""
-    if save_as:
-        page = workspace.files.writable(save_as)
-        if page.suffix.lower() not in (".html", ".htm"):
-            raise BadInput(f"save_as must end in .html, not '{page.suffix}': {page.name}")
-        return page
+def _asked_for(workspace: Workspace, save_as: str) -> Path:
+    """The page that the client wants, if it may be there."""
+    page = workspace.files.writable(save_as)
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise BadInput(f"save_as must end in .html, not '{page.suffix}': {page.name}")
+    return page
+
+
+def _written(
+    workspace: Workspace, selection: Selection, asked_for: Path | None, drawn: tuple[str, bytes]
+) -> tuple[Path, Path]:
+    """The page and the picture, written where the client wants them, or into the home."""
+    if asked_for is not None:
+        # No link may lead elsewhere.
+        picture = workspace.files.writable(str(asked_for.with_suffix(".png")))
+        _write_both((asked_for, picture), drawn)
+        return asked_for, picture
     folder = workspace.home / "plots"
     folder.mkdir(parents=True, exist_ok=True)
+    page = _free_page(folder, f"{selection.card.name}-{selection.run.id}")
+    try:
+        _write_both((page, page.with_suffix(".png")), drawn)
+    except OSError:
+        for unfinished in (page, page.with_suffix(".png")):
+            unfinished.unlink(missing_ok=True)
+        raise
+    _prune(folder, workspace.plots_kept)
+    return page, page.with_suffix(".png")
+
+
+def _write_both(places: tuple[Path, Path], drawn: tuple[str, bytes]) -> None:
+    with written_aside(places[1]) as draft:
+        draft.write_bytes(drawn[1])
+    with written_aside(places[0]) as draft:
+        draft.write_text(drawn[0], encoding="utf-8")
+
+
+def _free_page(folder: Path, name: str) -> Path:
+    """A page by this name and the present second that nobody has; it is there, and empty."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return folder / f"{selection.card.name}-{selection.run.id}-{stamp}.html"
+    for number in itertools.count(1):
+        page = folder / f"{name}-{stamp}{f'-{number}' if number > 1 else ''}.html"
+        with suppress(FileExistsError):
+            page.touch(exist_ok=False)
+            return page
+    raise AssertionError("numbers do not end")
 
 
-def _picture(workspace: Workspace, page: Path, save_as: str | None) -> Path:
-    """The PNG beside the page; where the client chose the place, no link may lead elsewhere."""
-    picture = page.with_suffix(".png")
-    return workspace.files.writable(str(picture)) if save_as else picture
+def _prune(folder: Path, most: int) -> None:
+    """Delete the oldest maps that were drawn into the home, but for `most`."""
+    named = [found for file in folder.iterdir() if (found := DRAWN.fullmatch(file.name))]
+    ages = {found["stem"]: (found["stamp"], int(found["number"] or 1)) for found in named}
+    for stem in sorted(ages, key=lambda stem: ages[stem], reverse=True)[most:]:
+        for suffix in (".html", ".png"):
+            (folder / f"{stem}{suffix}").unlink(missing_ok=True)
 
 
 def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArray[np.int64]:

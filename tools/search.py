@@ -1,5 +1,6 @@
 """The tool `search`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -111,7 +112,7 @@ def search(
         if len(fitting) >= limit or len(hits) < wanted or wanted >= MAX_HITS:
             break
         wanted = min(wanted * 8, MAX_HITS)
-    places = _places(selection, members)
+    places = _places(selection, members, [hit.record.id for hit in fitting[:limit]])
     themes = labels(selection.run, selection.descriptions) if selection else {}
     return SearchResult(
         dataset=card.name,
@@ -135,12 +136,17 @@ def search(
     )
 
 
-def _places(selection: Selection | None, members: Members | None) -> dict[str, str]:
-    """The theme of each record of the run."""
+def _places(
+    selection: Selection | None, members: Members | None, ids: Sequence[str]
+) -> dict[str, str]:
+    """The theme of each of these records that is in the run."""
     if selection is None or members is None:
         return {}
-    place = theme_places(selection.run, map(str, members.paths))
-    return {id_: place[str(path)] for id_, path in zip(members.ids, members.paths, strict=True)}
+    wanted = set(ids)
+    pairs = zip(members.ids, members.paths.tolist(), strict=True)
+    known = {id_: path for id_, path in pairs if id_ in wanted}
+    place = theme_places(selection.run, known.values())
+    return {id_: place[path] for id_, path in known.items()}
 
 
 def _hits(

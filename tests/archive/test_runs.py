@@ -1,4 +1,7 @@
+import errno
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +9,9 @@ import numpy as np
 import pytest
 
 from corpuscope.tools.archive.defaults import ChosenLayer, ChosenRun
-from corpuscope.tools.archive.runs import Runs, original_run
-from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.archive.origins import original_run
+from corpuscope.tools.archive.runs import Runs
+from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.schema import Description, Layer, Members, Node, Run, Sentence, Stability
 
 
@@ -40,6 +44,32 @@ def members() -> Members:
         copies_of=np.array([0, 0, 1], dtype=np.int32),
         noise_reasons=np.array(["", "", "edge of 1"], dtype=object),
     )
+
+
+def test_a_run_and_its_members_are_parsed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(tmp_path)
+    saved = [runs.save(run(), members()) for _ in range(3)]
+    for each in saved:
+        runs.load("shop", each.id)
+        runs.members(each)
+    monkeypatch.setattr("corpuscope.tools.archive.runs.read_members", None)
+    monkeypatch.setattr("corpuscope.tools.archive.runs.from_json", None)
+    assert runs.default("shop").run == saved[-1]
+    assert runs.load("shop", "r1") == saved[0]
+    assert runs.members(saved[1]).ids == ["a", "b", "c"]
+    runs.remove_run("shop", saved[1].id)
+    with pytest.raises(NotFound):
+        runs.load("shop", saved[1].id)
+
+
+def test_members_that_are_shared_cannot_be_changed(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    read = runs.members(runs.save(run(), members()))
+    for column in (read.paths, read.strengths, read.centrality, read.copies_of, read.noise_reasons):
+        assert column is not None
+        assert not column.flags.writeable
 
 
 def test_a_saved_run_is_read_back_as_it_was(tmp_path: Path) -> None:
@@ -220,3 +250,181 @@ def test_a_deleted_run_leaves_those_made_of_it_whole_and_its_number_unused(tmp_p
     runs.remove_run(grown.dataset, grown.id)
     assert runs.save(run(), members()).id == "r4", "r3 was another one"
     assert not list((tmp_path / "shop").glob("draft-*"))
+
+
+JSON_FILES = (
+    "shown.json",
+    "stability.json",
+    "origin.json",
+    "refresh.json",
+    "descriptions/1.json",
+    "evidence/1.json",
+    "../default.json",
+)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 40, b"[1]", b'{"a', b"\xff\xfe"])
+@pytest.mark.parametrize("name", [*JSON_FILES, "map.npy", "centroids.npz", "focus.txt", "../last"])
+def test_a_damaged_file_that_a_run_can_do_without_counts_as_absent(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(assigned_from="r9"), members())
+    file = tmp_path / "shop" / "r1" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    assert runs.load("shop") == saved
+    assert original_run(runs, saved) == saved
+    read: list[object] = [runs.stability(saved), runs.map(saved), runs.refresh_begun(saved, "key")]
+    read += [runs.description(saved, "1"), runs.evidence(saved, "1", Stability)]
+    assert read == [None] * 5
+    assert runs.descriptions(saved) == runs.centroids(saved) == {}
+    if name != "focus.txt" or content == b"\xff\xfe":
+        assert runs.focus(saved) == ""
+    assert runs.save(run(), members()).id == "r2"
+    if name.endswith((".json", ".npy", ".npz")):
+        assert file.with_name(f"{file.name}.damaged").read_bytes() == content
+
+
+def test_what_is_whole_but_of_another_version_is_left_where_it_is(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    saved = runs.save(run(), members())
+    newer = runs.folder("shop", "r2") / "run.json"
+    newer.write_text(newer.read_text().replace('"size": 2', '"size": {"records": 2}'))
+    words = runs.folder("shop", "r1") / "descriptions" / "1.json"
+    words.parent.mkdir()
+    words.write_text('{"from_the_future": 1}')
+    assert runs.ids("shop") == ["r1"]
+    assert "of another version (nodes.0.size" in runs.unreadable("shop")["r2"]
+    assert runs.descriptions(runs.load("shop")) == {}
+    assert words.exists()
+    assert newer.exists()
+    with pytest.raises(NotFound, match=r"No run 'r2' of 'shop'. r2 cannot be read"):
+        runs.load("shop", saved.id)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 400, b"PAR1 cut off"])
+def test_members_that_were_cut_off_make_a_run_unreadable(tmp_path: Path, content: bytes) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    runs.save(run(), members())
+    (tmp_path / "shop" / "r2" / "members.parquet").write_bytes(content)
+    fresh = Runs(tmp_path)
+    assert fresh.load("shop").id == "r1"
+    aside = tmp_path / "shop" / "damaged-r2"
+    why = f"is damaged (members.parquet is cut off or empty) and was moved to {aside}"
+    assert fresh.unreadable("shop") == {"r2": why}
+    assert fresh.save(run(), members()).id == "r3"
+    fresh.remove_run("shop", "r2")
+    assert fresh.unreadable("shop") == {}
+
+
+def test_members_that_are_damaged_within_are_noticed_when_they_are_read(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    saved = runs.save(run(), members())
+    file = tmp_path / "shop" / "r2" / "members.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4] + bytes(len(whole) - 8) + whole[-4:])
+    with pytest.raises(NotReady, match=r"Run r2 of 'shop' is damaged \(members.parquet: "):
+        runs.members(saved)
+    assert runs.ids("shop") == ["r1"]
+    assert (tmp_path / "shop" / "damaged-r2").is_dir()
+
+
+def test_a_run_that_has_lost_what_it_set_aside_is_not_used_as_if_it_had_not(
+    tmp_path: Path,
+) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(regardless_of=["airline"]), members())
+    with pytest.raises(NotReady, match="has lost what it set aside"):
+        runs.offsets(saved)
+
+
+def test_foreign_names_among_the_runs_disturb_nothing(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    names = ["draft-foo", "draft-0-x", "draft-99999999999999-x", "r007", "r99999999999"]
+    names += ["r9999999", "damaged-", "deleted-r0"]
+    for name in names:
+        (tmp_path / "shop" / name).mkdir()
+    (tmp_path / "shop" / "r2").write_text("a file")
+    assert runs.ids("shop") == ["r1"]
+    assert runs.save(run(), members()).id == "r3"
+    assert {*names} <= {path.name for path in (tmp_path / "shop").iterdir()}
+
+
+class Killed(BaseException):
+    """In place of the end of the process."""
+
+
+def test_a_run_whose_deletion_is_killed_at_any_step_is_whole_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, died = 0, True
+    while died:
+        steps += 1
+        left = steps
+        runs = Runs(tmp_path / str(steps))
+        first = runs.save(run(parameters={"seed": 7, "where": None}), members())
+        words = Description(cluster="1", title="Tea", summary=[], keywords=[], author="person")
+        runs.save_description(first, words)
+        grown = runs.save(run(assigned_from="r1"), members())
+
+        def step(function: Any, *arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise Killed
+            return function(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            for name in ("rename", "replace", "unlink", "rmdir"):
+                patch.setattr(os, name, partial(step, getattr(os, name)))
+            try:
+                runs.remove_run("shop", "r1")
+                died = False
+            except Killed:
+                pass
+        fresh = Runs(tmp_path / str(steps))
+        assert fresh.ids("shop") == (["r1", "r2"] if steps == 1 else ["r2"])
+        assert original_run(fresh, grown).parameters == first.parameters, f"step {steps}"
+        if steps > 1:
+            fresh.sweep("shop")
+            assert not list(fresh.root.glob("shop/deleted-*/*"))
+            assert original_run(fresh, grown).parameters == first.parameters
+            fresh.remove_run("shop", "r2")
+            assert fresh.save(run(), members()).id == "r3"
+    assert steps > 5
+
+
+def test_a_full_disk_does_not_keep_a_run_from_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+
+    def no_room(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        for name in ("mkdir", "fsync", "replace"):
+            patch.setattr(os, name, no_room)
+        runs.remove_run("shop", "r1")
+    assert runs.ids("shop") == []
+    assert runs.save(run(), members()).id == "r2"
+
+
+def test_a_run_that_cannot_be_written_leaves_no_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    runs = Runs(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_room)
+        with pytest.raises(OSError, match="No space left"):
+            runs.save(run(), members())
+    assert list((tmp_path / "shop").iterdir()) == []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from statistics import mean
 
 import numpy as np
@@ -19,6 +20,7 @@ from bench.description_methods import Ground, by_keywords, by_model, labelled, p
 from bench.made import COPY_SHARE, NOISE_SHARE, mixture
 from bench.measures import Cost, measured
 from bench.methods import METHODS, Step
+from bench.reads import TARGETS, read_calls, write_made
 from corpuscope.server.settings import open_workspace, read_settings
 from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.workspace.workspace import LlmOptions
@@ -40,6 +42,21 @@ def test_groupings_by_chance_score_nothing() -> None:
     chance = np.random.default_rng(0).integers(0, 4, len(TRUTH)).astype(np.int32)
     assert abs(measures.ami(TRUTH, chance)) < 0.05
     assert abs(measures.ari_noise_apart(TRUTH, chance)) < 0.05
+
+
+def test_what_is_read_in_the_benchmark_is_in_what_was_made_for_it(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    write_made(tmp_path, 300)
+    made = parquet.read_table(tmp_path / "made.parquet")
+    vectors = np.load(tmp_path / "made.npy")
+    assert len(made) == len(vectors) == 300
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
+    calls = read_calls(1)
+    assert set(TARGETS) <= calls.keys()
+    for _, arguments in calls.values():
+        assert arguments.get("where", {}).keys() <= set(made.column_names)
+    assert any("word1 " in text for text in made["text"].to_pylist())
 
 
 def test_noise_is_no_cluster_and_covers_nothing() -> None:

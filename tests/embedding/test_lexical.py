@@ -102,3 +102,14 @@ def test_a_lexical_fit_that_is_gone_says_where_it_should_be(
 ) -> None:
     with pytest.raises(Unavailable, match=r"no .*lexical\.npz.*mode='replace'"):
         open_embedder("lexical", options, tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 2_000])
+def test_a_lexical_fit_that_is_damaged_says_so_and_what_to_do(
+    options: EmbeddingOptions, tmp_path: Path, kept: int
+) -> None:
+    fit_embedder("lexical", TEXTS, options, tmp_path)
+    file = tmp_path / "lexical.npz"
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(Unavailable, match=r"is damaged: .*lexical\.npz.*mode='replace'"):
+        open_embedder("lexical", options, tmp_path)

@@ -22,7 +22,7 @@ from milvus_lite.storage.memtable import MemTable
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
 
 from corpuscope.tools.lite.insert import ColumnTable, upsert_columns, use_column_tables
-from corpuscope.tools.lite.scan import ScanServicer
+from corpuscope.tools.lite.service import LiteServicer
 from corpuscope.tools.store.rows import RecordColumns, upsert_requests
 
 NAME = "texts"
@@ -162,9 +162,9 @@ def test_what_is_there_is_what_milvus_lite_itself_would_have_written(
 ) -> None:
     expected = outcome(theirs, MilvusServicer(theirs), flushed=flushed)
     ours = open_ours()
-    actual = outcome(ours, ScanServicer(ours), flushed=flushed)
+    actual = outcome(ours, LiteServicer(ours), flushed=flushed)
     assert actual == expected
-    assert count(ScanServicer(ours)) == 59
+    assert count(LiteServicer(ours)) == 59
 
 
 def hits(collection: Any, query: Any, field: str) -> list[tuple[str, float]]:
@@ -175,7 +175,7 @@ def hits(collection: Any, query: Any, field: str) -> list[tuple[str, float]]:
 
 def test_the_words_of_a_text_are_packed_as_milvus_lite_packs_them(theirs: Any, ours: Any) -> None:
     columns = records(list(range(30)), "odd ß İ \uff12 _x_ 東京都")
-    upsert(ScanServicer(ours), columns)
+    upsert(LiteServicer(ours), columns)
     upsert(MilvusServicer(theirs), columns)
     for name in ("id", "digest", "text", "vector", "words", "_seq"):
         mine, own = (
@@ -187,14 +187,14 @@ def test_the_words_of_a_text_are_packed_as_milvus_lite_packs_them(theirs: Any, o
 
 
 def test_a_batch_that_was_written_is_there_after_a_kill(tmp_path: Path, ours: Any) -> None:
-    fill(ScanServicer(ours), ours.get_collection(NAME).flush)
-    expected = everything(ScanServicer(ours))
+    fill(LiteServicer(ours), ours.get_collection(NAME).flush)
+    expected = everything(LiteServicer(ours))
     copied = tmp_path / "copied"
     # As the files are right now: what a killed process leaves.
     shutil.copytree(tmp_path / "ours", copied, ignore=shutil.ignore_patterns("*lock*", "LOCK*"))
     again = MilvusLite(str(copied))
     again.get_collection(NAME).load()
-    assert everything(ScanServicer(again)) == expected
+    assert everything(LiteServicer(again)) == expected
     again.close()
 
 
@@ -257,10 +257,10 @@ def test_a_batch_of_another_kind_is_answered_as_milvus_lite_answers_it(
 ) -> None:
     request = changed(**fields)
     assert upsert_columns(ours.get_collection(NAME), request) is None
-    answer = ScanServicer(ours).Upsert(request, None)
+    answer = LiteServicer(ours).Upsert(request, None)
     expected = MilvusServicer(theirs).Upsert(request, None)
     assert answer == expected
-    assert everything(ScanServicer(ours)) == everything(MilvusServicer(theirs))
+    assert everything(LiteServicer(ours)) == everything(MilvusServicer(theirs))
 
 
 def test_a_fault_of_the_disk_is_answered_by_milvus_lite_and_not_left_hanging(
@@ -269,23 +269,23 @@ def test_a_fault_of_the_disk_is_answered_by_milvus_lite_and_not_left_hanging(
     def full(*_arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("corpuscope.tools.lite.scan.upsert_columns", full)
+    monkeypatch.setattr("corpuscope.tools.lite.service.upsert_columns", full)
     request = changed()
-    assert ScanServicer(ours).Upsert(request, None) == MilvusServicer(theirs).Upsert(request, None)
+    assert LiteServicer(ours).Upsert(request, None) == MilvusServicer(theirs).Upsert(request, None)
 
 
 def test_a_schema_of_another_kind_is_left_to_milvus_lite(tmp_path: Path) -> None:
     database = made(tmp_path / "other", nullable=True)
     (request,) = upsert_requests(NAME, records([1, 2], "odd"))
     assert upsert_columns(database.get_collection(NAME), request) is None
-    assert ScanServicer(database).Upsert(request, None).status.code == 0
-    assert count(ScanServicer(database)) == 2
+    assert LiteServicer(database).Upsert(request, None).status.code == 0
+    assert count(LiteServicer(database)) == 2
     database.close()
 
 
 def test_a_collection_that_is_not_there_is_refused_as_ever(ours: Any) -> None:
     (request,) = upsert_requests("nothing", records([1], "odd"))
-    answer = ScanServicer(ours).Upsert(request, None)
+    answer = LiteServicer(ours).Upsert(request, None)
     assert answer.status == MilvusServicer(ours).Upsert(request, None).status
     assert answer.status.code != 0
 
@@ -294,7 +294,7 @@ def test_what_lies_in_memory_becomes_files_when_it_is_much(
     ours: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lite_collection, "MEMTABLE_MEMORY_LIMIT", 5_000)
-    servicer = ScanServicer(ours)
+    servicer = LiteServicer(ours)
     for start in range(0, 300, 50):
         upsert(servicer, records(list(range(start, start + 50)), "much"))
     mine = ours.get_collection(NAME)

@@ -70,14 +70,14 @@ def name_of_number(request: Request) -> Reply:
 def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
     with endpoint_server(says(BLUE)) as server:
         options = server.options()
-        with open_asker(options, "tiny", NO_LIMITS, tmp_path / "a" / "b") as asker:
+        with open_asker(options, "tiny", NO_LIMITS, tmp_path / "answers") as asker:
             first = asker.ask(PROMPT, Colour)
             assert asker.usage == ONE_CALL
-        with open_asker(options, "tiny", NO_LIMITS, tmp_path / "a" / "b") as asker:
+        with open_asker(options, "tiny", NO_LIMITS, tmp_path / "answers") as asker:
             assert asker.ask(PROMPT, Colour) == first
             assert asker.usage == Usage(cached=1)
     assert len(server.requests) == 1
-    (kept,) = (tmp_path / "a" / "b").iterdir()
+    (kept,) = (tmp_path / "answers").iterdir()
     assert json.loads(kept.read_text(encoding="utf-8")) == json.loads(BLUE)
     assert len(kept.stem) == 64
 

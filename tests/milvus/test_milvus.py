@@ -106,6 +106,9 @@ async def test_the_whole_way_from_ingest_to_delete(shop: Client) -> None:
     assert members.data["members"]
     assert all(member["metadata"]["stars"] >= 4 for member in members.data["members"])
 
+    listed = await call(shop, "get-members", cluster="1", where={"stars": [4, 4.5, 5]}, limit=5)
+    assert listed.data["members"] == members.data["members"]
+
     gone = await call(shop, "delete", dataset="shop", confirm=True)
     assert not gone.is_error, gone.text
     assert (await call(shop, "list-datasets")).data["datasets"] == []

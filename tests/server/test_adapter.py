@@ -2,17 +2,22 @@
 
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
 import pytest
 from mcp.client import Client
-from support.calls import call
+from support.calls import answer_of, call
 from support.changed_settings import changed_settings
 from support.idle_servers import no_worker_ahead
 
-from corpuscope.server.adapter import ToolSpec, wrapped
+from corpuscope.server.adapter import Serving, ToolSpec, told, wrapped
 from corpuscope.server.app import build_server
+from corpuscope.server.calls import Calls
+from corpuscope.server.jobs import Job
 from corpuscope.server.settings import Settings
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import Result, Sentence, Verbatim
@@ -116,6 +121,31 @@ async def test_what_a_new_tool_refuses_is_redacted_too(made_up: Client, redact: 
     answer = await call(made_up, "quote-people", fail=True)
     assert answer.is_error
     assert f"no column {'[email]' if redact else ADDRESS}. Columns: text." in answer.text
+
+
+async def test_a_job_that_is_done_is_told_with_its_result_redacted_once(
+    workspace: Workspace,
+) -> None:
+    seen: list[str] = []
+
+    def note(text: str) -> str:
+        seen.append(text)
+        return text.replace(ADDRESS, "[email]")
+
+    serving: Any = Serving(
+        replace(workspace, redact=note),
+        jobs=cast(Any, None),
+        calls=Calls(30),
+        tools={"quote-people": ToolSpec(quote_people, "Quote people")},
+    )
+    ctx: Any = SimpleNamespace(request_context=SimpleNamespace(lifespan_context=serving))
+    job = Job("j1", "quote-people", {}, state="done", message="done")
+    job.result = quote_people(workspace).model_dump(mode="json")
+    answer = answer_of(await told(ctx, job))
+    assert answer.text.count("[email]") == 5
+    assert ADDRESS not in answer.text + str(answer.data["result"])
+    assert seen.count(f"By {ADDRESS}") == 1
+    serving.calls.close()
 
 
 @pytest.mark.parametrize("seconds", [0.2, 30.0], ids=["too late", "cancelled"])

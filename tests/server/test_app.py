@@ -1,6 +1,7 @@
 """What a host sees of the server, in both eras of the protocol."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from mcp import MCPError
@@ -11,7 +12,7 @@ from support.idle_servers import no_worker_ahead
 from support.texts import tickets
 
 from corpuscope.server.app import build_server
-from corpuscope.server.settings import Settings
+from corpuscope.server.settings import Settings, read_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -202,3 +203,25 @@ async def test_a_search_names_the_cluster_of_each_hit(host: Client) -> None:
     assert all(hit["metadata"]["theme"] == "garden" for hit in filtered.data["hits"])
     strange = await call(host, "search", query="qqqq zzzz")
     assert not strange.is_error or "no word that the dataset knows" in strange.text
+
+
+async def test_a_home_that_cannot_be_one_is_said_by_every_call_of_a_server_that_answers(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.write_text("a file", encoding="utf-8")
+    server = build_server(read_settings(_env_file=None, home=home), warm=False)
+    said = "is a file: nothing can be kept there; set CORPUSCOPE_HOME"
+    with no_worker_ahead():
+        async with Client(server, raise_exceptions=True) as connected:
+            for tool, arguments in (
+                ("list-datasets", {}),
+                ("list-clusters", {"dataset": "x"}),
+                ("get-members", {"dataset": "x", "cluster": "1"}),
+                ("delete", {"dataset": "x", "confirm": True}),
+            ):
+                answer = await call(connected, tool, **arguments)
+                assert answer.is_error
+                assert said in answer.text
+            with pytest.raises(MCPError, match="is a file"):
+                await connected.read_resource("corpuscope://dataset/x")

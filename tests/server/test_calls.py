@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from corpuscope.server.calls import MOST_WAITING, READS_AT_A_TIME, Calls
+from corpuscope.server.calls import MOST_WAITING, READS_AT_A_TIME, WRITES_AT_A_TIME, Calls
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.store.patience import OutOfTime, Patience
 
@@ -114,3 +114,20 @@ async def test_a_write_goes_on_to_its_end_when_its_client_is_gone(calls: Calls) 
         group.cancel_scope.cancel()
         may_end.set()
     assert written
+
+
+async def test_so_many_writes_wait_and_one_more_is_refused_at_once(calls: Calls) -> None:
+    may_end, done = threading.Event(), []
+
+    def write() -> None:
+        may_end.wait(LONGEST)
+        done.append(True)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(WRITES_AT_A_TIME + MOST_WAITING):
+            group.start_soon(calls.write, write)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(NotReady, match=f"^{MOST_WAITING} calls wait already"):
+            await calls.write(write)
+        may_end.set()
+    assert len(done) == WRITES_AT_A_TIME + MOST_WAITING

@@ -23,6 +23,7 @@ def test_it_tells_what_is_configured_reachable_and_at_hand(
     said = capsys.readouterr().out
     assert "secret-key" not in said
     assert "CORPUSCOPE_LLM_API_KEY           (set)" in said
+    assert f"GB free where {tmp_path} lies" in said
     assert "ok    Milvus: Milvus Lite in the home, 0 datasets" in said
     assert "ok    Default embedding: lexical" in said
     assert "tiny is offered" in said
@@ -62,3 +63,16 @@ def test_without_any_setting_the_vectors_are_those_that_come_with_it(
     assert "ok    Default embedding: wordllama, 256 numbers. English word vectors" in said
     assert "the small transformer is not on this machine" in said
     assert "wordllama 0.4" in said
+
+
+def test_a_home_that_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("x", encoding="utf-8")
+    for home, why in ((file, "is a file"), (file / "home", f"lies below {file}, which is a file")):
+        assert run_doctor(read_settings(_env_file=None, home=home, embedding="lexical")) == 1
+        said = capsys.readouterr().out
+        assert f"FAIL  Disk: The home {home} {why}" in said
+        assert "FAIL  Milvus: The home" in said
+        assert "set CORPUSCOPE_HOME to a folder of yours" in said

@@ -1,9 +1,12 @@
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
+from corpuscope.server import settings as module
 from corpuscope.server.cli import main
 from corpuscope.server.settings import Settings, for_worker, open_workspace, read_settings, shown
 
@@ -77,6 +80,21 @@ def test_a_wrong_setting_is_refused(name: str, value: object) -> None:
         read_settings(_env_file=None, **{name: value})
 
 
+@pytest.mark.parametrize(
+    ("limit", "allowed"),
+    [("8000000000", 4.0), ("max", None), ("512000000", 1.5), (None, None)],
+)
+def test_a_job_may_take_half_of_the_memory_that_there_is(
+    limit: str | None, allowed: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = SimpleNamespace(total=64_000_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    monkeypatch.setattr(module, "CONTAINER_LIMITS", (tmp_path / "memory.max",))
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(f"{limit}\n", encoding="ascii")
+    assert read_settings(_env_file=None).memory_gb == (allowed or 32.0)
+
+
 def test_a_blank_setting_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MILVUS_URI", "LLM_MODEL", "LLM_TIMEOUT", "HOME"):
         monkeypatch.setenv(f"CORPUSCOPE_{name}", "")
@@ -115,3 +133,23 @@ def test_models_lie_in_the_allowed_folders_or_where_the_setting_says(
     options = open_workspace(settings).embedders.options
     assert options.folders == (allowed, tmp_path / "inbox", model)
     assert options.models_dir == tmp_path / "models"
+
+
+def test_a_current_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main([]) == 2
+    assert "corpuscope cannot start: the current folder: No such file" in capsys.readouterr().err
+
+
+def test_a_template_that_cannot_be_used_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "instructions.md").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("CORPUSCOPE_PROMPTS_DIR", str(tmp_path))
+    assert main([]) == 2
+    assert "instructions.md" in capsys.readouterr().err

@@ -93,6 +93,12 @@ def stored(place: Path, dataset: str) -> tuple[list[str], list[str], Any]:
     return corpus.ids, corpus.texts, corpus.vectors.tolist()
 
 
+async def test_all_that_is_in_a_home_is_for_this_user_alone(first: Client, place: Path) -> None:
+    paths = [place / "home", *(place / "home").rglob("*")]
+    assert {"datasets", "milvus.db", "inbox"} <= {path.name for path in paths}
+    assert [path for path in paths if path.lstat().st_mode & 0o077] == []
+
+
 async def test_a_second_server_on_the_same_home_sees_and_extends_the_same_datasets(
     first: Client, second: Client
 ) -> None:
@@ -151,6 +157,21 @@ async def test_an_ingest_killed_half_way_and_run_again_ends_as_if_run_once(
     assert (once_more.data["added"], once_more.data["unchanged"]) == (0, count)
     await finish(second, "ingest", dataset="whole", **arguments)
     assert stored(place, "killed") == stored(place, "whole")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+async def test_an_interrupt_ends_a_server_in_the_middle_of_a_job_with_its_children(
+    second: Client, place: Path
+) -> None:
+    begun = await call(second, "cluster", dataset="whole", wait_seconds=0)
+    assert begun.data["state"] in ("queued", "running")
+    pid = int((place / "second.pid").read_text(encoding="utf-8"))
+    store = json.loads((place / "home" / "milvus.json").read_text(encoding="utf-8"))["pid"]
+    workers = workers_of(pid)
+    assert workers
+    os.kill(pid, signal.SIGINT)
+    for process in (pid, store, *workers):
+        wait_until_gone(process)
 
 
 def test_importing_the_server_loads_no_heavy_library() -> None:

@@ -6,7 +6,12 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import ColumnType
 from corpuscope.tools.store.filters import filter_expression, ids_expression
 
-COLUMNS: dict[str, ColumnType] = {"venue": "string", "stars": "number", 'od"d': "string"}
+COLUMNS: dict[str, ColumnType] = {
+    "venue": "string",
+    "stars": "number",
+    'od"d': "string",
+    "seen": "date",
+}
 
 
 def test_no_filter_is_the_empty_expression() -> None:
@@ -24,8 +29,12 @@ def test_conditions_hold_together() -> None:
 def test_a_list_means_one_of() -> None:
     assert (
         filter_expression({"stars": [1, 2.5, "3"]}, COLUMNS)
-        == '(metadata["stars"] == 1 or metadata["stars"] == 2.5 or metadata["stars"] == 3)'
+        == 'metadata["stars"] in [1.0, 2.5, 3.0]'
     )
+
+
+def test_whole_numbers_alone_stay_whole_in_a_list() -> None:
+    assert filter_expression({"stars": [1, "3"]}, COLUMNS) == 'metadata["stars"] in [1, 3]'
 
 
 def test_in_is_another_word_for_a_list() -> None:
@@ -56,6 +65,17 @@ def test_quotes_in_names_and_values_cannot_end_the_literal() -> None:
         ({"stars": "many"}, "'stars' holds numbers; 'many' is none"),
         ({"stars": float("nan")}, "'stars' holds numbers; nan is none"),
         ({"stars": None}, "Cannot filter 'stars' by null"),
+        ({"seen": "0001-01-01T00:00:00+14:00"}, "'seen': .* lies outside of the years 1 to 9999"),
+        ({"seen": ["2024-01-01", "9999-12-31T23:00:00-14:00"]}, "outside of the years 1 to 9999"),
+        ({"seen": "tomorrow"}, "'seen' holds dates; 'tomorrow' is none"),
+        ({"venue": "a\0b"}, "'venue': the value 'a.x00b' has a NUL"),
+        ({"venue": ["a", "\ud83d"]}, "'venue': the value '.ud83d' has a NUL or half a character"),
+        ({"stars": 10**5_000}, "'stars' holds numbers; an integer of 16610 bits is none"),
+        ({"venue": 10**5_000}, "'venue' holds strings; an integer of 16610 bits is none"),
+        ({"stars": 2**63}, "'stars' holds numbers; 9223372036854775808 is none"),
+        ({"stars": "9" * 9_000}, "'stars' holds numbers; '9{58}… is none"),
+        ({"\ud83d": 1}, "No metadata column '.ud83d'"),
+        ({"stars": [1] * 10_001}, "has 10001 values; give 1 to 10,000"),
     ],
 )
 def test_what_cannot_be_filtered_by_is_refused_with_the_choices(where: dict, message: str) -> None:  # type: ignore[type-arg]

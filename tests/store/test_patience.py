@@ -3,7 +3,10 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +69,33 @@ def test_a_request_that_milvus_does_not_answer_in_time_is_given_up(
             workspace.store.within(Patience(0.2)).count(card)
         with pytest.raises(OutOfTime):
             list(workspace.store.within(Patience(0.2)).scan(card, ["id"]))
+    finally:
+        os.kill(milvus["pid"], signal.SIGCONT)
+    assert workspace.store.count(card) == ROWS
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no way to halt a process")
+def test_a_request_on_its_way_is_cancelled_when_nobody_waits_for_it(
+    workspace: Workspace, card: DatasetCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    milvus = json.loads((workspace.home / "milvus.json").read_text(encoding="utf-8"))
+    patience, on_its_way, stopping = Patience(3600), threading.Event(), Patience.stopping
+
+    @contextmanager
+    def noted(patience: Patience, give_up: Callable[[], object]) -> Iterator[None]:
+        with stopping(patience, give_up):
+            on_its_way.set()
+            yield
+
+    monkeypatch.setattr(Patience, "stopping", noted)
+    os.kill(milvus["pid"], signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            counted = pool.submit(workspace.store.within(patience).count, card)
+            assert on_its_way.wait(30)
+            patience.stop()
+            with pytest.raises(OutOfTime):
+                counted.result(30)
     finally:
         os.kill(milvus["pid"], signal.SIGCONT)
     assert workspace.store.count(card) == ROWS

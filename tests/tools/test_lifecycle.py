@@ -1,8 +1,11 @@
 """What happens to data and jobs when datasets go and come, and when processes end."""
 
+import json
 import os
+import re
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,12 @@ from support.worker_processes import wait_until_gone, workers_of
 from corpuscope.server.settings import Settings
 from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.schema import DatasetCard, Description
+from corpuscope.tools.list_datasets import dataset_summary
+from corpuscope.tools.store.collections import CATALOGUE
 from corpuscope.tools.store.connection import MilvusLocation
+from corpuscope.tools.store.locks import map_lock
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +39,31 @@ async def test_a_dataset_that_is_made_anew_has_nothing_of_the_old_one(client: Cl
     assert found.data["run"] is None
     listed = await call(client, "list-datasets")
     assert listed.data["datasets"][0]["newest_run"] is None
+
+
+async def test_a_list_tells_the_count_that_the_last_ingest_left(
+    client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listed() -> int:
+        datasets = (await call(client, "list-datasets")).data["datasets"]
+        return next(int(one["records"]) for one in datasets if one["name"] == "counted")
+
+    rows = tickets(each=8)
+    await finish(client, "ingest", dataset="counted", rows=rows[:20], id_column="id")
+    assert await listed() == 20
+    await finish(client, "ingest", dataset="counted", rows=rows[10:30], id_column="id")
+    assert await listed() == 30
+    card = workspace.store.card("counted")
+    assert card.records == 30
+
+    def nobody_counts(_card: DatasetCard) -> int:
+        raise AssertionError("the card knows the count")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace.store, "count", nobody_counts)
+        assert dataset_summary(workspace, card).records == 30
+    # While it changes, and in cards of before, nobody knows it without counting.
+    assert dataset_summary(workspace, replace(card, records=None)).records == 30
 
 
 async def test_replacing_leaves_no_fit_of_the_old_one(client: Client, settings: Settings) -> None:
@@ -58,6 +90,80 @@ async def test_a_cluster_job_of_a_deleted_dataset_leaves_no_run(
     assert ended.data["state"] == "failed"
     assert "doomed" in ended.text or "deleted or replaced" in ended.text
     assert Runs(settings.home / "runs").ids("doomed") == []
+
+
+async def test_a_map_that_is_drawn_of_a_deleted_dataset_ends_with_that_and_leaves_nothing(
+    client: Client, settings: Settings
+) -> None:
+    await finish(client, "ingest", dataset="drawn_last", rows=tickets(each=8), id_column="id")
+    # The job waits before the map until the dataset is deleted.
+    with map_lock(settings.home, "drawn_last", "r1", seconds=5):
+        answer = await call(client, "cluster", dataset="drawn_last", wait_seconds=45)
+        assert answer.data["run"] == "r1", answer.text
+        gone = await call(client, "delete", dataset="drawn_last", confirm=True)
+        assert not gone.is_error, gone.text
+    job = re.search(r"Job (j\d+) goes on", answer.text)
+    assert job, answer.text
+    ended = await call(client, "get-job", job_id=job[1], wait_seconds=45)
+    assert ended.data["state"] == "failed"
+    assert "Dataset 'drawn_last' was deleted meanwhile" in ended.text
+    left = [path for path in settings.home.rglob("*drawn_last*") if "milvus.db" not in path.parts]
+    assert left == []
+
+
+async def test_one_damaged_run_is_told_and_takes_nothing_else_down(
+    client: Client, settings: Settings
+) -> None:
+    await finish(client, "ingest", dataset="hurt", rows=tickets(each=8), id_column="id")
+    for _ in range(3):
+        await finish(client, "cluster", dataset="hurt")
+    folder = settings.home / "runs" / "hurt"
+    (folder / "r2" / "run.json").write_text("")
+    (folder / "draft-foo").mkdir()
+    (folder / "notes.txt").write_text("mine")
+    (folder / "r007").mkdir()
+    (settings.home / "runs" / "README").write_text("mine")
+    (settings.home / "datasets" / "README").write_text("mine")
+    listed = await call(client, "list-datasets")
+    aside = folder / "damaged-r2"
+    told = f"is damaged (run.json is empty) and was moved to {aside}"
+    assert listed.data["unreadable"] == {"hurt/r2": told}
+    assert f"hurt/r2 {told}." in listed.text
+    one = next(dataset for dataset in listed.data["datasets"] if dataset["name"] == "hurt")
+    assert (one["default_run"], [*one["other_runs"]]) == ("r3", ["r1"])
+    asked = await call(client, "list-clusters", dataset="hurt", run="r2")
+    assert f"No run 'r2' of 'hurt'. r2 {told}. Runs: r1, r3." in asked.text
+    newest = await finish(client, "cluster", dataset="hurt")
+    assert newest.data["run"] == "r4", newest.text
+    done = await call(client, "delete", dataset="hurt", run="r2", confirm=True)
+    assert not done.is_error, done.text
+    assert not aside.exists()
+    assert (await call(client, "list-datasets")).data["unreadable"] == {}
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+async def test_a_card_that_cannot_be_read_is_named_and_the_other_datasets_work(
+    client: Client, settings: Settings
+) -> None:
+    await finish(client, "ingest", dataset="old", rows=tickets(each=2), id_column="id")
+    store = Store(MilvusLocation(settings.home))
+    newer = {"name": "newer", "collection": "corpuscope_newer__1", "dim": {"text": 2}}
+    rows = {"torn": '{"name": "torn", ', "newer": json.dumps(newer)}
+    for name, card in rows.items():
+        row = {"id": name, "card": card, "vector": [1.0, 0.0]}
+        store.connection.call("upsert", CATALOGUE, [row])
+    listed = await call(client, "list-datasets")
+    assert "old" in [dataset["name"] for dataset in listed.data["datasets"]]
+    assert "torn cannot be read: its card is no JSON object." in listed.text
+    assert "newer cannot be read: its card is of another version (embedding:" in listed.text
+    for tool, arguments in (("search", {"query": "refund"}), ("delete", {"confirm": True})):
+        answer = await call(client, tool, dataset="newer", **arguments)
+        assert "Dataset 'newer' cannot be read" in answer.text
+    refused = await finish(client, "ingest", dataset="newer", rows=tickets(each=1))
+    assert refused.is_error
+    assert "left as it is" in refused.text
+    store.connection.call("delete", CATALOGUE, ids=[*rows])
+    store.close()
 
 
 async def test_a_worker_that_died_while_it_waited_costs_nobody_a_job(client: Client) -> None:

@@ -1,13 +1,22 @@
 """`plot` through the client."""
 
 import base64
+import errno
+import os
+from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 from mcp.client import Client
 from mcp.types import ResourceLink
 from support.calls import call, finish
 from support.texts import tickets
+
+from corpuscope.tools.core.schema import Watch
+from corpuscope.tools.plot import plot
+from corpuscope.tools.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +87,38 @@ async def test_titles_take_the_place_of_keywords(client: Client) -> None:
     answer = await finish(client, "plot")
     assert answer.data["largest"][0].startswith("A title of its own (")
     assert "A title of its own" in Path(answer.data["html"]).read_text(encoding="utf-8")
+
+
+async def test_two_maps_of_one_second_are_two_and_the_oldest_go(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneSecond(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2030, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("corpuscope.tools.plot.datetime", OneSecond)
+    kept = workspace.home / "plots"
+    mine = {"notes.html", "shop-r1-20290101-000000.txt", "Shop-r1-20290101-000000.html"}
+    for name in mine:
+        (kept / name).write_text("mine")
+    few = replace(workspace, plots_kept=3)
+    drawn = [plot(few, Watch(), dataset="shop").html for _ in range(4)]
+    names = [Path(page).name for page in drawn]
+    assert names == [f"shop-r1-20300101-000000{end}.html" for end in ("", "-2", "-3", "-4")]
+    left = {file.name for file in kept.iterdir()}
+    assert left == mine | {Path(name).stem + end for name in names[1:] for end in (".html", ".png")}
+
+
+async def test_a_map_that_cannot_be_written_leaves_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {*(workspace.home / "plots").iterdir()}
+
+    def no_room(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        plot(workspace, Watch(), dataset="shop")
+    assert {*(workspace.home / "plots").iterdir()} == before

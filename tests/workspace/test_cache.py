@@ -1,5 +1,6 @@
 """What is kept between runs: used where it holds, dropped where it does not, never needed."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
-from corpuscope.tools.workspace.cache import FORMAT, Cache
+from corpuscope.tools.workspace.cache import FORMAT, MOST_OTHER_VECTORS, Cache
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +63,23 @@ def test_a_newer_version_knows_nothing_and_drops_the_older(tmp_path: Path, corpu
     assert Cache(tmp_path, 2).corpus() is None
     Cache(tmp_path, 2).keep_corpus(corpus)
     assert [folder.name for folder in tmp_path.iterdir()] == [f"{FORMAT}-2"]
+
+
+def test_what_is_known_of_other_vectors_is_kept_for_the_latest_alone(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 1)
+    for number in range(MOST_OTHER_VECTORS + 2):
+        cache.of_other_vectors(f"{number}").points("map", lambda: vectors(3))
+        os.utime(tmp_path / f"{FORMAT}-1" / f"vectors-{number}", (number, number))
+        cache.of_other_vectors("0").points("map", lambda: vectors(3))
+    kept = {folder.name for folder in (tmp_path / f"{FORMAT}-1").iterdir()}
+    assert kept == {"vectors-0", *(f"vectors-{MOST_OTHER_VECTORS + 1 - at}" for at in (0, 1))}
+
+
+def test_the_folder_of_a_deleted_dataset_is_not_made_anew(tmp_path: Path, corpus: Corpus) -> None:
+    cache = Cache(tmp_path / "corpuscope_shop__1" / "cache", 0)
+    cache.keep_corpus(corpus)
+    assert cache.points("map", lambda: vectors(3)).shape == (3, 12)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(params=["a file in its place", "a damaged file"])

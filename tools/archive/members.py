@@ -35,7 +35,8 @@ def ends_as_members(path: Path) -> bool:
 
 
 def read_members(path: Path) -> Members:
-    """The members as they were written; columns that an older version did not write are None.
+    """The members as they were written, not to be changed; columns that an older version did not
+    write are None.
 
     Raises:
         OSError: The file cannot be read.
@@ -53,13 +54,20 @@ def read_members(path: Path) -> Members:
 
 
 def _members_of(table: Any) -> Members:
+    def strings(name: str) -> NDArray[np.object_]:
+        # Few of them are distinct: equal ones share their string.
+        coded = table[name].combine_chunks().dictionary_encode()
+        values = np.array(coded.dictionary.to_pylist(), dtype=object)
+        rows: NDArray[np.object_] = values[coded.indices.to_numpy()]
+        rows.flags.writeable = False
+        return rows
+
     def optional(name: str) -> NDArray[np.object_] | None:
-        known = name in table.column_names
-        return np.array(table[name].to_pylist(), dtype=object) if known else None
+        return strings(name) if name in table.column_names else None
 
     return Members(
         ids=table["id"].to_pylist(),
-        paths=np.array(table["path"].to_pylist(), dtype=object),
+        paths=strings("path"),
         strengths=table["strength"].to_numpy(),
         centrality=table["centrality"].to_numpy(),
         copies_of=table["copies_of"].to_numpy(),

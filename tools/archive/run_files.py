@@ -81,10 +81,10 @@ def run_fault(folder: Path) -> Fault | None:
 
 def read_stored(file: Path, kind: type[Stored]) -> Stored | None:
     """What is kept in a file; None where there is none, or none that can be read."""
-    if not file.exists():
-        return None
     try:
         return from_json(kind, file.read_bytes())
+    except FileNotFoundError:
+        return None
     except ValidationError as error:
         why, damaged = complaint(error)
         _pass_over(file, why, damaged=damaged)
@@ -104,11 +104,11 @@ def read_text(file: Path) -> str | None:
 
 def read_arrays(file: Path, parts: Callable[[Any], Stored]) -> Stored | None:
     """What `parts` takes out of a file of numpy; None where there is none, or none to be read."""
-    if not file.exists():
-        return None
     try:
         with file.open("rb") as opened:
             return parts(np.load(opened, allow_pickle=False))
+    except FileNotFoundError:
+        return None
     except UNREADABLE_ARRAYS as error:
         _pass_over(file, str(error), damaged=True)
         return None
@@ -128,6 +128,14 @@ def write_stored(file: Path, stored: object) -> None:
     """Keep something in a file, which is there whole or as it was before."""
     with written_aside(file) as draft:
         draft.write_text(to_json(stored, indent=1), encoding="utf-8")
+
+
+def write_or_drop(file: Path, stored: object | None) -> None:
+    """Keep something in a file, or nothing."""
+    if stored is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_stored(file, stored)
 
 
 def write_stability(folder: Path, stability: Stability) -> None:

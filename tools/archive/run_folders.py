@@ -50,6 +50,7 @@ class RunFolders:
 
     def unreadable_in(self, parent: Path) -> dict[str, str]:
         """The runs that cannot be read, by id: why, and where they are."""
+        self.ids_in(parent)  # what is damaged is where it stays from here on
         said = {}
         for name in sorted(names_in(parent)):
             if name.startswith(DAMAGED) and (numbered := NUMBERED.fullmatch(name)):
@@ -152,8 +153,12 @@ def remove_tree(path: Path) -> None:
 
 def _last_number(parent: Path) -> int:
     """The highest number that a run has or had."""
-    there = (NUMBERED.fullmatch(name) for name in names_in(parent))
-    numbers = [_number(name[1]) for name in there if name]
+    numbers = []
+    for name in names_in(parent):
+        # A folder of somebody else may be called like a run.
+        ours = not RUN.fullmatch(name) or (parent / name / RUN_FILE).exists()
+        if (numbered := NUMBERED.fullmatch(name)) and ours:
+            numbers.append(_number(numbered[1]))
     deleted = (read_text(parent / LAST_NUMBER_FILE) or "").strip()
     if RUN.fullmatch(f"r{deleted}"):
         numbers.append(int(deleted))

@@ -24,7 +24,9 @@ from corpuscope.tools.archive.defaults import (
     reason_of_choice,
     showing_layer,
 )
+from corpuscope.tools.archive.file_memo import FileMemo
 from corpuscope.tools.archive.members import UnreadableMembers, read_members, write_members
+from corpuscope.tools.archive.origins import original_run
 from corpuscope.tools.archive.run_files import Fault, Stored, read_stored, write_stored
 from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.files import written_aside
@@ -40,6 +42,9 @@ from corpuscope.tools.core.schema import (
     to_json,
 )
 
+MADE_AGAIN = (run_files.MAP_FILE, run_files.EVIDENCE, run_files.REFRESH_FILE)
+"""What is drawn or gathered again where it is lost."""
+
 
 def _nothing(folder: Path) -> None:
     """What most runs inherit."""
@@ -50,6 +55,7 @@ class Runs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._memo = FileMemo()
         self._folders = run_folders.RunFolders()
 
     def ids(self, dataset: str) -> list[str]:
@@ -145,7 +151,7 @@ class Runs:
         Raises NotFound where the dataset was deleted meanwhile.
         """
         try:
-            _write_or_drop(self.root / dataset / run_files.CHOSEN_RUN_FILE, chosen)
+            run_files.write_or_drop(self.root / dataset / run_files.CHOSEN_RUN_FILE, chosen)
         except FileNotFoundError:
             raise _dataset_gone(dataset) from None
 
@@ -153,7 +159,9 @@ class Runs:
         """Make a layer the one that the run shows; raises as `save_map` does."""
         usual = chosen.layer == self._read(run.dataset, run.id).recommended
         try:
-            _write_or_drop(self._in(run, run_files.CHOSEN_LAYER_FILE), None if usual else chosen)
+            run_files.write_or_drop(
+                self._in(run, run_files.CHOSEN_LAYER_FILE), None if usual else chosen
+            )
         except FileNotFoundError:
             raise self._gone(run.dataset, run.id) from None
 
@@ -170,7 +178,8 @@ class Runs:
 
     def _read(self, dataset: str, run: str) -> Run:
         try:
-            return from_json(Run, (self.folder(dataset, run) / run_files.RUN_FILE).read_bytes())
+            file = self.folder(dataset, run) / run_files.RUN_FILE
+            return self._memo.read(file, lambda file: from_json(Run, file.read_bytes()))
         except FileNotFoundError:
             raise self._gone(dataset, run) from None
 
@@ -184,7 +193,7 @@ class Runs:
         """
         folder = self.folder(run.dataset, run.id)
         try:
-            members = read_members(folder / run_files.MEMBERS_FILE)
+            members = self._memo.read(folder / run_files.MEMBERS_FILE, read_members)
         except FileNotFoundError:
             raise self._gone(run.dataset, run.id) from None
         except UnreadableMembers as error:
@@ -226,7 +235,7 @@ class Runs:
         try:
             if len(place) > 1:
                 file.parent.mkdir(exist_ok=True)
-            with written_aside(file) as draft:
+            with written_aside(file, flushed=place[0] not in MADE_AGAIN) as draft:
                 yield draft
                 # The draft lies in the folder that is looked at: once that is another one's, the
                 # draft has gone with the old one, and cannot be renamed.
@@ -367,30 +376,7 @@ class Runs:
                 write_stored(self.folder(dataset, other.id) / run_files.ORIGIN_FILE, origin)
 
 
-def original_run(runs: Runs, run: Run) -> Run:
-    """The run whose parameters found the layers of this one, which may be a later one of the same
-    records: with one cluster split, or new records assigned."""
-    while earlier := run.parent_run or run.assigned_from:
-        if origin := runs.origin(run):  # the earlier run was deleted
-            if origin.parameters.get("where") == run.parameters.get("where"):
-                run = replace(run, parameters=origin.parameters)
-            break
-        parent = runs.earlier(run.dataset, earlier)
-        if parent is None or parent.parameters.get("where") != run.parameters.get("where"):
-            break  # the run of a part, clustered by itself
-        run = parent
-    return run
-
-
 def _dataset_gone(dataset: str) -> NotFound:
     return NotFound(
         f"Dataset '{dataset}' was deleted meanwhile, and its runs with it. See `list-datasets`."
     )
-
-
-def _write_or_drop(file: Path, stored: object | None) -> None:
-    """Keep something in a file, or nothing."""
-    if stored is None:
-        file.unlink(missing_ok=True)
-    else:
-        write_stored(file, stored)

@@ -108,6 +108,19 @@ def number_in(text: str) -> int | None:
     return next((number for words, number in NUMBER_OF_WORDS.items() if words in text), None)
 
 
+def check_writable(home: Path) -> None:
+    """Refuse a folder in which nothing can be written.
+
+    Raises:
+        SystemFailure: Its disk is read-only, or this user may not write there.
+    """
+    if not os.access(home, os.W_OK | os.X_OK):
+        read_only = hasattr(os, "statvfs") and os.statvfs(home).f_flag & os.ST_RDONLY
+        failure = _failure(errno.EROFS if read_only else errno.EACCES, home, home)
+        assert failure is not None
+        raise failure
+
+
 def home_trouble(home: Path) -> str | None:
     """Why the home can hold nothing: a file, below a file, gone; None where it is a folder."""
     # os.path, not Path: a folder above that may not be entered is no error here.
@@ -131,10 +144,13 @@ def _failure(number: int, path: Path, home: Path) -> SystemFailure | None:
     if number in FULL:
         return SystemFailure(f"{_fullness(number, path)} {_way_out(path, home)}")
     if number in REFUSED:
-        why = "its disk is read-only" if number == errno.EROFS else "this user may not"
-        ours = f", or {SET_HOME}" if path.is_relative_to(home) else ""
+        ours = path.is_relative_to(home)
+        other = f", or {SET_HOME}" if ours else ""
+        if number == errno.EROFS:
+            place = f"The home {home}" if ours else str(path)
+            return SystemFailure(f"{place} lies on a read-only disk. Let it be written{other}.")
         return SystemFailure(
-            f"{path} cannot be read or written: {why}. Give this user the right to{ours}."
+            f"{path} cannot be read or written: this user may not. Give the right to{other}."
         )
     if number in BROKEN:
         return SystemFailure(

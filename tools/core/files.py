@@ -14,14 +14,19 @@ from pydantic import ValidationError
 
 
 @contextlib.contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, renamed to it at the end; removed where that fails."""
+def written_aside(path: Path, *, flushed: bool = True) -> Iterator[Path]:
+    """A path beside `path` to write to, renamed to it at the end; removed where that fails.
+
+    `flushed=False` for what can be made again: a power cut may leave it empty.
+    """
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         yield draft
-        _flush(draft)
+        if flushed:
+            _flush(draft)
         draft.replace(path)
-        flush_folder(path.parent)
+        if flushed:
+            flush_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):  # the error that led here tells more
             draft.unlink(missing_ok=True)

@@ -177,6 +177,9 @@ class DatasetCard:
     """ISO 8601, UTC."""
     pending: bool = False
     """Whether its first ingest has not ended: until then it is in no list."""
+    records: int | None = None
+    """How many there are; None while an ingest is at work on them, and in cards of before: they are
+    counted then."""
     changing: bool = False
     """Whether an ingest is at work on the texts, or was stopped at it: until one ends, what is read
     may be half of it, and nothing is kept of it."""

@@ -7,10 +7,14 @@ of corpuscope, so that it starts fast.
 
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+ON_PARENT_DEATH = 1
+"""`PR_SET_PDEATHSIG` of Linux' prctl.h: which signal a process gets when its parent ends."""
 
 
 def main(request: str) -> None:
@@ -26,6 +30,10 @@ def main(request: str) -> None:
     alarm = threading.Timer(asked["seconds"], os._exit, [1])
     alarm.daemon = True
     alarm.start()
+    if sys.platform == "linux":  # and at once where that was killed
+        import ctypes
+
+        ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
     # xet keeps the parts of a file in a cache that would stay when the download is cut off.
     os.environ["HF_HUB_DISABLE_XET"] = "1"
     folder = _cached(asked["repo"], asked["models"], asked["also"][0])

@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -122,23 +123,31 @@ def fit_lexical(texts: Sequence[str], saved: Path) -> LexicalEmbedder:
 def open_lexical(saved: Path) -> LexicalEmbedder:
     """The fit that was saved in a folder; its vectors are equal to those before, bit for bit.
 
-    Raises Unavailable where there is none.
+    Raises Unavailable where there is none, or none that can be read.
     """
     path = saved / FIT_FILE
-    if not path.is_file():
-        raise Unavailable(
-            f"The dataset's 'lexical' fit is gone: no {path}. "
-            "Ingest the dataset again with mode='replace'."
-        )
-    with np.load(path, allow_pickle=False) as arrays:
-        terms = json.loads(arrays["terms"].tobytes())
-        vectorizers = []
-        for kind in KINDS:
-            if kind in terms:
-                vectorizer = _vectorizer(kind, terms[kind])
-                vectorizer.idf_ = arrays[kind]
-                vectorizers.append(vectorizer)
-        return LexicalEmbedder(tuple(vectorizers), arrays["components"])
+    try:
+        with path.open("rb") as file:
+            return _read_fit(file)
+    except FileNotFoundError:
+        wrong = f"is gone: no {path}"
+    except (ValueError, EOFError, KeyError, IndexError, BadZipFile) as error:
+        wrong = f"is damaged: {path} ({error})"
+    raise Unavailable(
+        f"The dataset's 'lexical' fit {wrong}. Ingest the dataset again with mode='replace'."
+    )
+
+
+def _read_fit(file: BinaryIO) -> LexicalEmbedder:
+    arrays = np.load(file, allow_pickle=False)
+    terms = json.loads(arrays["terms"].tobytes())
+    vectorizers = []
+    for kind in KINDS:
+        if kind in terms:
+            vectorizer = _vectorizer(kind, terms[kind])
+            vectorizer.idf_ = arrays[kind]
+            vectorizers.append(vectorizer)
+    return LexicalEmbedder(tuple(vectorizers), arrays["components"])
 
 
 def sample_for_fit(texts: Sequence[str]) -> list[str]:

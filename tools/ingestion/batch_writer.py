@@ -149,7 +149,7 @@ class BatchWriter:
             self._content_changed = self._content_changed or content
 
     def _next_version(self) -> DatasetCard:
-        return replace(self.card, version=self.card.version + 1)
+        return replace(self.card, version=self.card.version + 1, records=None)
 
     def _with_vectors(self, records: RecordColumns) -> RecordColumns:
         """The records with vectors: their own, or by the embedder."""

@@ -114,13 +114,13 @@ def ingest_records(
         if old is None:
             drop_leftovers(workspace, name, present)
         raise
-    card = writer.card
-    if old is None or old.pending:
+    count = store.count(writer.card)
+    card = replace(writer.card, pending=False, records=count)
+    if card != writer.card:
         # Only now, when all is there, does the new collection take an old one's place.
-        card = replace(card, pending=False)
         store.save_card(card)
+    if old is None or old.pending:
         drop_leftovers(workspace, name, card)
-    count = store.count(card)
     if writer.written and count == writer.counts[0]:
         keep_records(workspace, card, writer.written)
     return IngestOutcome(

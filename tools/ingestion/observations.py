@@ -224,11 +224,7 @@ def _repeat(cells: Sequence[object], seen: SeenHashes) -> bool:
     hashes = [hash(str(cell)).to_bytes(8, "little", signed=True) for cell in cells]
     if any(seen.settled(hashes)):
         return True
-    for key in hashes:
-        if seen.recent(key):
-            return True
-        seen.add(key)
-    return False
+    return any(map(seen.add, hashes))
 
 
 def _unlike_id(name: str) -> tuple[bool, int]:

@@ -101,8 +101,9 @@ class BuiltBatch:
 class _Block:
     """What the cells of some sound rows mean, each by itself; by the place of the row."""
 
-    texts: list[bytes]
-    """In UTF-8, no longer than `MAX_TEXT_BYTES`."""
+    texts: list[str]
+    text_bytes: list[bytes]
+    """The texts in UTF-8, no longer than `MAX_TEXT_BYTES`."""
     cut: set[int]
     """The places of the texts that were longer."""
     wrong_texts: dict[int, str]
@@ -191,16 +192,17 @@ class RecordBuilder:
     def _read_block(self, rows: list[Row | BadRow]) -> _Block:
         sound = [place for place, row in enumerate(rows) if isinstance(row, Row)]
         cells = [row.values for row in rows if isinstance(row, Row)]
-        written, wrong_texts = read_texts(cells, self._columns.text)
-        texts = [text.encode() for text in written]
-        cut = {place for place, text in enumerate(texts) if len(text) > MAX_TEXT_BYTES}
+        texts, wrong_texts = read_texts(cells, self._columns.text)
+        text_bytes = [text.encode() for text in texts]
+        cut = {place for place, text in enumerate(text_bytes) if len(text) > MAX_TEXT_BYTES}
         for place in cut:
-            texts[place] = texts[place][:MAX_TEXT_BYTES].decode(errors="ignore").encode()
+            texts[place] = text_bytes[place][:MAX_TEXT_BYTES].decode(errors="ignore")
+            text_bytes[place] = texts[place].encode()
         given_ids: list[str] | None = None
         wrong_ids: dict[int, str] = {}
         if self._columns.id is not None:
             given_ids, wrong_ids = read_texts(cells, [self._columns.id])
-        hashes = [_text_hash(text) for text in texts]
+        hashes = [_text_hash(text) for text in text_bytes]
         id_hashes = [_id_hash(given) for given in given_ids or ()]
         vectors: list[VectorOrReason] | None = None
         if self._vectors is not None:
@@ -214,6 +216,7 @@ class RecordBuilder:
         metadata = self._metadata.read(cells)
         return _Block(
             texts,
+            text_bytes,
             cut,
             wrong_texts,
             hashes,
@@ -233,7 +236,7 @@ class RecordBuilder:
         """
         if place in block.wrong_texts:
             raise _UnfitRow(block.wrong_texts[place])
-        text = block.texts[place]
+        text = block.text_bytes[place]
         if not text:
             return False
         given_id = self._given_id(block, place)
@@ -248,8 +251,7 @@ class RecordBuilder:
         if place in block.cut:
             self.tally.add_cut(number)
         record_id = block.text_hashes[place]
-        times_seen = block.texts_seen[place] + self._texts_seen.recent(record_id)
-        self._texts_seen.add(record_id)
+        times_seen = block.texts_seen[place] + self._texts_seen.add(record_id)
         self.tally.repeated_texts += times_seen > 0
         if given_id is not None:
             self._ids_seen.add(given_id)
@@ -261,7 +263,7 @@ class RecordBuilder:
             content.update(b"\0" + vector.tobytes())
             made.vectors.append(vector)
         made.ids.append(record_id.hex())
-        made.texts.append(text.decode())
+        made.texts.append(block.texts[place])
         made.digests.append(content.hexdigest() + metadata_hash)
         # A copy: what orjson returns keeps the 4 kB that it wrote into.
         made.metadata.append(bytes(memoryview(orjson.dumps(block.metadata.values[place]))))

@@ -38,9 +38,11 @@ class SeenHashes:
         """How often a hash was seen beside what `settled` tells."""
         return self._recent.get(key, 0)
 
-    def add(self, key: bytes) -> None:
-        """Count a hash once more."""
-        self._recent[key] = self._recent.get(key, 0) + 1
+    def add(self, key: bytes) -> int:
+        """Count a hash once more; what `recent` said before."""
+        times = self._recent.get(key, 0)
+        self._recent[key] = times + 1
+        return times
 
     def _places(self, wanted: NDArray[np.uint64]) -> NDArray[np.intp]:
         """Where hashes stand among the settled ones, if they do."""

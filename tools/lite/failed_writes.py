@@ -26,7 +26,7 @@ from milvus_lite.index.factory import build_index_from_spec
 from milvus_lite.storage.manifest import Manifest
 from milvus_lite.storage.wal import WAL
 
-from corpuscope.tools.lite.scan import KNOWN_VERSIONS
+from corpuscope.tools.lite.service import KNOWN_VERSIONS
 
 IN_MEMORY = frozenset({"FLAT", "BRUTE_FORCE"})
 """Indexes that are the vectors themselves: a file of them would only be a second copy."""

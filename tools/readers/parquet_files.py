@@ -21,6 +21,9 @@ PARQUET_BATCH, PARQUET_BATCH_BYTES = 256, 128 * 2**20
 """Rows decoded at a time, and the memory that these may take: of a column of long words that each
 row only points to, fewer rows are decoded."""
 
+DICTIONARY_ROWS = 65_536
+"""Rows decoded at a time of a column whose type is a dictionary, each a place in it."""
+
 NOT_READ = ("lists or objects",)
 """Stands for what is neither a single value nor a list of numbers: no column has a use for it."""
 
@@ -121,9 +124,11 @@ def _column_batches(file: Any, name: str, rows: int) -> Iterator[tuple[list[obje
             yield [NOT_READ] * min(rows, left), 0
             left -= rows
         return
-    batches = file.iter_batches(batch_size=rows, columns=[name], use_threads=False)
-    for batch in batches:
-        yield _column_values(batch.column(0))
+    # A column of a dictionary comes with all its words each time, and holds no copies of them.
+    at_once = DICTIONARY_ROWS if pa.types.is_dictionary(field_type) else rows
+    for batch in file.iter_batches(batch_size=at_once, columns=[name], use_threads=False):
+        for start in range(0, len(batch), rows):
+            yield _column_values(batch.column(0).slice(start, rows))
 
 
 def _is_number(arrow_type: Any) -> bool:

@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import Any, ClassVar, TypeAlias
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.readers.source import MAX_COLUMNS, Source
@@ -24,6 +25,8 @@ MAX_INTEGER_BITS = 14_000
 
 BLOCK_BYTES = 32 * 2**20
 """Memory of the rows that are held together; a longer row stands alone."""
+
+COUNTED_AT_ONCE = 100
 
 OBJECT_BYTES, ITEM_BYTES = 64, 32
 """About the memory of an empty list or object, and of each item in one."""
@@ -50,6 +53,7 @@ class BadRow:
 
     number: int
     reason: str
+    size: ClassVar[int] = 0
 
 
 Rows: TypeAlias = Iterator[Row | BadRow]
@@ -79,7 +83,7 @@ def object_row(number: int, item: object, size: int = 0) -> Row | BadRow:
 def is_too_deep(value: object) -> bool:
     """Whether lists and objects stand within each other more than `MAX_DEPTH` deep."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         inner: list[object] = []
         for item in level:
             inner += item.values() if isinstance(item, dict) else item  # type: ignore[arg-type]
@@ -97,8 +101,8 @@ def blocks(
     size = 0
     for row in rows:
         block.append(row)
-        size += row.size if isinstance(row, Row) else 0
-        if len(block) == most or size >= most_bytes:
+        size += row.size
+        if size >= most_bytes or len(block) == most:
             yield block
             block, size = [], 0
     if block:
@@ -106,18 +110,20 @@ def blocks(
 
 
 def limited(rows: Rows, source: Source) -> Rows:
-    """The same rows; raises BadInput where they or their cells are too many."""
-    cells, limits = 0, source.limits
-    for count, row in enumerate(rows, 1):
-        if isinstance(row, Row):
-            cells += len(row.values)
-        if count > limits.rows or cells > limits.cells:
-            many, what = (limits.rows, "rows") if count > limits.rows else (limits.cells, "cells")
-            raise BadInput(
-                f"{source.name}: more than {many:,} {what}, the limit; split the file, or read "
-                f"a part of it with `limit`"
-            )
+    """The same rows; raises BadInput where they or their cells are too many, give or take a few."""
+    count, cells, limits = 0, 0, source.limits
+    for row in rows:
         yield row
+        # One in `COUNTED_AT_ONCE` is looked at: looking at each would take as long as reading it.
+        yield from islice(rows, COUNTED_AT_ONCE - 1)
+        count += COUNTED_AT_ONCE
+        cells += COUNTED_AT_ONCE * (len(row.values) if isinstance(row, Row) else 0)
+        if count > limits.rows or cells > limits.cells:
+            most, what = (limits.rows, "rows") if count > limits.rows else (limits.cells, "cells")
+            raise BadInput(
+                f"{source.name}: more than {most:,} {what}, the limit; split the file, or read a "
+                "part of it with `limit`"
+            )
 
 
 def column_names(header: Sequence[object], source: Source) -> list[str]:

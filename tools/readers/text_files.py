@@ -57,7 +57,8 @@ def delimited_rows(source: Source) -> Rows:
     source.check_width(unquoted.count(delimiter) + 1)
     # The limit belongs to the whole process and csv offers no other. It is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
-    row_lines = _RowLines(chain([header], lines), source)
+    taken = [0]
+    row_lines = _measured(chain([header], lines), taken, source)
     # Tab-separated texts are often written without quoting, so that a stray quote is content.
     reader = csv.reader(row_lines, delimiter=delimiter, strict=delimiter != "\t")
     try:
@@ -69,7 +70,7 @@ def delimited_rows(source: Source) -> Rows:
     row_bytes = len(names) * ITEM_BYTES
     while True:
         number = skipped + reader.line_num + 1
-        row_lines.characters = 0
+        taken[0] = 0
         try:
             cells = next(reader)
         except StopIteration:
@@ -78,33 +79,22 @@ def delimited_rows(source: Source) -> Rows:
             yield BadRow(number, f"{error}; a quote is not closed, or one inside is not doubled")
             continue
         if len(cells) == len(names):
-            size = row_lines.characters + row_bytes
-            yield Row(number, dict(zip(names, cells, strict=True)), size)
+            yield Row(number, dict(zip(names, cells, strict=True)), taken[0] + row_bytes)
         elif cells:
             yield BadRow(number, f"{len(cells)} fields, the header has {len(names)}")
 
 
-class _RowLines:
-    """Lines for a csv reader, which asks for as many as make a row: their `characters` since these
-    were last set to 0 are limited, since what never closes a quote would be one row."""
-
-    def __init__(self, lines: Iterator[str], source: Source) -> None:
-        self.characters = 0
-        self._lines, self._source = lines, source
-        self._most = source.limits.line_characters
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.characters += len(line)
-        if self.characters > self._most:
+def _measured(lines: Iterator[str], taken: list[int], source: Source) -> Iterator[str]:
+    """The lines for a csv reader, which asks for as many as make a row: their characters, counted
+    in `taken[0]`, are limited, since what never closes a quote would be one row."""
+    most = source.limits.line_characters
+    for line in lines:
+        taken[0] += len(line)
+        if taken[0] > most:
             raise BadInput(
-                f"{self._source.name}: a row is longer than {self._most:,} characters; is a quote "
-                "not closed?"
+                f"{source.name}: a row is longer than {most:,} characters; is a quote not closed?"
             )
-        return line
+        yield line
 
 
 def json_line_rows(source: Source) -> Rows:

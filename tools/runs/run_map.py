@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from corpuscope.tools.archive.runs import original_run
+from corpuscope.tools.archive.origins import original_run
 from corpuscope.tools.clustering.pipeline import Clustering, corpus_graph, lay_out_map
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.schema import DatasetCard, Floats, Report, Run

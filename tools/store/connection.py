@@ -68,6 +68,23 @@ class _Link:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
+class _StoppableStub:
+    """Milvus' service as pymilvus calls it for reads; a stopped patience cancels its requests."""
+
+    def __init__(self, handler: Any, patience: Patience) -> None:
+        self._handler = handler
+        self._patience = patience
+
+    def __getattr__(self, method: str) -> "Callable[..., Any]":
+        def answer(request: Any, **options: Any) -> Any:
+            # Asked for now: the handler gets another one when it connects again.
+            future = getattr(self._handler._stub, method).future(request, **options)
+            with self._patience.stopping(future.cancel):
+                return future.result()
+
+        return answer
+
+
 class Connection:
     """Milvus Lite (a folder in the home), a Milvus server or Zilliz Cloud, reached as one."""
 
@@ -139,14 +156,16 @@ class Connection:
             OutOfTime: The patience ended, before or within the block.
         """
         from grpc import RpcError, StatusCode
+        from pymilvus.exceptions import MilvusException
 
         left = self.patience.left()
         try:
             yield {} if left is None else {"timeout": left}
-        except RpcError as error:
-            if error.code() != StatusCode.DEADLINE_EXCEEDED:
-                raise
-            raise OutOfTime("Milvus did not answer in the time that was left.") from error
+        except (RpcError, MilvusException) as error:
+            late = isinstance(error, RpcError) and error.code() == StatusCode.DEADLINE_EXCEEDED
+            if late or self.patience.over:
+                raise OutOfTime("Milvus did not answer in the time that was left.") from error
+            raise
 
     def _twice(
         self, action: "Callable[[MilvusClient, dict[str, float]], Any]", needs_loaded: str | None
@@ -157,7 +176,7 @@ class Connection:
         try:
             client = self.client()
             with self.in_time() as timeout:
-                return action(client, timeout)
+                return action(self._stopped_with_patience(client), timeout)
         except MilvusException as error:
             if error.code == UNREACHABLE:
                 self.close()
@@ -169,9 +188,18 @@ class Connection:
             with self.in_time() as timeout:
                 if needs_loaded is not None:
                     client.load_collection(needs_loaded, **timeout)
-                return action(client, timeout)
+                return action(self._stopped_with_patience(client), timeout)
         except MilvusException as error:
             raise self.meaning(error) from error
+
+    def _stopped_with_patience(self, client: "MilvusClient") -> "MilvusClient":
+        """The same client, whose requests are cancelled where they are when the patience is."""
+        if self.patience.is_endless:
+            return client
+        bounded = copy.copy(client)
+        bounded._handler = copy.copy(client._handler)
+        bounded._handler._stub = _StoppableStub(client._handler, self.patience)
+        return bounded
 
     def client(self) -> "MilvusClient":
         """The client of Milvus, which is reached now if it was not before.

@@ -55,8 +55,8 @@ def begin_deletion(home: Path, card: DatasetCard) -> bool:
     with suppress(FileNotFoundError):
         return _set(runs / card.name, stone)
     try:
-        runs.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):
+        runs.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # not there, or on another disk
             return _set(kept_folder(home, card.collection), stone)
         stone.mkdir()
     except OSError as error:

@@ -23,6 +23,7 @@ from corpuscope.tools.core.schema import (
     no_report,
     to_json,
 )
+from corpuscope.tools.lite.conditions import without_lists
 from corpuscope.tools.store import deletion, neighbour_search, scan
 from corpuscope.tools.store.collections import (
     AUTOINDEX,
@@ -35,7 +36,12 @@ from corpuscope.tools.store.collections import (
     drop_collections,
 )
 from corpuscope.tools.store.connection import Connection, MilvusLocation
-from corpuscope.tools.store.filters import Where, filter_expression, ids_expression
+from corpuscope.tools.store.filters import (
+    MAX_CHAIN,
+    Where,
+    filter_expression,
+    ids_expression,
+)
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
 from corpuscope.tools.store.patience import Patience
@@ -51,6 +57,10 @@ Lite a pass over the collection."""
 
 FULL_TEXT_SINCE = (2, 5)
 """The version of Milvus servers that brought BM25."""
+
+
+BARE_LITE = "milvus_lite"
+"""How the version of a Milvus Lite begins that is not served by corpuscope."""
 
 
 class Store:
@@ -245,8 +255,16 @@ class Store:
         Raises:
             BadInput: A column, comparison or value that cannot be filtered by.
         """
-        expression = filter_expression(where, card.metadata_columns)
+        expression = self._expression(card, where)
         return {row["id"] for rows in self.scan(card, ["id"], expression) for row in rows}
+
+    def _expression(self, card: DatasetCard, where: Where | None) -> str:
+        """A filter as an expression for this Milvus."""
+        if not where or self.location.is_lite:
+            return filter_expression(where, card.metadata_columns)
+        if not self.connection.call("get_server_version").startswith(BARE_LITE):
+            return filter_expression(where, card.metadata_columns)
+        return without_lists(filter_expression(where, card.metadata_columns, MAX_CHAIN))
 
     def scan(
         self, card: DatasetCard, fields: Sequence[str], expression: str = ""
@@ -333,7 +351,7 @@ class Store:
         bounds: tuple[int, Where | None],
     ) -> list[Hit]:
         limit, where = bounds
-        expression = filter_expression(where, card.metadata_columns)
+        expression = self._expression(card, where)
         results = self.connection.call(
             "search",
             card.collection,

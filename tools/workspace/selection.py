@@ -173,7 +173,8 @@ def cluster_rows(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
     also those which a coarser layer takes in, and those in themes that were found in the noise.
     """
     if cluster != NOISE:
-        return np.flatnonzero([is_within(str(path), cluster) for path in members.paths])
+        inside = {path: is_within(path, cluster) for path in set(members.paths.tolist())}
+        return np.flatnonzero([inside[path] for path in members.paths.tolist()])
     places = layer_paths(members.paths, run.nodes, run.recommended)
     return np.flatnonzero([place == NOISE for place in places])
 

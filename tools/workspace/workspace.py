@@ -44,6 +44,7 @@ class Embedders:
         self.options = options
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Embedder] = {}
+        self._opening: dict[tuple[str, str], threading.Lock] = {}
 
     def of(self, card: DatasetCard, saved: Path) -> Embedder:
         """The embedder that made the dataset's vectors; `saved` is the dataset's folder.
@@ -53,12 +54,21 @@ class Embedders:
         """
         key = (card.collection, card.embedding)
         with self._lock:
-            if key not in self._kept:
-                if len(self._kept) >= MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]
+            opening = self._opening.setdefault(key, threading.Lock())
+        # A model may take a minute to open, for which other datasets do not wait.
+        with opening:
+            embedder = self._kept.get(key)
+            if embedder is None:
                 opened = open_embedder(card.embedding, self.options, saved)
-                self._kept[key] = with_mask(opened, card.mask)
-            return self._kept[key]
+                embedder = with_mask(opened, card.mask)
+                self._keep(key, embedder)
+            return embedder
+
+    def _keep(self, key: tuple[str, str], embedder: Embedder) -> None:
+        with self._lock:
+            if len(self._kept) >= MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = embedder
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,8 @@ class Workspace:
     default_embedding: str
     writer: LlmOptions | None
     templates: Templates
+    plots_kept: int
+    """Maps in the home beyond which the oldest go."""
     language: str | None
     """ISO 639-1 code of the language of descriptions; None: that of the texts."""
     redact: Redact
