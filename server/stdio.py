@@ -21,7 +21,6 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp.types import (
-    INTERNAL_ERROR,
     INVALID_REQUEST,
     PARSE_ERROR,
     ErrorData,
@@ -312,12 +311,10 @@ async def _write(wire_out: int, answers: MemoryObjectReceiveStream[SessionMessag
 def _encoded(message: JSONRPCMessage) -> bytes:
     try:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
-    except ValueError:  # pydantic's own, for what UTF-8 cannot write
-        logger.exception("An answer cannot be written as JSON")
-        error = ErrorData(code=INTERNAL_ERROR, message="The answer cannot be written as JSON.")
-        id_ = getattr(message, "id", None)
-        answer = JSONRPCError(jsonrpc="2.0", id=id_, error=error)
-        return answer.model_dump_json().encode() + b"\n"
+    except ValueError:
+        # Half of a character, as in the name of a file that is not UTF-8: told with a ? for it.
+        content = message.model_dump(by_alias=True, exclude_unset=True)
+        return json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
 
 
 async def _until_unread(wire_out: int) -> None:
