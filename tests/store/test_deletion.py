@@ -22,6 +22,7 @@ from corpuscope.tools.list_datasets import list_datasets
 from corpuscope.tools.store.collections import CATALOGUE
 from corpuscope.tools.store.connection import Connection
 from corpuscope.tools.store.locks import dataset_lock
+from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.workspace.reading import folder_of, load_dataset
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -145,6 +146,14 @@ def test_a_deletion_that_somebody_is_at_is_left_to_them_and_seen_by_nobody(
         assert traces(workspace, "busy") == left
     workspace.store.connect()
     assert traces(workspace, "busy") == []
+
+
+def test_a_read_in_limited_time_finishes_a_deletion(workspace: Workspace) -> None:
+    made_dataset(workspace, "left")
+    with killed_before(8), pytest.raises(Killed):
+        delete(workspace, "left", confirm=True)
+    assert list_datasets(workspace.within(Patience(60))).datasets == []
+    assert traces(workspace, "left") == []
 
 
 def test_runs_without_a_dataset_are_not_taken_for_those_of_a_new_one(workspace: Workspace) -> None:

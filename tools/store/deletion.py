@@ -26,6 +26,7 @@ from corpuscope.tools.store.collections import (
 )
 from corpuscope.tools.store.connection import Connection
 from corpuscope.tools.store.locks import dataset_lock
+from corpuscope.tools.store.patience import endless
 
 SUFFIX = ".deleted"
 TOMBSTONE = re.compile(rf"({COLLECTION_PREFIX}(.+)__\d+){re.escape(SUFFIX)}")
@@ -85,6 +86,8 @@ def finish_deletions(connection: Connection) -> set[str]:
     """Finish the deletions that nobody is at; the collections of all that were being deleted."""
     home = connection.location.home
     begun = tombstones(home)
+    # A read may have little patience, and its requests cannot write.
+    connection = connection.within(endless())
     for collection, dataset in begun.items():
         try:
             with dataset_lock(home, dataset, seconds=0):
