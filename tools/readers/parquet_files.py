@@ -78,7 +78,8 @@ def _declared_bytes(file: Any) -> int:
     single = [leaf for leaf in _leaves(file) if leaf.max_repetition_level == 0]
     row_bytes = sum(widths.get(leaf.physical_type, 4) for leaf in single)
     pages: int = sum(group.total_byte_size for group in groups)
-    return max(pages, file.metadata.num_rows * row_bytes)
+    rows: int = file.metadata.num_rows
+    return max(pages, rows * row_bytes)
 
 
 def _leaves(file: Any) -> list[Any]:
