@@ -249,7 +249,7 @@ def test_parquet_that_says_little_and_holds_much_is_refused(tmp_path: Path) -> N
     nulls = pa.ListArray.from_arrays(
         pa.array([0, 900_000], pa.int32()), pa.nulls(900_000, pa.float64())
     )
-    refused(pa.table({"text": ["a"], "v": nulls}), "unpacks to 7,2", max_bytes=1_000_000)
+    refused(pa.table({"text": ["a"], "v": nulls}), "unpacks to at least 7,", max_bytes=1_000_000)
     wide = pa.table({f"c{n}": ["a"] for n in range(30)})
     refused(wide, "30 columns, the limit is 20", columns=20)
 

@@ -110,3 +110,35 @@ def test_parquet_with_repeated_names_and_broken_utf8_is_refused(tmp_path: Path) 
     parquet.write_table(pa.table({"text": broken}), path)
     with pytest.raises(BadInput, match="can't decode byte 0xff"):
         list(rows_of(path))
+
+
+def test_columns_with_dots_in_their_names_are_not_mixed_up(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    names = ["a.b", "a", "a.b.c", "text"]
+    parquet.write_table(pa.table({name: [f"{name} {n}" for n in range(9)] for name in names}), path)
+    rows = values(list(rows_of(path)))
+    assert rows == [{name: f"{name} {n}" for name in names} for n in range(9)]
+
+
+def test_a_damaged_description_of_a_column_is_bad_input_and_not_the_end_of_the_process(
+    tmp_path: Path,
+) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    out = tmp_path / "sound.parquet"
+    table = pa.table({"text": ["words"] * 50, "tags": [["x"], None] * 25})
+    parquet.write_table(table, out)
+    sound = out.read_bytes()
+    path, refused = tmp_path / "a.parquet", 0
+    # All of the footer, byte by byte.
+    for place in range(len(sound) - 600, len(sound) - 8, 3):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 2]) + sound[place + 1 :])
+        try:
+            list(rows_of(path))
+        except BadInput:
+            refused += 1
+    assert refused

@@ -15,7 +15,7 @@ from corpuscope.tools.readers.rows import (
     Rows,
     check_names_differ,
 )
-from corpuscope.tools.readers.source import Source
+from corpuscope.tools.readers.source import READ_BYTES, Source
 
 PARQUET_BATCH, PARQUET_BATCH_BYTES = 256, 128 * 2**20
 """Rows decoded at a time, and the memory that these may take: of a column of long words that each
@@ -39,7 +39,7 @@ def parquet_rows(source: Source) -> Rows:
 
     number = decoded_bytes = 0
     try:
-        with parquet.ParquetFile(source.path) as file:
+        with parquet.ParquetFile(source.path, buffer_size=READ_BYTES) as file:
             names = file.schema_arrow.names
             source.check_width(max(len(names), file.metadata.num_columns))
             check_names_differ(names, source.name)
@@ -72,28 +72,40 @@ def parquet_rows(source: Source) -> Rows:
 
 def _declared_bytes(file: Any) -> int:
     """What a parquet file says that it unpacks to: the larger of the bytes of its pages and those
-    of its values, of which millions may stand in a page of a few bytes."""
+    of its single values, of which millions may stand in a page of a few bytes."""
     widths = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
-    pages = values = 0
-    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
-        pages += group.total_byte_size
-        for chunk in map(group.column, range(group.num_columns)):
-            values += chunk.num_values * widths.get(chunk.physical_type, 4)
-    return max(pages, values)
+    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    single = [leaf for leaf in _leaves(file) if leaf.max_repetition_level == 0]
+    row_bytes = sum(widths.get(leaf.physical_type, 4) for leaf in single)
+    pages: int = sum(group.total_byte_size for group in groups)
+    rows: int = file.metadata.num_rows
+    return max(pages, rows * row_bytes)
+
+
+def _leaves(file: Any) -> list[Any]:
+    return [file.schema.column(place) for place in range(file.metadata.num_columns)]
 
 
 def _batch_rows(file: Any, source: Source) -> int:
     """How many rows may be decoded at a time, whatever words their columns point to."""
     longest = 1
+    words = [
+        place
+        for place, leaf in enumerate(_leaves(file))
+        if leaf.physical_type == "BYTE_ARRAY" and leaf.path in file.schema_arrow.names
+    ]
     with source.path.open("rb") as stream:
-        for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
-            for chunk in map(group.column, range(group.num_columns)):
-                if chunk.physical_type != "BYTE_ARRAY":
-                    continue
+        for number in range(file.metadata.num_row_groups):
+            for place in words:
+                # A damaged description of a chunk ends the process where it is asked for, but is
+                # an error where the chunk is read: so a row of it is read first.
+                name = file.schema.column(place).path
+                next(file.iter_batches(1, [number], [name], use_threads=False), None)
+                chunk = file.metadata.row_group(number).column(place)
                 if "DELTA_BYTE_ARRAY" in chunk.encodings:
                     longest = max(longest, chunk.total_uncompressed_size)
                 if chunk.has_dictionary_page:
-                    stream.seek(chunk.dictionary_page_offset)
+                    stream.seek(max(0, chunk.dictionary_page_offset))
                     longest = max(longest, _page_bytes(stream.read(12)))
     return max(1, min(PARQUET_BATCH, PARQUET_BATCH_BYTES // longest))
 
@@ -128,7 +140,8 @@ def _column_batches(file: Any, name: str, rows: int) -> Iterator[tuple[list[obje
     at_once = DICTIONARY_ROWS if pa.types.is_dictionary(field_type) else rows
     for batch in file.iter_batches(batch_size=at_once, columns=[name], use_threads=False):
         for start in range(0, len(batch), rows):
-            yield _column_values(batch.column(0).slice(start, rows))
+            # By its name: the columns `a` and `a.b` come together where `a` is asked for.
+            yield _column_values(batch.column(name).slice(start, rows))
 
 
 def _is_number(arrow_type: Any) -> bool:
