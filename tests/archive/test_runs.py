@@ -54,8 +54,9 @@ def test_a_run_and_its_members_are_parsed_once(
     for each in saved:
         runs.load("shop", each.id)
         runs.members(each)
+    runs.ids("shop")
     monkeypatch.setattr("corpuscope.tools.archive.runs.read_members", None)
-    monkeypatch.setattr("corpuscope.tools.archive.runs.from_json", None)
+    monkeypatch.setattr("corpuscope.tools.archive.run_files.from_json", None)
     assert runs.default("shop").run == saved[-1]
     assert runs.load("shop", "r1") == saved[0]
     assert runs.members(saved[1]).ids == ["a", "b", "c"]

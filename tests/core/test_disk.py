@@ -107,6 +107,16 @@ def test_a_home_that_is_a_file_below_one_or_gone_is_told_apart(tmp_path: Path) -
             home.mkdir(parents=True, exist_ok=True)
 
 
+def test_a_folder_above_the_home_that_may_not_be_written_is_a_matter_of_the_home(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "above" / "home"
+    refused = PermissionError(errno.EACCES, "Permission denied", str(home.parent))
+    assert "set CORPUSCOPE_HOME" in str(system_failure(refused, home))
+    elsewhere = PermissionError(errno.EACCES, "Permission denied", "/elsewhere/x.html")
+    assert "CORPUSCOPE_HOME" not in str(system_failure(elsewhere, home))
+
+
 def test_the_way_out_is_the_tool_delete_where_the_home_is_full(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "elsewhere"))
     assert "`delete`" in str(system_failure(full, tmp_path))

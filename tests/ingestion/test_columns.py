@@ -189,3 +189,9 @@ def test_the_type_of_a_column_is_that_of_every_value(
     values: list[object], kind: ColumnType | None
 ) -> None:
     assert type_of(*values) == kind
+
+
+def test_a_long_code_is_no_text_and_told_in_time() -> None:
+    # Each digit of it was once a place from which the rest was tried again.
+    rows = list(inline_rows([{"code": "1" * 200_000 + "é", "words": "the card was lost"}] * 3))
+    assert plan_columns(rows, ColumnRequest()).text == ("code",)

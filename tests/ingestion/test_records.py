@@ -412,3 +412,17 @@ def test_batches_say_how_far_the_source_was_read() -> None:
     batches = list(RecordBuilder(TEXT).build(rows))
     assert [batch.rows_read for batch in batches] == [1_000, 2_000, 2_500]
     assert [len(batch.records) for batch in batches] == [1_000, 500, 0]
+
+
+def test_a_row_that_is_rejected_counts_nothing() -> None:
+    columns = dataclasses.replace(
+        TEXT, metadata={"n": "number", **{f"c{place}": "string" for place in range(80)}}, vector="v"
+    )
+    full = {f"c{place}": "x" * 1_000 for place in range(80)}
+    rows: list[dict[str, object]] = [
+        {"text": "a", "n": "no number", "v": [1, 2, 3], **full},
+        {"text": "a", "n": 1, "v": [1, 2]},
+    ]
+    records, tally = make(inline_rows(rows), columns)
+    assert "its metadata takes" in tally.bad_rows[0][1]
+    assert (tally.bad, tally.misfits, tally.repeated_texts, len(records)) == (1, {}, 0, 1)

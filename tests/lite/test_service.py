@@ -1,6 +1,7 @@
 """Queries and searches answered by the column: the same as Milvus Lite's own by the row."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -303,19 +304,6 @@ def test_a_count_does_not_need_the_collection_in_memory(database: Any) -> None:
         collection.load()
 
 
-def test_vectors_are_held_once_after_they_were_loaded_from_files(database: Any) -> None:
-    collection = database.get_collection(NAME)
-    before = searched(MilvusServicer(database), "vector", [1.0] * DIM, 9, "")
-    collection.release()
-    collection.load()
-    segments = [one for one in collection._segments_snapshot() if one.num_rows]
-    assert segments
-    assert searched(LiteServicer(database), "vector", [1.0] * DIM, 9, "") == before
-    for segment in segments:
-        assert np.shares_memory(segment.indexes["vector"]._vectors, segment.vectors)
-    assert searched(MilvusServicer(database), "vector", [1.0] * DIM, 9, "") == before
-
-
 def test_nothing_is_kept_of_a_collection_that_was_dropped(tmp_path: Any) -> None:
     opened = MilvusLite(str(tmp_path / "lite"))
     schema = CollectionSchema(
@@ -352,11 +340,16 @@ class Waiting:
 def test_a_request_whose_client_is_gone_is_dropped_before_it_begins() -> None:
     begun: list[str] = []
     handler = grpc.unary_unary_rpc_method_handler(lambda request, _context: begun.append(request))
-    dropping = DropsForgotten().intercept_service(lambda _details: handler, None)
-    dropping.unary_unary("wanted", Waiting(active=True))
+
+    def dropping(method: str) -> Any:
+        details = SimpleNamespace(method=f"/milvus.proto.milvus.MilvusService/{method}")
+        return DropsForgotten().intercept_service(lambda _details: handler, details)
+
+    dropping("Query").unary_unary("wanted", Waiting(active=True))
     with pytest.raises(ConnectionAbortedError, match="nobody waits"):
-        dropping.unary_unary("forgotten", Waiting(active=False))
-    assert begun == ["wanted"]
+        dropping("Search").unary_unary("forgotten", Waiting(active=False))
+    dropping("Upsert").unary_unary("written", Waiting(active=False))
+    assert begun == ["wanted", "written"]
 
 
 def test_a_long_search_ends_when_its_client_is_gone(

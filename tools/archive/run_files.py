@@ -79,6 +79,11 @@ def run_fault(folder: Path) -> Fault | None:
     return None
 
 
+def read_run(file: Path) -> Run:
+    """The run of a file that is sound; raises as reading and parsing do."""
+    return from_json(Run, file.read_bytes())
+
+
 def read_stored(file: Path, kind: type[Stored]) -> Stored | None:
     """What is kept in a file; None where there is none, or none that can be read."""
     try:

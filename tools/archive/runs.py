@@ -27,7 +27,7 @@ from corpuscope.tools.archive.defaults import (
 from corpuscope.tools.archive.file_memo import FileMemo
 from corpuscope.tools.archive.members import UnreadableMembers, read_members, write_members
 from corpuscope.tools.archive.origins import original_run
-from corpuscope.tools.archive.run_files import Fault, Stored, read_stored, write_stored
+from corpuscope.tools.archive.run_files import Fault, Stored, read_run, read_stored, write_stored
 from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
 from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import check_run_id, dataset_name
@@ -38,7 +38,6 @@ from corpuscope.tools.core.schema import (
     Members,
     Run,
     Stability,
-    from_json,
     to_json,
 )
 
@@ -178,8 +177,7 @@ class Runs:
 
     def _read(self, dataset: str, run: str) -> Run:
         try:
-            file = self.folder(dataset, run) / run_files.RUN_FILE
-            return self._memo.read(file, lambda file: from_json(Run, file.read_bytes()))
+            return self._memo.read(self.folder(dataset, run) / run_files.RUN_FILE, read_run)
         except FileNotFoundError:
             raise self._gone(dataset, run) from None
 

@@ -144,7 +144,7 @@ def _failure(number: int, path: Path, home: Path) -> SystemFailure | None:
     if number in FULL:
         return SystemFailure(f"{_fullness(number, path)} {_way_out(path, home)}")
     if number in REFUSED:
-        ours = path.is_relative_to(home)
+        ours = _is_of(home, path)
         other = f", or {SET_HOME}" if ours else ""
         if number == errno.EROFS:
             place = f"The home {home}" if ours else str(path)
@@ -170,6 +170,11 @@ def _failure(number: int, path: Path, home: Path) -> SystemFailure | None:
     return None
 
 
+def _is_of(home: Path, path: Path) -> bool:
+    """Whether a path lies in the home, or is a folder above that is still to be made."""
+    return path.is_relative_to(home) or home.is_relative_to(path)
+
+
 def _fullness(number: int, path: Path) -> str:
     if number == errno.EFBIG:
         return f"{path} would grow beyond what system or disk allow for a file (`ulimit -f`)."
@@ -180,7 +185,7 @@ def _fullness(number: int, path: Path) -> str:
 
 
 def _way_out(path: Path, home: Path) -> str:
-    ours = " (`delete` of a run or dataset works now, too)" if path.is_relative_to(home) else ""
+    ours = " (`delete` of a run or dataset works now, too)" if _is_of(home, path) else ""
     return (
         f"Nothing that was saved is lost. Free some space{ours}, then call again; the server need "
         "not be restarted."

@@ -28,8 +28,8 @@ RECORD_BYTES = 300
 digest, and words counted."""
 
 WRITE_FACTOR = 1.25
-"""What Milvus Lite keeps on disk for a byte of records: measured 1.05 (100,000 records of 384
-numbers and 80 characters) to 1.2 (16 numbers, 300 characters)."""
+"""What Milvus Lite keeps on disk for a byte of records as they are held: 1.05 was measured (100,000
+records of 384 numbers and 80 characters), and a little more is left for short vectors."""
 
 LOG_BYTES = 128 * 2**20
 """The most that Milvus Lite has twice on disk, in its log and in the file that replaces it."""

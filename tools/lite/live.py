@@ -16,7 +16,6 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from milvus_lite.index.brute_force import BruteForceIndex
 from milvus_lite.search.filter import evaluate_mask
 from numpy.typing import NDArray
 
@@ -197,10 +196,6 @@ def live_rows(collection: Any, before: LiveRows | None) -> LiveRows:
 
 
 def _of_file(segment: Any) -> Part:
-    for index in segment.indexes.values():
-        if isinstance(index, BruteForceIndex) and index._vectors.shape == segment.vectors.shape:
-            # Read from a file of its own, it holds the same vectors a second time.
-            index._vectors = segment.vectors
     return Part(segment, segment.table, segment.pks, segment.seqs, segment.vectors)
 
 

@@ -163,18 +163,18 @@ def serve_home(home: Path) -> int:
     # The owner reads a line from standard output: what a library prints goes to the errors.
     owner = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    alone = threading.Event()
+    threading.Thread(target=_watch_owner, args=[alone], daemon=True).start()
     os.umask(0o077)  # what Milvus Lite writes is for this user alone
     try:
         with foreseen_failures(home):
-            return _serve(home, owner)
+            return _serve(home, owner, alone)
     except SystemFailure as failure:
         _tell(owner, f"failed {failure}")
         return 1
 
 
-def _serve(home: Path, owner: TextIO) -> int:
-    alone = threading.Event()
-    threading.Thread(target=_watch_owner, args=[alone], daemon=True).start()
+def _serve(home: Path, owner: TextIO, alone: threading.Event) -> int:
     opened = _open_database(home)
     if isinstance(opened, str):
         _tell(owner, opened)

@@ -42,6 +42,7 @@ CURSOR = re.compile(r'id > "([^"\\]*)"(?: and \((.*)\))?', re.DOTALL)
 KNOWN_VERSIONS = "3.2."
 """The versions of Milvus Lite whose insides this wing was written for."""
 
+READS = ("/Query", "/Search")
 EXACT_INDEXES = {"FLAT", "BRUTE_FORCE"}
 
 # What `parse_search_request` gives for a search that asks for nothing beside the nearest.
@@ -205,12 +206,12 @@ class LiteServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no 
 
 
 class DropsForgotten(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """Drops requests whose client went away while they waited for a thread."""
+    """Drops reads whose client went away while they waited for a thread; a write is finished."""
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         """The handler of a request, which looks first whether anybody still wants the answer."""
         handler = continuation(details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None or not details.method.endswith(READS):
             return handler
 
         def answer(request: Any, context: Any) -> Any:

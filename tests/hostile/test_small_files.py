@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.file_rows import Read, bad, rows_of, values
+from support.file_rows import bad, rows_of, values
 from support.sheets import packed_sheet
 
 from corpuscope.tools.core.errors import BadInput
@@ -71,7 +71,7 @@ def test_beyond_a_limit_the_file_is_refused_with_the_limit(
 ) -> None:
     limits = {"columns": 20, "line_characters": 5_000, "rows": 1_000, "cells": 2_000}
     with pytest.raises(BadInput, match=message):
-        list(rows_of(written(tmp_path, name, content), **limits))
+        list(rows_of(written(tmp_path, name, content), None, **limits))
 
 
 def test_a_line_that_would_take_too_much_memory_as_objects_costs_its_row(tmp_path: Path) -> None:
@@ -104,9 +104,10 @@ def test_a_json_document_is_decoded_over_the_borders_of_its_pieces(
 
 
 @pytest.mark.parametrize("depth", [65, 250, 900, 100_000])
-def test_what_is_nested_deep_costs_its_row(read: Read, depth: int) -> None:
+def test_what_is_nested_deep_costs_its_row(tmp_path: Path, depth: int) -> None:
     deep = '{"a": ' + "[" * depth + "]" * depth + "}"
-    rows = read("a.jsonl", f'{{"a": 1}}\n{deep}\n{{"a": [[[2]]]}}\n')
+    content = f'{{"a": 1}}\n{deep}\n{{"a": [[[2]]]}}\n'
+    rows = list(rows_of(written(tmp_path, "a.jsonl", content.encode())))
     assert [row.number for row in bad(rows)] == [2]
     assert "nested" in bad(rows)[0].reason
     assert len(values(rows)) == 2
@@ -197,7 +198,7 @@ def test_who_waits_is_told_how_far_the_reading_is(tmp_path: Path) -> None:
 def test_a_sheet_beyond_a_limit_is_refused(tmp_path: Path, rows: list[str], message: str) -> None:
     limits = {"columns": 20, "line_characters": 5_000, "rows": 1_000}
     with pytest.raises(BadInput, match=message):
-        list(rows_of(written(tmp_path, "a.xlsx", packed_sheet(rows)), **limits))
+        list(rows_of(written(tmp_path, "a.xlsx", packed_sheet(rows)), None, **limits))
 
 
 def test_a_row_of_a_sheet_without_end_holds_no_more_than_its_columns(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_parquet_that_says_little_and_holds_much_is_refused(tmp_path: Path) -> N
     def refused(table: pa.Table, message: str, **limits: int) -> None:
         parquet.write_table(table, path)
         with pytest.raises(BadInput, match=message):
-            list(rows_of(path, **limits))
+            list(rows_of(path, None, **limits))
 
     word = pa.array(["x" * 500_000])
     places = pa.array([0] * 400, pa.int32())
