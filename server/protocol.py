@@ -85,11 +85,15 @@ class ToolServer(MCPServer[Serving]):
         return await super().get_prompt(name, arguments, context)
 
     async def run_stdio_async(self) -> None:
-        """Serve a client over standard input and output until either is closed."""
+        """Serve a client over standard input and output, as `serve` does."""
         await self.serve(*claim_standard_streams())
 
     async def serve(self, wire_in: int, wire_out: int) -> None:
-        """Serve a client over two descriptors until either is closed."""
+        """Serve a client over two descriptors until the first is closed.
+
+        Raises:
+            BrokenPipeError: In a group: nobody reads the answers any more.
+        """
         lowlevel = self._lowlevel_server
         async with wire_streams(wire_in, wire_out) as (read_stream, write_stream):
             options = lowlevel.create_initialization_options()

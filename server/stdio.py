@@ -10,11 +10,9 @@ import json
 import logging
 import os
 import re
-import select
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NoReturn
 
 import anyio
@@ -40,9 +38,6 @@ LONGEST_LINE = 16 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 WRITE_BYTES = 4_096
 """What a pipe that is ready takes without waiting, at least."""
-
-LOOK_SECONDS = 0.5
-"""How often it is looked whether anybody still reads the answers."""
 
 DRAIN_SECONDS = 1.0
 """How long the last answers may take when the client has closed its end."""
@@ -209,7 +204,8 @@ async def wire_streams(
 ]:
     """The streams that the SDK serves, over a descriptor to read from and one to write to.
 
-    The block is cancelled when nobody reads the answers any more.
+    Raises:
+        BrokenPipeError: In a group: nobody reads the answers any more.
     """
     messages, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write_stream, answers = anyio.create_memory_object_stream[SessionMessage](0)
@@ -218,13 +214,6 @@ async def wire_streams(
     async with AsyncExitStack() as closing, anyio.create_task_group() as group:
         for stream in streams:
             closing.push_async_callback(stream.aclose)
-
-        async def end_when_gone(work: Callable[[], Awaitable[None]]) -> None:
-            try:
-                await work()
-            except BrokenPipeError:
-                logger.info("The client is gone.")
-                group.cancel_scope.cancel()
 
         async def write() -> None:
             await _write(wire_out, answers)
@@ -235,8 +224,7 @@ async def wire_streams(
                 await _read(wire_in, messages, write_stream.clone())
 
         group.start_soon(read)
-        group.start_soon(end_when_gone, write)
-        group.start_soon(end_when_gone, partial(_until_unread, wire_out))
+        group.start_soon(write)
         yield read_stream, write_stream
         reading.cancel()
         await write_stream.aclose()
@@ -315,15 +303,6 @@ def _encoded(message: JSONRPCMessage) -> bytes:
         # Half of a character, as in the name of a file that is not UTF-8: told with a ? for it.
         content = message.model_dump(by_alias=True, exclude_unset=True)
         return json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
-
-
-async def _until_unread(wire_out: int) -> None:
-    """Look from time to time whether anybody reads; BrokenPipeError when nobody does."""
-    poller = select.poll()
-    poller.register(wire_out, 0)
-    while not any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(0)):
-        await anyio.sleep(LOOK_SECONDS)
-    raise BrokenPipeError
 
 
 def claim_standard_streams() -> tuple[int, int]:

@@ -63,7 +63,7 @@ VALUES: dict[ColumnType, st.SearchStrategy[Any]] = {
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.integers(-5, 12),
     "boolean": st.sampled_from([True, False, "true", "False"]),
-    "date": st.sampled_from([*DAYS, "2024-02-29 14:00+02:00", "2024-02", "2024-03-01T00:00"]),
+    "date": st.sampled_from([*DAYS, "2024-02-29 14:00+02:00", "2024-02", "0001-01-01T00:00+14:00"]),
     "string": st.sampled_from(WORDS)
     | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8),
 }
@@ -103,11 +103,14 @@ def fits(row: dict[str, Any], where: dict[str, Any]) -> bool:
 
 def can_be_read(where: dict[str, Any]) -> bool:
     """Whether each value of a filter is one of its column's type."""
-    try:
-        for row in ROWS:
-            fits(row, where)
-    except (ValueError, OverflowError):
-        return False
+    for column, condition in where.items():
+        parts = list(condition.values()) if isinstance(condition, dict) else [condition]
+        for part in parts:
+            for value in part if isinstance(part, list) else [part]:
+                try:
+                    PARSERS[KINDS[column]](value)
+                except (ValueError, OverflowError):
+                    return False
     return True
 
 
@@ -119,7 +122,7 @@ async def typed(client: Client) -> None:
     assert dataset["metadata_columns"] == KINDS
 
 
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(where=filters())
 async def test_a_filter_finds_the_records_that_it_means(
     client: Client, where: dict[str, Any]
@@ -127,7 +130,7 @@ async def test_a_filter_finds_the_records_that_it_means(
     answer = await call(client, "search", query="text number", where=where, limit=100)
     if answer.is_error:
         assert not can_be_read(where), answer.text
-        assert "holds" in answer.text
+        assert "holds" in answer.text or "outside of the years" in answer.text
     else:
         found = {hit["text"] for hit in answer.data["hits"]}
         assert found == {row["text"] for row in ROWS if fits(row, where)}

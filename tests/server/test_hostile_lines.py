@@ -212,9 +212,15 @@ async def test_half_of_a_character_in_an_answer_does_not_end_the_server() -> Non
 async def test_the_server_ends_when_nobody_reads_its_answers(
     settings: Settings, running_lite: None
 ) -> None:
+    ended = False
     with pipes() as (wire_in, wire_out, client), no_worker_ahead(), anyio.fail_after(PATIENCE):
         os.close(client.from_server)
-        await build_server(settings, warm=False).serve(wire_in, wire_out)
+        await client.send(request("ping", {}))
+        try:
+            await build_server(settings, warm=False).serve(wire_in, wire_out)
+        except* BrokenPipeError:
+            ended = True
+    assert ended
 
 
 KEYS = st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error"])
