@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,10 +136,17 @@ def dead() -> int:
     return process.pid
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @needs_sockets
-def test_the_folders_of_dead_servers_are_removed_and_no_others(tmp_path: Path, dead: int) -> None:
+def test_the_folders_of_dead_servers_are_removed_and_no_others(temporary: Path, dead: int) -> None:
     def folder(name: str, *, listening: bool | None = None) -> Path:
-        made = tmp_path / name
+        made = temporary / name
         made.mkdir()
         if listening is not None:
             left = socket.socket(socket.AF_UNIX)
@@ -162,9 +170,9 @@ def test_the_folders_of_dead_servers_are_removed_and_no_others(tmp_path: Path, d
         folder("other"),
     ]
     (kept[2] / "file").write_text("mine", encoding="utf-8")
-    linked = tmp_path / f"corpuscope-lite-{dead}-link"
+    linked = temporary / f"corpuscope-lite-{dead}-link"
     linked.symlink_to(kept[2])
-    drop_dead_folders(tmp_path)
+    drop_dead_folders(temporary)
     assert not any(one.exists() for one in gone)
     assert all(one.exists() for one in [*kept, linked, kept[2] / "file"])
     for left in sockets:
