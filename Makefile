@@ -16,9 +16,9 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
-# Kills of workers, stores and servers in the middle of calls, three in each life. A life that fails
-# is lived again by its number: make kills FIRST_LIFE=17 LIVES=1
-LIVES ?= 36
+# Kills of workers, stores and servers in the middle of calls, a dozen in each life. A life that fails
+# is lived again by its number: make kills FIRST_LIFE=7 LIVES=1
+LIVES ?= 9
 FIRST_LIFE ?= 0
 
 kills: $(VENV)/ready

@@ -22,7 +22,16 @@ pytest_plugins = ["support.server_starts"]
 hypothesis_settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 hypothesis_settings.load_profile("steady")
 
-SLOWEST = ("tools/", "server/test_stdio", "milvus/", "server/", "bench/", "store/", "clustering/")
+SLOWEST = (
+    "kills/",
+    "tools/",
+    "server/test_stdio",
+    "milvus/",
+    "server/",
+    "bench/",
+    "store/",
+    "clustering/",
+)
 """What begins first where two processes share the tests: at the end neither waits for the other."""
 
 
