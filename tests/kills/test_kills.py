@@ -57,7 +57,8 @@ open(sys.argv[1], "w").write(str(os.getpid()))
 build_server(read_settings(), warm=False).run("stdio")
 """
 OLD, LATER = tickets(each=4), [{"id": "L1", "text": "My parcel is late."}]
-NEW, OTHER = tickets(each=5), odd_texts(15)
+NEW = [*OLD, *({**row, "id": f"N{row['id']}"} for row in tickets(each=5)[:8])]
+OTHER = odd_texts(15)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-MOST = 12 + 3
-"""A dozen that the tests of all else share, and three for the life in `tests/kills`."""
+MOST = 12 + 3 * int(environ.get("LIVES", "1"))
+"""A dozen that the tests of all else share, and three for each life in `tests/kills`."""
 MODULES = ("corpuscope", "corpuscope.server.worker")
 
 starts: list[str] = []
