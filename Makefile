@@ -12,10 +12,9 @@ export GOMP_SPINCOUNT := 10000
 demo: $(VENV)/ready
 	$(BIN)/corpuscope demo
 
-# A process more than two cores have, since tests wait for the processes that they start; the tests of
-# a file share datasets, so they stay together.
+# A process for each core; the tests of a file share datasets, so they stay together.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 # Kills of workers, stores and servers in the middle of calls, a dozen in each life. A life that fails
 # is lived again by its number: make kills FIRST_LIFE=7 LIVES=1
