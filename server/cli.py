@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         where = error.filename or "the current folder"
         print(f"corpuscope cannot start: {where}: {error.strerror}.", file=sys.stderr)
         return 2
-    from corpuscope.server.home import write_privately
+    from corpuscope.tools.core.files import write_privately
 
     match chosen.command:
         case "demo":

@@ -5,11 +5,9 @@ import os
 import stat
 from pathlib import Path
 
+from corpuscope.tools.core.files import PRIVATE
 from corpuscope.tools.core.ids import NAME
 from corpuscope.tools.workspace.workspace import Workspace
-
-PRIVATE = 0o077
-"""The umask of the processes that write: folders 0700, files 0600, also those of libraries."""
 
 OURS = frozenset(
     {"datasets", "inbox", "locks", "milvus.db", "milvus.json", "models", "plots", "runs"}
@@ -17,11 +15,6 @@ OURS = frozenset(
 """What a home holds. A folder with anything else in it may be meant for others, too."""
 
 logger = logging.getLogger(__name__)
-
-
-def write_privately() -> None:
-    """Have this process, and those that it starts, write what this user alone can read."""
-    os.umask(PRIVATE)
 
 
 def open_home(workspace: Workspace) -> None:

@@ -18,10 +18,10 @@ import threading
 from typing import Any, TextIO
 
 from corpuscope.server.app import TOOLS
-from corpuscope.server.home import write_privately
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.core.errors import BY_NAME, CorpuscopeError
+from corpuscope.tools.core.files import write_privately
 from corpuscope.tools.core.schema import Result, Watch
 from corpuscope.tools.workspace.workspace import Workspace
 

@@ -60,7 +60,7 @@ def test_a_start_finishes_the_deletion_of_a_run(opened: Workspace) -> None:
 
 def test_what_a_server_and_its_children_write_is_for_this_user_alone(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, sys; from corpuscope.server.home import write_privately; "
+        "import os, pathlib, sys; from corpuscope.tools.core.files import write_privately; "
         "write_privately(); home = pathlib.Path(sys.argv[1]); "
         "(home / 'a' / 'b').mkdir(parents=True); "
         "(home / 'a' / 'c').write_text(''); os.system(f'touch {home}/d')"

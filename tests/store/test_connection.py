@@ -1,7 +1,6 @@
 """The connection where the disk gives out below Milvus Lite: said, and gone on from."""
 
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,6 @@ from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.store import Store
 
 DIM = 8
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def store(home: Path) -> Iterator[Store]:
-    opened = Store(MilvusLocation(home))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

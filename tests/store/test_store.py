@@ -1,7 +1,6 @@
 """Datasets and records, written to and read from Milvus Lite."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,6 @@ from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.reading import read_corpus
 
 DIM = 8
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def store(home: Path) -> Iterator[Store]:
-    opened = Store(MilvusLocation(home))
-    yield opened
-    opened.close()
 
 
 def card(name: str, **changes: Any) -> DatasetCard:

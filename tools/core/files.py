@@ -12,6 +12,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+PRIVATE = 0o077
+"""The umask of the processes that write: folders 0700, files 0600, also those of libraries."""
+
+
+def write_privately() -> None:
+    """Have this process, and those that it starts, write what this user alone can read."""
+    os.umask(PRIVATE)
+
 
 @contextlib.contextmanager
 def written_aside(path: Path, *, flushed: bool = True) -> Iterator[Path]:

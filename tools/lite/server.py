@@ -26,7 +26,7 @@ from typing import Any, TextIO
 
 from corpuscope.tools.core.disk import check_writable, foreseen_failures
 from corpuscope.tools.core.errors import SystemFailure, Unavailable
-from corpuscope.tools.core.files import written_aside
+from corpuscope.tools.core.files import write_privately, written_aside
 
 FOLDER = "milvus.db"
 ADDRESS_FILE = "milvus.json"
@@ -165,7 +165,7 @@ def serve_home(home: Path) -> int:
     os.dup2(2, 1)
     alone = threading.Event()
     threading.Thread(target=_watch_owner, args=[alone], daemon=True).start()
-    os.umask(0o077)  # what Milvus Lite writes is for this user alone
+    write_privately()  # also what Milvus Lite writes
     try:
         with foreseen_failures(home):
             return _serve(home, owner, alone)

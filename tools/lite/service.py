@@ -119,12 +119,9 @@ class LiteServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no 
         """Drop it, and what is kept of its rows."""
         answer = super().DropCollection(request, context)
         self._scan = None
-        for folder in [
-            folder
-            for folder, rows in list(self._rows.items())
-            if rows.collection == request.collection_name
-        ]:
-            self._rows.pop(folder, None)
+        for folder, rows in list(self._rows.items()):
+            if rows.collection == request.collection_name:
+                self._rows.pop(folder, None)
         return answer
 
     def _live(self, collection: Any) -> LiveRows:

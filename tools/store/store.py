@@ -260,11 +260,14 @@ class Store:
 
     def _expression(self, card: DatasetCard, where: Where | None) -> str:
         """A filter as an expression for this Milvus."""
-        if not where or self.location.is_lite:
-            return filter_expression(where, card.metadata_columns)
-        if not self.connection.call("get_server_version").startswith(BARE_LITE):
-            return filter_expression(where, card.metadata_columns)
-        return without_lists(filter_expression(where, card.metadata_columns, MAX_CHAIN))
+        is_bare_lite = (
+            bool(where)
+            and not self.location.is_lite
+            and self.connection.call("get_server_version").startswith(BARE_LITE)
+        )
+        if is_bare_lite:
+            return without_lists(filter_expression(where, card.metadata_columns, MAX_CHAIN))
+        return filter_expression(where, card.metadata_columns)
 
     def scan(
         self, card: DatasetCard, fields: Sequence[str], expression: str = ""
