@@ -76,13 +76,13 @@ def quick_reads(model: Path, rows: int = RECORDS) -> str:
         home = Path(folder) / "home"
         home.mkdir()
         anyio.run(prepare, Path(folder), home, model)
-        return anyio.run(measure, Path(folder), home, rows)
+        return anyio.run(measure, home, model, rows)
 
 
 async def prepare(folder: Path, home: Path, model: Path) -> None:
     """Ingest the made texts twice, for search by words and by meaning, and cluster both."""
     files = {"path": str(folder / "made.parquet"), "vector_column": str(folder / "made.npy")}
-    async with Client(server(folder, home)) as client:
+    async with Client(server(home, folder, model.resolve())) as client:
         for name in ("words", "meaning"):
             # The model is asked for queries alone: the vectors are given.
             named = {"embedding": f"onnx:{model.resolve()}"} if name == "meaning" else {}
@@ -90,10 +90,10 @@ async def prepare(folder: Path, home: Path, model: Path) -> None:
             await finish(client, await readable(client, {"dataset": name}))
 
 
-async def measure(folder: Path, home: Path, rows: int) -> str:
+async def measure(home: Path, model: Path, rows: int) -> str:
     """Read from a home that is prepared, by a server that was just started."""
     begun = time.perf_counter()
-    async with Client(server(folder, home)) as client:
+    async with Client(server(home, model.resolve())) as client:
         first: dict[str, float] = {}
         for name, read in read_calls(0).items():
             first[name] = await _timed(client, read)

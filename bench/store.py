@@ -73,7 +73,7 @@ async def _end_to_end(folder: Path, name: str) -> str:
             return seconds
 
         begun = time.perf_counter()
-        async with _watched(memory), Client(server(folder, Path(home))) as client:
+        async with _watched(memory), Client(server(Path(home), folder)) as client:
             note("start the server", begun)
             begun = time.perf_counter()
             files = {
@@ -100,11 +100,13 @@ async def _end_to_end(folder: Path, name: str) -> str:
     )
 
 
-def server(folder: Path, home: Path) -> StdioServerParameters:
+def server(home: Path, *folders: Path) -> StdioServerParameters:
+    """A server of its own on `home`, which may read these folders."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith("CORPUSCOPE_")
     }
-    environment |= {"CORPUSCOPE_HOME": str(home), "CORPUSCOPE_ALLOWED_DIRS": str(folder)}
+    allowed = os.pathsep.join(map(str, folders))
+    environment |= {"CORPUSCOPE_HOME": str(home), "CORPUSCOPE_ALLOWED_DIRS": allowed}
     return StdioServerParameters(
         command=sys.executable, args=["-m", "corpuscope"], env=environment, cwd=str(home)
     )
