@@ -67,8 +67,11 @@ def _umap(fuzzy: Any, start: Floats, seed: int) -> Floats:
     with warnings.catch_warnings():
         # umap-learn warns so on import, about a part of it that is not used here.
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        from umap import layouts
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
+    # Alone of all compiled steps this one asks for no cache: two seconds in each new process.
+    layouts._nb_optimize_layout_euclidean_single_epoch.enable_caching()
     random = np.random.RandomState(seed)
     # UMAP stretches the start to a square; jitter keeps points apart that start in one place.
     start = start + random.normal(scale=1e-3, size=start.shape).astype(np.float32)
