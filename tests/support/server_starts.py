@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-MOST = 12 + 3 * int(environ.get("LIVES", "1"))
-"""A dozen that the tests of all else share, and three for each life in `tests/kills`."""
+MOST = 14 + 3 * int(environ.get("LIVES", "1"))
+"""Twelve that the tests of all else share, one more for each of two processes in which a test
+comes after a worker was stopped, and three for each life in `tests/kills`."""
 MODULES = ("corpuscope", "corpuscope.server.worker")
 
 starts: list[str] = []
