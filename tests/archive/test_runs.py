@@ -287,6 +287,19 @@ def test_a_damaged_file_that_a_run_can_do_without_counts_as_absent(
         assert file.with_name(f"{file.name}.damaged").read_bytes() == content
 
 
+def test_arrays_with_any_one_bit_turned_are_read_or_count_as_absent(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(), members())
+    file = tmp_path / "shop" / "r1" / "centroids.npz"
+    np.savez(file, np.ones(2, np.float32))
+    content = file.read_bytes()
+    for at in range(8 * len(content)):
+        turned = bytearray(content)
+        turned[at // 8] ^= 1 << at % 8
+        file.write_bytes(turned)
+        runs.centroids(saved)
+
+
 def test_what_is_whole_but_of_another_version_is_left_where_it_is(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     runs.save(run(), members())

@@ -45,7 +45,7 @@ LAST_NUMBER_FILE = "last"
 """Written by older versions: the number of a deleted run, if it was the highest."""
 OFFSETS_FILE = "group_offsets.npz"
 
-UNREADABLE_ARRAYS = (ValueError, EOFError, KeyError, IndexError, BadZipFile)
+UNREADABLE_ARRAYS = (ValueError, EOFError, KeyError, IndexError, RuntimeError, BadZipFile)
 """How numpy fails at a file that is not as it was written."""
 
 logger = logging.getLogger(__name__)
