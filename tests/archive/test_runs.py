@@ -369,6 +369,62 @@ def test_foreign_names_among_the_runs_disturb_nothing(tmp_path: Path) -> None:
     assert {*names} <= {path.name for path in (tmp_path / "shop").iterdir()}
 
 
+def test_a_run_that_was_deleted_twice_over_is_swept(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(run(), members())
+    deleted = tmp_path / "shop" / "deleted-r3-1"
+    deleted.mkdir()
+    (deleted / "run.json").write_bytes((tmp_path / "shop" / "r1" / "run.json").read_bytes())
+    assert runs.save(run(), members()).id == "r4"
+    assert not list(deleted.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_a_run_out_of_reach_hides_no_other_and_is_there_once_it_can_be_reached(
+    tmp_path: Path,
+) -> None:
+    runs = Runs(tmp_path)
+    for _ in range(3):
+        runs.save(run(), members())
+    aside = []
+    for name, put in (("r1", Path.mkdir), ("r2", lambda file: file.symlink_to(file))):
+        file = runs.folder("shop", name) / "run.json"
+        aside.append((file.rename(file.with_name("aside")), file))
+        put(file)
+    assert runs.ids("shop") == ["r3"]
+    assert runs.unreadable("shop") == {
+        "r1": "cannot be read (run.json: Is a directory)",
+        "r2": "cannot be read (run.json: Too many levels of symbolic links)",
+    }
+    for kept, file in aside:
+        file.rmdir() if file.is_dir() else file.unlink()
+        kept.rename(file)
+    assert runs.ids("shop") == ["r1", "r2", "r3"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_run_that_this_user_may_not_read_is_there_once_it_is_allowed(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    for _ in range(2):
+        runs.save(run(), members())
+    runs.folder("shop", "r1").chmod(0)
+    assert runs.ids("shop") == ["r2"]
+    assert runs.unreadable("shop") == {"r1": "cannot be read (run.json: Permission denied)"}
+    runs.folder("shop", "r1").chmod(0o700)
+    assert runs.ids("shop") == ["r1", "r2"]
+
+
+def test_groups_that_were_set_aside_and_cannot_be_read_count_as_absent(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    saved = runs.save(run(regardless_of=["airline"]), members())
+    for groups in ('{"columns": []}', "[]", '{"columns": [], "values": [], "rest": [], "x": 1}'):
+        file = runs.folder("shop", "r1") / "group_offsets.npz"
+        arrays = {name: np.zeros(1) for name in ("codes", "axes", "centre")}
+        np.savez(file, allow_pickle=False, groups=np.array(groups), **arrays)
+        with pytest.raises(NotReady, match="has lost what it set aside"):
+            runs.offsets(saved)
+
+
 class Killed(BaseException):
     """In place of the end of the process."""
 

@@ -49,6 +49,17 @@ FIRST = {
         collection.flush()
         collection.insert(rows(3, 5))
         """,
+    "an old log in the way": """
+        collection = indexed("x")
+        collection.insert(rows(0, 3))
+        in_the_way = home / "collections/x/wal/wal_data_000000.arrow"
+        in_the_way.mkdir()
+        collection.flush()
+        said["meanwhile"] = count(collection)
+        said["found"] = len(collection.search([[1.0] * 8], top_k=10)[0])
+        in_the_way.rmdir()
+        collection.insert(rows(3, 5))
+        """,
     "half a collection": """
         limit(10)
         said["make"] = refused(made, "x")
@@ -175,6 +186,13 @@ def test_a_list_of_files_that_cannot_be_saved_is_not_changed_in_memory_either(
 ) -> None:
     assert first["no manifest"] == {"flush": True, "meanwhile": 3, "files": 0}
     assert then["no manifest"] == {"rows": 5, "flushed": 5, "found": 5}
+
+
+def test_what_is_in_a_file_by_now_is_read_there_although_the_flush_did_not_end(
+    first: Said, then: Said
+) -> None:
+    assert first["an old log in the way"] == {"meanwhile": 3, "found": 3}
+    assert then["an old log in the way"] == {"rows": 5, "flushed": 5, "found": 5}
 
 
 def test_a_collection_is_made_whole_or_not_at_all(first: Said, then: Said) -> None:

@@ -244,6 +244,18 @@ def test_a_list_of_values_finds_what_each_of_them_finds(
     assert len(search[2]) == 2
 
 
+def test_a_vector_that_is_no_number_lets_no_row_in_that_does_not_fit(database: Any) -> None:
+    collection = database.get_collection(NAME)
+    nothing = {**rows(range(1), "nothing")[0], "id": "fff", "vector": [float("nan")] * DIM}
+    collection.upsert([nothing])
+    try:
+        query = [1.0, 0.5, -1.0, 0.25]
+        _, _, hits = searched(LiteServicer(database), "vector", query, 20, 'metadata["n"] <= 3')
+        assert len(hits) == 4
+    finally:
+        collection.delete(["fff"])
+
+
 def test_the_metadata_are_read_once_for_all_filters_of_a_column(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Deletions that are stopped at any of their steps: the dataset is whole, or the rest follows."""
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,12 +15,12 @@ from support.made_runs import made
 
 from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.archive.defaults import ChosenLayer, ChosenRun
-from corpuscope.tools.core.errors import NotFound
+from corpuscope.tools.core.errors import NotFound, NotReady
 from corpuscope.tools.core.schema import Run, Stability, Watch
 from corpuscope.tools.delete import delete
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.list_datasets import list_datasets
-from corpuscope.tools.store.collections import CATALOGUE
+from corpuscope.tools.store.collections import CATALOGUE, COLLECTION_PREFIX
 from corpuscope.tools.store.connection import Connection
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.store.patience import Patience
@@ -132,6 +133,32 @@ def test_an_ingest_of_the_same_name_finishes_a_delete_and_begins_without_runs(
     assert (listed.records, listed.newest_run) == (len(NEW), None)
     assert len(traces(workspace, "stopped")) == 2, "the new one's folder and collection"
     delete(workspace, "stopped", confirm=True)
+
+
+@pytest.mark.parametrize("later", [True, False], ids=["a later dataset's", "its own"])
+def test_a_card_of_another_version_is_told_from_that_of_a_later_dataset(
+    workspace: Workspace, later: bool
+) -> None:
+    made_dataset(workspace, "odd")
+    card = workspace.store.card("odd")
+    with killed_before(8), pytest.raises(Killed):
+        delete(workspace, "odd", confirm=True)
+    stone = workspace.home / "runs" / f"{card.collection}.deleted"
+    assert stone.is_dir()
+    present = f"{COLLECTION_PREFIX}odd__9" if later else card.collection
+    for content in (json.dumps({"collection": present, "from": "the future"}), "no JSON"):
+        stone.mkdir(exist_ok=True)
+        row = {"id": "odd", "card": content, "vector": [1.0, 0.0]}
+        workspace.store.connection.call("upsert", CATALOGUE, [row])
+        kept = later or content == "no JSON"
+        assert ("odd" in list_datasets(workspace).unreadable) == kept
+        rows = workspace.store.connection.call("get", CATALOGUE, ids=["odd"])
+        assert [row["card"] for row in rows] == [content] * kept
+    with pytest.raises(NotReady, match="An earlier deletion of 'odd' cannot be finished"):
+        delete(workspace, "odd", confirm=True)
+    workspace.store.connection.call("delete", CATALOGUE, ids=["odd"])
+    delete(workspace, "odd", confirm=True)
+    assert traces(workspace, "odd") == []
 
 
 def test_a_deletion_that_somebody_is_at_is_left_to_them_and_seen_by_nobody(

@@ -45,7 +45,9 @@ LAST_NUMBER_FILE = "last"
 """Written by older versions: the number of a deleted run, if it was the highest."""
 OFFSETS_FILE = "group_offsets.npz"
 
-UNREADABLE_ARRAYS = (ValueError, EOFError, KeyError, IndexError, RuntimeError, BadZipFile)
+UNREADABLE_ARRAYS = (
+    ValueError, TypeError, EOFError, KeyError, IndexError, RuntimeError, BadZipFile
+)  # fmt: skip
 """How numpy fails at a file that is not as it was written."""
 
 logger = logging.getLogger(__name__)
@@ -54,10 +56,18 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a run cannot be read, and whether its files are damaged; else they are whole, and of
-    another version or not for this user to read."""
+    another version or out of reach."""
 
     why: str
     damaged: bool
+    lasting: bool = True
+    """Whether it stays as long as the file is not written anew."""
+
+
+def unreached(error: OSError) -> Fault:
+    """What the system says of a file that cannot be opened: no access, a folder, a loop."""
+    file = Path(error.filename or RUN_FILE).name
+    return Fault(f"{file}: {error.strerror}", damaged=False, lasting=False)
 
 
 def run_fault(folder: Path) -> Fault | None:
@@ -74,8 +84,8 @@ def run_fault(folder: Path) -> Fault | None:
         return Fault(f"{RUN_FILE} is {why}", damaged)
     except FileNotFoundError as error:
         return Fault(f"{Path(error.filename).name} is missing", damaged=True)
-    except PermissionError as error:
-        return Fault(f"{Path(error.filename).name}: {error.strerror}", damaged=False)
+    except OSError as error:
+        return unreached(error)
     return None
 
 

@@ -19,6 +19,7 @@ from corpuscope.tools.archive.run_files import (
     Fault,
     read_text,
     run_fault,
+    unreached,
     write_stored,
 )
 from corpuscope.tools.core.files import flush_folder, flush_tree
@@ -66,12 +67,17 @@ class RunFolders:
             status = (folder / RUN_FILE).stat()
         except (FileNotFoundError, NotADirectoryError):
             return Fault(f"{RUN_FILE} is missing", damaged=False)
+        except OSError as error:
+            return unreached(error)
         key = (folder, status.st_ino, status.st_ctime_ns)
-        if key not in self._faults:
-            fault = self._faults[key] = run_fault(folder)
-            if fault is not None:
-                move_aside(folder, fault)
-        return self._faults[key]
+        if key in self._faults:
+            return self._faults[key]
+        fault = run_fault(folder)
+        if fault is not None:
+            move_aside(folder, fault)
+        if fault is None or fault.lasting:
+            self._faults[key] = fault
+        return fault
 
 
 def move_aside(folder: Path, fault: Fault) -> Path:
@@ -124,13 +130,18 @@ def deleted_in(parent: Path) -> list[Path]:
     return [parent / name for name in names if NUMBERED.fullmatch(name)]
 
 
+def run_of(deleted: Path) -> str:
+    """The id of the run that a folder of `deleted_in` was."""
+    return NUMBERED.fullmatch(deleted.name)[1]  # type: ignore[index]  # so they are chosen
+
+
 def empty_deleted(folder: Path, *, keep: tuple[str, ...] = ()) -> None:
     """Delete what is in the folder of a deleted run, but for some files; where all goes, the folder
     too, unless it holds the highest number."""
     for name in names_in(folder):
         if name not in keep:
             remove_tree(folder / name)
-    if not keep and _number(folder.name.removeprefix(DELETED)) != _last_number(folder.parent):
+    if not keep and _number(run_of(folder)) != _last_number(folder.parent):
         with suppress(OSError):
             folder.rmdir()
 

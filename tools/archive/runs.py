@@ -363,7 +363,7 @@ class Runs:
             # Last go the parameters; those made of the run get them, once there is room again.
             run_folders.empty_deleted(deleted, keep=(run_files.RUN_FILE, run_files.ORIGIN_FILE))
             if (deleted / run_files.RUN_FILE).exists():
-                self._hand_down(dataset, deleted.name.removeprefix(run_folders.DELETED))
+                self._hand_down(dataset, run_folders.run_of(deleted))
             run_folders.empty_deleted(deleted)
 
     def _hand_down(self, dataset: str, deleted: str) -> None:

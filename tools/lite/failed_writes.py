@@ -113,6 +113,8 @@ class WholeCollection(Collection):  # type: ignore[misc]
     """A collection that keeps in memory and in its log what it could not write to a file."""
 
     _is_open = False
+    _has_unread_files = False
+    """Whether a flush ended on the disk and not in memory."""
     _memtable: Any
     _wal: Any
 
@@ -138,14 +140,34 @@ class WholeCollection(Collection):  # type: ignore[misc]
         try:
             super()._trigger_flush()
         except (OSError, MemoryError) as error:
-            if self._manifest.version == version:
-                self._memtable, self._wal = memory, log
-                with self._maintenance_lock:
-                    _cleanup_orphan_files(self._data_dir, self._manifest)
+            if self._manifest.version != version:
+                # The rows are in files by now: nothing is lost, and who reads next looks there.
+                logger.warning("%s: after a flush: %s", self.name, error)
+                self._recovered_wal_bytes, self._has_unread_files = 0, True
+                return
+            self._memtable, self._wal = memory, log
+            with self._maintenance_lock:
+                _cleanup_orphan_files(self._data_dir, self._manifest)
             if self._is_open:
                 raise
             # Too much in the log after a kill: it can be read all the same.
             logger.warning("%s is opened unflushed: %s", self.name, error)
+
+    def _segments_snapshot(self) -> Any:
+        self._read_files()
+        return super()._segments_snapshot()
+
+    def _read_snapshot(self) -> Any:
+        self._read_files()
+        return super()._read_snapshot()
+
+    def _read_files(self) -> None:
+        """Make up for a flush that ended before its files were in memory."""
+        if self._has_unread_files:
+            with self._maintenance_lock:
+                self._refresh_segment_cache()
+                self._has_unread_files = False
+            self._schedule_bg_maintenance()
 
     def _build_or_load_segment_index(self, segment: Any, spec: Any) -> None:
         if spec.index_type not in IN_MEMORY:

@@ -33,6 +33,8 @@ def nearest_rows(
         distances[:, out] = np.inf
         for each in distances:
             near = _smallest(each, min(limit, len(fitting) - len(out)))
+            # A vector that is no number has no place, nor has a row in its stead.
+            near = near[np.isfinite(each[near])]
             yield near, 1.0 - each[near].astype(np.float64)
 
 

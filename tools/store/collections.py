@@ -4,6 +4,7 @@ In: Milvus' client and a dataset's card; out: a collection with its fields and i
 `Strong`: a call sees every write that ended before it, by whichever process.
 """
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -72,6 +73,17 @@ def card_in(row: Mapping[str, str]) -> DatasetCard | str:
         return from_json(DatasetCard, row["card"])
     except ValidationError as error:
         return f"its card is {complaint(error)[0]}"
+
+
+def collection_in(row: Mapping[str, str]) -> str | None:
+    """The collection that a row of the catalogue names, also where another version wrote the card;
+    None where that cannot be known."""
+    try:
+        card = json.loads(row["card"])
+    except ValueError:
+        return None
+    collection = card.get("collection") if isinstance(card, dict) else None
+    return collection if isinstance(collection, str) else None
 
 
 def create_catalogue(client: "MilvusClient", index_type: str) -> None:

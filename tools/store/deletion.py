@@ -19,8 +19,8 @@ from corpuscope.tools.core.schema import DatasetCard
 from corpuscope.tools.store.collections import (
     CATALOGUE,
     COLLECTION_PREFIX,
-    card_in,
     catalogue_rows,
+    collection_in,
     drop_collections,
     is_collection_of,
 )
@@ -104,15 +104,23 @@ def finish_deletion(connection: Connection, collection: str, dataset: str) -> No
     """Delete what is left of a dataset, what frees room on the disk first, the tombstone last.
 
     The caller holds its lock. A later dataset of the same name stays.
+
+    Raises:
+        NotReady: There is a row of this name, and no telling whose it is.
     """
     home = connection.location.home
     _bury(home, collection)
-    cards = [card_in(row) for row in catalogue_rows(connection) if row["id"] == dataset]
-    present = next((card.collection for card in cards if isinstance(card, DatasetCard)), collection)
+    named = [collection_in(row) for row in catalogue_rows(connection) if row["id"] == dataset]
+    present = named[0] if named else collection
+    if present is None:
+        raise NotReady(
+            f"An earlier deletion of '{dataset}' cannot be finished: a damaged row of this name is "
+            "in the catalogue, and may be that of a later dataset. Use another name."
+        )
     keep = "" if present == collection else present
     drop_kept_folders(home, dataset, keep)
     drop_collections(connection, dataset, keep)
-    if cards and not keep:
+    if named and not keep:
         connection.call("delete", CATALOGUE, ids=[dataset])
     _end(_stone(home, collection))
 

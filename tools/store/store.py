@@ -31,6 +31,7 @@ from corpuscope.tools.store.collections import (
     FLAT,
     card_in,
     catalogue_rows,
+    collection_in,
     create_catalogue,
     create_collection,
     drop_collections,
@@ -116,10 +117,10 @@ class Store:
     def _all_cards(self) -> list[DatasetCard]:
         # In this order: a deletion that has begun is seen, or has ended and taken its row with it.
         deleted = deletion.finish_deletions(self.connection)
-        read = {row["id"]: card_in(row) for row in catalogue_rows(self.connection)}
+        rows = catalogue_rows(self.connection)
+        read = {row["id"]: card_in(row) for row in rows if collection_in(row) not in deleted}
         self.unreadable = {name: why for name, why in read.items() if isinstance(why, str)}
-        cards = [card for card in read.values() if isinstance(card, DatasetCard)]
-        return [card for card in cards if card.collection not in deleted]
+        return [card for card in read.values() if isinstance(card, DatasetCard)]
 
     def _check_readable(self, name: str) -> None:
         if why := self.unreadable.get(name):
