@@ -22,7 +22,7 @@ from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.connection import MilvusLocation, without_login
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.file_access import FileAccess
-from corpuscope.tools.workspace.workspace import Embedders, LlmOptions, Workspace
+from corpuscope.tools.workspace.workspace import Embedders, LatelyUsed, LlmOptions, Workspace
 
 NO_SECRET = SecretStr("")
 OPENAI_HOST = "api.openai.com"
@@ -245,6 +245,7 @@ def open_workspace(settings: Settings) -> Workspace:
         store=Store(location),
         runs=Runs(settings.home / "runs"),
         files=FileAccess(settings.home, settings.allowed_dirs, settings.max_file_mb * 1024 * 1024),
+        tables=LatelyUsed(),
         embedders=Embedders(
             EmbeddingOptions(
                 models_dir=settings.home / "models",

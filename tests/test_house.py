@@ -28,7 +28,7 @@ FEWEST_USERS_OF_CORE = 3
 LEAF = {"core"}
 BELOW_TASKS = {
     *("archive", "store", "llm", "geometry", "clustering", "analysis", "plotting", "embedding"),
-    "readers",
+    *("readers", "tables"),
     *LEAF,
     "prompts",
 }
@@ -38,7 +38,8 @@ MAY_IMPORT = {
     "prompts": set[str](),
     "lite": LEAF,
     "archive": LEAF,
-    "store": {*LEAF, "lite", "archive"},
+    "tables": LEAF,
+    "store": {*LEAF, "lite", "archive", "tables"},
     "llm": LEAF,
     "readers": LEAF,
     "geometry": LEAF,
@@ -94,6 +95,7 @@ OWNERS = {
         "tools/lite/insert.py",
         "tools/lite/live.py",
         "tools/readers/parquet_files.py",
+        "tools/tables/table.py",
     },
     "pydantic_settings": {"server/settings.py"},
     "pymilvus": {

@@ -20,6 +20,7 @@ from corpuscope.tools.workspace.arguments import (
     WhereFilter,
 )
 from corpuscope.tools.workspace.selection import cluster_rows, select, shown_records
+from corpuscope.tools.workspace.tables import where_members
 from corpuscope.tools.workspace.workspace import Workspace
 
 
@@ -60,7 +61,7 @@ class MemberPage(Result):
         """The page, with how to go on."""
         if self.offset >= self.total:
             past = f"offset {self.offset} is past the end of {self.total:,}."
-            fits = "it is empty, or none fits the filters (`where` is equal to the letter)."
+            fits = "it is empty, or none fits the filters."
             return f"No record of {self.cluster} (run {self.run}): {past if self.total else fits}"
         first = self.offset + 1 if self.members else 0
         last = self.offset + len(self.members) + self.gone
@@ -116,8 +117,9 @@ def get_members(
     if noise_reason is not None:
         rows = _noise_of_kind(selection.run, members, rows, cluster, noise_reason)
     if where:
-        fitting = workspace.store.matching_ids(selection.card, where)
-        rows = np.array([row for row in rows if members.ids[row] in fitting], dtype=np.int64)
+        rows = np.asarray(rows, dtype=np.int64)
+        ids = [members.ids[row] for row in rows]
+        rows = rows[where_members(workspace, selection.card, where, ids)]
     rows = _ordered(members, rows, sort, seed)
     page = rows[offset : offset + limit]
     records = shown_records(workspace, selection.card, [members.ids[row] for row in page])

@@ -19,7 +19,9 @@ from corpuscope.tools.core.schema import (
 )
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
+from corpuscope.tools.store.filters import ids_expression
 from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.tables.where import MAX_LIST, parse_where
 from corpuscope.tools.workspace.arguments import (
     DatasetName,
     LayerIndex,
@@ -36,6 +38,7 @@ from corpuscope.tools.workspace.selection import (
     shown_text,
     theme_places,
 )
+from corpuscope.tools.workspace.tables import where_ids
 from corpuscope.tools.workspace.workspace import Workspace
 
 
@@ -103,11 +106,14 @@ def search(
         raise NotFound(f"'{card.name}' is not clustered yet: call `cluster` first.")
     selection = select(workspace, card.name, run, layer) if has_run else None
     members = workspace.runs.members(selection.run) if selection else None
+    expression, fitting_ids = _bounds(workspace, card, where)
     inside = _inside(selection, members, cluster)
+    if fitting_ids is not None:
+        inside = fitting_ids if inside is None else inside & fitting_ids
     # Milvus does not know the clusters: ask for more until enough of them are inside.
     wanted = limit
     while True:
-        hits = _hits(workspace, card, query, wanted, where)
+        hits = [] if inside == set() else _hits(workspace, card, query, wanted, expression)
         fitting = [hit for hit in hits if inside is None or hit.record.id in inside]
         if len(fitting) >= limit or len(hits) < wanted or wanted >= MAX_HITS:
             break
@@ -149,11 +155,25 @@ def _places(
     return {id_: place[path] for id_, path in known.items()}
 
 
+def _bounds(
+    workspace: Workspace, card: DatasetCard, where: WhereFilter
+) -> tuple[str, set[str] | None]:
+    """A filter as Milvus takes it; where it cannot, the ids that fit: as its filter, or, where
+    they are too many for one, beside it."""
+    expression = workspace.store.expression(parse_where(where, card.metadata_columns))
+    if expression is not None:
+        return expression, None
+    fitting = where_ids(workspace, card, where or {})
+    if len(fitting) <= MAX_LIST:
+        return ids_expression(sorted(fitting)), None
+    return "", fitting
+
+
 def _hits(
-    workspace: Workspace, card: DatasetCard, query: str, limit: int, where: WhereFilter
+    workspace: Workspace, card: DatasetCard, query: str, limit: int, expression: str
 ) -> list[Hit]:
     if card.full_text:
-        hits = workspace.store.search_words(card, query, limit, where)
+        hits = workspace.store.search_words(card, query, limit, expression)
         return [hit for hit in hits if hit.score > 0]
     if card.embedding == COLUMN:
         raise BadInput(
@@ -170,7 +190,7 @@ def _hits(
             f"The model {card.embedding} makes vectors of {embedder.dim} numbers, the dataset's "
             f"have {card.dim}: it is not the one that made them. Ingest again with the right one."
         )
-    return workspace.store.search_vectors(card, vector, limit, where)
+    return workspace.store.search_vectors(card, vector, limit, expression)
 
 
 def _inside(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from corpuscope.tools.core.schema import ColumnType
 from corpuscope.tools.lite.conditions import FieldCondition, parse_conditions, without_lists
 from corpuscope.tools.store.filters import filter_expression, ids_expression
+from corpuscope.tools.tables.where import parse_where
 
 COLUMNS: dict[str, ColumnType] = {'a"] == 1 or id != "': "string", "n": "number", "ü\\": "boolean"}
 LETTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs", "Cc"])
@@ -38,7 +39,9 @@ def test_conditions_are_read_from_their_expression() -> None:
     ).filter(bool)
 )
 def test_every_filter_that_is_written_is_read_back_with_its_values(where: Any) -> None:
-    conditions = parse_conditions(filter_expression(where, COLUMNS))
+    expression = filter_expression(parse_where(where, COLUMNS))
+    assert expression is not None
+    conditions = parse_conditions(expression)
     assert conditions is not None
     expected = [
         value

@@ -15,6 +15,7 @@ from corpuscope.tools.geometry.graph import neighbour_graph
 from corpuscope.tools.store import scan
 from corpuscope.tools.store.connection import MilvusLocation
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.tables.where import Where, parse_where
 from corpuscope.tools.workspace.reading import read_corpus
 
 DIM = 8
@@ -162,10 +163,20 @@ def test_neighbours_are_found_behind_any_number_of_copies(store: Store) -> None:
     store.drop(copied)
 
 
+def expression(store: Store, card: DatasetCard, where: Where) -> str:
+    written = store.expression(parse_where(where, card.metadata_columns))
+    assert written is not None
+    return written
+
+
 def test_filters_choose_by_number_text_and_list(store: Store, filled: DatasetCard) -> None:
-    assert len(store.matching_ids(filled, {"n": {"lt": 3}})) == 3
-    assert len(store.matching_ids(filled, {"kind": 'a"b\n'})) == 2_500
-    assert len(store.matching_ids(filled, {"n": [1, 2, 99_999]})) == 2
+    for where, expected in (
+        ({"n": {"lt": 3}}, 3),
+        ({"kind": 'a"b\n'}, 2_500),
+        ({"n": [1, 2, 99_999]}, 2),
+    ):
+        pages = store.scan(filled, ["id"], expression(store, filled, where))
+        assert sum(map(len, pages)) == expected
 
 
 def test_the_nearest_record_is_the_one_with_that_vector(store: Store, filled: DatasetCard) -> None:
@@ -175,7 +186,8 @@ def test_the_nearest_record_is_the_one_with_that_vector(store: Store, filled: Da
     assert hits[0].record.id == wanted.id
     assert hits[0].score == pytest.approx(1, abs=1e-4)
     assert hits[0].score >= hits[1].score >= hits[2].score
-    inside = store.search_vectors(filled, wanted.vector, 5, {"n": {"gt": 41, "lt": 44}})
+    between = expression(store, filled, {"n": {"gt": 41, "lt": 44}})
+    inside = store.search_vectors(filled, wanted.vector, 5, between)
     assert {hit.record.metadata["n"] for hit in inside} == {42, 43}
 
 

@@ -35,7 +35,6 @@ Verbatim: TypeAlias = Annotated[str, VERBATIM]
 NOISE = "noise"
 """The id of what belongs to no cluster. It is counted, and never described as if it were one."""
 
-
 COLUMN = "column"
 """The embedding of vectors that came with the file and whose model nobody named."""
 
@@ -178,8 +177,7 @@ class DatasetCard:
     pending: bool = False
     """Whether its first ingest has not ended: until then it is in no list."""
     records: int | None = None
-    """How many there are; None while an ingest is at work on them, and in cards of before: they are
-    counted then."""
+    """How many there are; None (they are counted) while an ingest works, and in cards of before."""
     changing: bool = False
     """Whether an ingest is at work on the texts, or was stopped at it: until one ends, what is read
     may be half of it, and nothing is kept of it."""
@@ -188,6 +186,8 @@ class DatasetCard:
     version: int = 0
     """Raised before the first and after the last write of an ingest that changes texts or vectors:
     what was computed from an older one is stale. Metadata alone does not raise it."""
+    revision: int = 0
+    """Raised likewise, and by changes of metadata as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,11 @@ class BatchWriter:
         """
         if self._content_changed or (self.grows and self.card.changing):
             self.card = replace(self._next_version(), changing=False)
-            self._store.save_card(self.card)
+        elif self._card_written:
+            self.card = self._next_revision()
+        else:
+            return
+        self._store.save_card(self.card)
 
     def _prepare(self, batch: RecordColumns) -> RecordColumns:
         """Count what is new and changed and mark the card; these records, with vectors."""
@@ -142,14 +146,18 @@ class BatchWriter:
     def _mark_change(self, *, content: bool) -> None:
         """Write the card before the first change, and, as stale, before the first of `content`."""
         if self.grows and not (self._content_changed if content else self._card_written):
-            if content:
-                self.card = replace(self._next_version(), changing=True)
+            self.card = (
+                replace(self._next_version(), changing=True) if content else self._next_revision()
+            )
             self._store.save_card(self.card)
             self._card_written = True
             self._content_changed = self._content_changed or content
 
+    def _next_revision(self) -> DatasetCard:
+        return replace(self.card, revision=self.card.revision + 1)
+
     def _next_version(self) -> DatasetCard:
-        return replace(self.card, version=self.card.version + 1, records=None)
+        return replace(self._next_revision(), version=self.card.version + 1, records=None)
 
     def _with_vectors(self, records: RecordColumns) -> RecordColumns:
         """The records with vectors: their own, or by the embedder."""

@@ -28,9 +28,10 @@ from corpuscope.tools.runs.assembly import (
 from corpuscope.tools.runs.draft import MapSource, RunDraft
 from corpuscope.tools.runs.inheritance import inherit
 from corpuscope.tools.runs.regardless import set_aside
-from corpuscope.tools.store.filters import Where
+from corpuscope.tools.tables.where import Where
 from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
 from corpuscope.tools.workspace.selection import Selection, cluster_records
+from corpuscope.tools.workspace.tables import where_ids
 from corpuscope.tools.workspace.workspace import Workspace
 
 # The shares of the time of `cluster`: reading, then clustering; the rest is words and the map.
@@ -62,7 +63,7 @@ def filtered(workspace: Workspace, card: DatasetCard, where: Where) -> Scope:
     Raises:
         BadInput: The filter names no column, or a value of another type.
     """
-    ids = workspace.store.matching_ids(card, where)
+    ids = where_ids(workspace, card, where)
     return Scope(card, ids, json.dumps(where, ensure_ascii=False, sort_keys=True))
 
 

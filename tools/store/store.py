@@ -39,15 +39,16 @@ from corpuscope.tools.store.collections import (
 from corpuscope.tools.store.connection import Connection, MilvusLocation
 from corpuscope.tools.store.filters import (
     MAX_CHAIN,
-    Where,
     filter_expression,
     ids_expression,
+    longest_list,
 )
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
 from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns, record_from_row, upsert_requests
 from corpuscope.tools.store.scan import Page, PageField
+from corpuscope.tools.tables.where import Condition
 
 MAX_CARD_BYTES = 60_000
 """Of a card as JSON: it must fit into one string of Milvus."""
@@ -250,25 +251,15 @@ class Store:
             records |= {row["id"]: record_from_row(row) for row in rows}
         return records
 
-    def matching_ids(self, card: DatasetCard, where: Where) -> set[str]:
-        """The ids of the records that fit a filter.
-
-        Raises:
-            BadInput: A column, comparison or value that cannot be filtered by.
-        """
-        expression = self._expression(card, where)
-        return {row["id"] for rows in self.scan(card, ["id"], expression) for row in rows}
-
-    def _expression(self, card: DatasetCard, where: Where | None) -> str:
-        """A filter as an expression for this Milvus."""
-        is_bare_lite = (
-            bool(where)
-            and not self.location.is_lite
-            and self.connection.call("get_server_version").startswith(BARE_LITE)
-        )
-        if is_bare_lite:
-            return without_lists(filter_expression(where, card.metadata_columns, MAX_CHAIN))
-        return filter_expression(where, card.metadata_columns)
+    def expression(self, condition: Condition) -> str | None:
+        """A condition as an expression for this Milvus; None where it cannot be asked so."""
+        expression = filter_expression(condition)
+        has_lists = not self.location.is_lite and longest_list(condition) > 0
+        if not has_lists or not self.connection.call("get_server_version").startswith(BARE_LITE):
+            return expression
+        # A Milvus Lite that is not ours evaluates lists as chains.
+        is_short = longest_list(condition) <= MAX_CHAIN
+        return without_lists(expression) if expression and is_short else None
 
     def scan(
         self, card: DatasetCard, fields: Sequence[str], expression: str = ""
@@ -304,16 +295,18 @@ class Store:
     # Searches
 
     def search_vectors(
-        self, card: DatasetCard, vector: Floats, limit: int, where: Where | None = None
+        self, card: DatasetCard, vector: Floats, limit: int, expression: str = ""
     ) -> list[Hit]:
-        """The records whose vectors are nearest to `vector` (dim,), by cosine, nearest first."""
-        return self._search(card, "vector", vector, (limit, where))
+        """The records whose vectors are nearest to `vector` (dim,), by cosine, nearest first, of
+        those that fit a Milvus expression."""
+        return self._search(card, "vector", vector, (limit, expression))
 
     def search_words(
-        self, card: DatasetCard, query: str, limit: int, where: Where | None = None
+        self, card: DatasetCard, query: str, limit: int, expression: str = ""
     ) -> list[Hit]:
-        """The records that share words with `query`, best first by BM25; needs `card.full_text`."""
-        return self._search(card, "words", query, (limit, where))
+        """The records that share words with `query`, best first by BM25, of those that fit a Milvus
+        expression; needs `card.full_text`."""
+        return self._search(card, "words", query, (limit, expression))
 
     def neighbours(
         self,
@@ -352,10 +345,9 @@ class Store:
         card: DatasetCard,
         field: str,
         query: Floats | str,
-        bounds: tuple[int, Where | None],
+        bounds: tuple[int, str],
     ) -> list[Hit]:
-        limit, where = bounds
-        expression = self._expression(card, where)
+        limit, expression = bounds
         results = self.connection.call(
             "search",
             card.collection,

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from corpuscope.tools.store.filters import Where
+from corpuscope.tools.tables.where import Where
 
 
 def as_id(value: object) -> object:
@@ -22,8 +22,9 @@ DatasetName: TypeAlias = Annotated[
 WhereFilter: TypeAlias = Annotated[
     Where | None,
     Field(
-        description='Metadata filter: {"venue": "BBC"}, {"kind": ["a", "b"]}, '
-        '{"date": {"gte": "2024-04-01"}} (eq, ne, gt, gte, lt, lte, in); all must hold.'
+        description='Filter: {"venue": "BBC", "date": {"gte": "2024-04-01"}, "or": [{"text": '
+        '{"contains": "refund"}}, {"score": {"lt": 3}}]}; eq, ne, gt, gte, lt, lte, in, not_in, '
+        "contains, is_null; and, or, not."
     ),
 ]
 

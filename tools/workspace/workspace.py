@@ -1,8 +1,10 @@
 """What every tool is given: store, runs, files and models, passed in and never reached for."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from corpuscope.prompts import Templates
 from corpuscope.tools.archive.runs import Runs
@@ -15,7 +17,10 @@ from corpuscope.tools.llm.endpoint import EndpointOptions
 from corpuscope.tools.store.deletion import kept_folder
 from corpuscope.tools.store.patience import Patience
 from corpuscope.tools.store.store import Store
+from corpuscope.tools.tables.table import RecordTable
 from corpuscope.tools.workspace.file_access import FileAccess
+
+T = TypeVar("T")
 
 # Datasets that a chat goes back and forth between; a model may take some 100 MB.
 MOST_KEPT = 2
@@ -36,15 +41,37 @@ class LlmOptions:
     price_out: float | None = None
 
 
+class LatelyUsed(Generic[T]):
+    """The things that were used lately; each is made once, however many ask for it at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[object, T] = {}
+        self._making: dict[object, threading.Lock] = {}
+
+    def of(self, key: object, make: Callable[[], T]) -> T:
+        """What has this key, from here or made now."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        # It may take a minute, for which others do not wait.
+        with making:
+            if key not in self._kept:
+                made = make()
+                with self._lock:
+                    if len(self._kept) >= MOST_KEPT:
+                        del self._kept[next(iter(self._kept))]
+                    self._kept[key] = made
+                return made
+            return self._kept[key]
+
+
 class Embedders:
     """The embedders that were opened lately: loading a model for every query would take longer
     than the search."""
 
     def __init__(self, options: EmbeddingOptions) -> None:
         self.options = options
-        self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], Embedder] = {}
-        self._opening: dict[tuple[str, str], threading.Lock] = {}
+        self._opened = LatelyUsed[Embedder]()
 
     def of(self, card: DatasetCard, saved: Path) -> Embedder:
         """The embedder that made the dataset's vectors; `saved` is the dataset's folder.
@@ -52,23 +79,11 @@ class Embedders:
         Raises:
             Unavailable: Its package, model, endpoint or fit is missing.
         """
-        key = (card.collection, card.embedding)
-        with self._lock:
-            opening = self._opening.setdefault(key, threading.Lock())
-        # A model may take a minute to open, for which other datasets do not wait.
-        with opening:
-            embedder = self._kept.get(key)
-            if embedder is None:
-                opened = open_embedder(card.embedding, self.options, saved)
-                embedder = with_mask(opened, card.mask)
-                self._keep(key, embedder)
-            return embedder
 
-    def _keep(self, key: tuple[str, str], embedder: Embedder) -> None:
-        with self._lock:
-            if len(self._kept) >= MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = embedder
+        def opened() -> Embedder:
+            return with_mask(open_embedder(card.embedding, self.options, saved), card.mask)
+
+        return self._opened.of((card.collection, card.embedding), opened)
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,8 @@ class Workspace:
     runs: Runs
     files: FileAccess
     embedders: Embedders
+    tables: LatelyUsed[RecordTable]
+    """The datasets' columns."""
     default_embedding: str
     writer: LlmOptions | None
     templates: Templates
