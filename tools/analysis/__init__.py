@@ -6,6 +6,7 @@ May import core.
     stop_words        words that say nothing, by language
     keywords          words that a cluster's texts say and its siblings' do not
     exemplars         the few members that show what a cluster is
+    rates             shares with their intervals, and q-values
     metadata_profile  values, numbers and dates over-represented in a cluster
     language          the language of a text; codes and names of languages
 """

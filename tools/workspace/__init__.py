@@ -9,6 +9,7 @@ embedding, prompts.
 - headings: many themes under a few headings
 - reading: a dataset, or a part of it, in memory
 - tables: the columns of a dataset's records, kept until they change; filters on them
+- slices: which theme each record of a dataset is in
 - cache: what clustering worked out about a dataset, on disk
 - file_access: which files may be read and written
 """
