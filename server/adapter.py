@@ -155,7 +155,9 @@ def wrapped(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
 
 async def told(ctx: Context[Serving, Any], job: Job) -> CallToolResult:
     """What to tell about a job now: its ticket, and once it is done its result as well."""
-    return await anyio.to_thread.run_sync(_told, _serving(ctx), job, anyio.current_time())
+    serving = _serving(ctx)
+    with foreseen_failures(serving.workspace.home):
+        return await anyio.to_thread.run_sync(_told, serving, job, anyio.current_time())
 
 
 def _told(serving: Serving, job: Job, now: float) -> CallToolResult:
@@ -249,7 +251,7 @@ def _answer(shown: Result, note: str = "") -> CallToolResult:
 
 def _blocks(shown: Result, note: str = "") -> list[ContentBlock]:
     blocks: list[ContentBlock] = [TextContent(type="text", text=shown.as_text() + note)]
-    blocks += [_picture(path) for path in shown.pictures()]
+    blocks += [picture for path in shown.pictures() if (picture := _picture(path))]
     blocks += [_link(path) for path in shown.documents()]
     return blocks
 
@@ -287,8 +289,12 @@ def _outcome(spec: ToolSpec) -> type[Any]:
     )
 
 
-def _picture(path: Path) -> ImageContent:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
+def _picture(path: Path) -> ImageContent | None:
+    """A picture; None where it was deleted since it was drawn."""
+    try:
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+    except FileNotFoundError:
+        return None
     return ImageContent(type="image", data=data, mime_type="image/png")
 
 

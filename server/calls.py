@@ -46,6 +46,7 @@ class Calls:
 
         Raises:
             NotReady: Too many wait already, or it took too long.
+            RuntimeError: The system allows no further thread.
         """
         if self._reads_present >= READS_AT_A_TIME + MOST_WAITING:
             raise NotReady(f"{TOO_MANY} Call {name} again when some of them have been answered.")
@@ -57,16 +58,18 @@ class Calls:
             patience.left()
             return work(patience)
 
+        future = None
         self._reads_present += 1
-        future = self._pool.submit(begin)
         try:
+            future = self._pool.submit(begin)
             with anyio.move_on_after(self.seconds):
                 return await asyncio.wrap_future(future)
         except OutOfTime:
             pass  # its thread noticed it first
         finally:
             patience.stop()
-            future.cancel()
+            if future is not None:
+                future.cancel()
             self._reads_present -= 1
         raise NotReady(self._late(name, waited=not begun))
 

@@ -72,7 +72,12 @@ def serve_to_the_end(serve: Callable[[], Awaitable[None]]) -> NoReturn:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         with anyio.CancelScope() as scope:
-            end.cancel = lambda: loop.call_soon_threadsafe(scope.cancel)
+
+            def cancel() -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended already
+                    loop.call_soon_threadsafe(scope.cancel)
+
+            end.cancel = cancel
             if end.at_once:  # before there was anything to cancel
                 return
             await serve()
@@ -92,11 +97,13 @@ def serve_to_the_end(serve: Callable[[], Awaitable[None]]) -> NoReturn:
 
 def end_process(code: int) -> NoReturn:
     """End at once, with all that this process started."""
-    end_descendants(os.getpid())
-    logging.shutdown()
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it
-        sys.stderr.flush()
-    os._exit(code)
+    try:
+        end_descendants(os.getpid())
+        logging.shutdown()
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it
+            sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 def _watch_client(wire_in: int, wire_out: int, end: _End) -> None:

@@ -147,7 +147,8 @@ class Jobs:
         """
         waiting = [job for job in self._jobs.values() if not job.over]
         for job in waiting:
-            if (job.tool, job.arguments) == (tool, arguments):
+            # One that is being cancelled does nothing any more.
+            if (job.tool, job.arguments) == (tool, arguments) and not job.stop.cancel_called:
                 return job
         if len(waiting) >= MOST_QUEUED:
             raise NotReady(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import (
@@ -71,7 +72,10 @@ async def complete(
         except (CorpuscopeError, KeyError):
             return []  # nothing chosen yet, or nothing there: nothing to offer
 
-    matching = await anyio.to_thread.run_sync(values)
+    matching: list[str] = []
+    # Starting Milvus Lite, which a first call does, heeds no patience.
+    with anyio.move_on_after(COMPLETION_SECONDS):
+        matching = await anyio.to_thread.run_sync(values, abandon_on_cancel=True)
     return Completion(
         values=matching[:MOST_VALUES],
         total=len(matching),

@@ -36,6 +36,8 @@ LOOK_SECONDS = 0.5
 GB = 1e9
 # Signals by which somebody ends a process; by the others it ends itself.
 FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+# How psutil fails at a process that is gone or hidden, or where no more files may be open.
+UNSEEN = (psutil.Error, OSError)
 
 
 class WorkerLost(Exception):
@@ -109,21 +111,30 @@ class WorkerProcess:
             await anyio.sleep(LOOK_SECONDS)
             try:
                 used = psutil.Process(self._process.pid).memory_info().rss
+                free = psutil.virtual_memory().available
             except psutil.NoSuchProcess:
                 return
+            except UNSEEN:
+                continue  # one look less
             if self.busy:
-                self._seen = MemorySeen(used, psutil.virtual_memory().available)
+                self._seen = MemorySeen(used, free)
                 if used > most_bytes:
                     self._refused = most_bytes
-                    end_family(self._process.pid)
+                    self._end_family()
 
     async def kill(self) -> None:
         """End it, and what it started."""
         with anyio.CancelScope(shield=True):
             if self._process.returncode is None:
-                end_family(self._process.pid)
+                self._end_family()
             await self._process.wait()
             await self._process.aclose()
+
+    def _end_family(self) -> None:
+        """Kill it and all that it started: a download would go on for minutes."""
+        end_descendants(self._process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     async def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -199,16 +210,9 @@ def nonsense(said: str) -> str:
     return f"said what is no message ({said}): that is a bug in it, or a library printed there"
 
 
-def end_family(pid: int) -> None:
-    """Kill a process and all that it started: a download would go on for minutes."""
-    end_descendants(pid)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).kill()
-
-
 def end_descendants(pid: int) -> None:
-    """Kill what a process started, and what that started."""
-    with contextlib.suppress(psutil.NoSuchProcess):
+    """Kill what a process started, and what that started, as far as they can be seen."""
+    with contextlib.suppress(*UNSEEN):
         for process in psutil.Process(pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(*UNSEEN):
                 process.kill()

@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
 
 from corpuscope.server.calls import MOST_WAITING, READS_AT_A_TIME, WRITES_AT_A_TIME, Calls
-from corpuscope.tools.core.errors import NotReady
+from corpuscope.tools.core.disk import foreseen_failures
+from corpuscope.tools.core.errors import NotReady, SystemFailure
 from corpuscope.tools.store.patience import OutOfTime, Patience
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +100,23 @@ async def test_the_work_of_a_read_whose_client_is_gone_ends(calls: Calls) -> Non
         await wait_for(work.begun)
         group.cancel_scope.cancel()
     await wait_for(work.given_up)
+
+
+async def test_reads_that_got_no_thread_are_told_so_and_take_no_place(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        for _ in range(READS_AT_A_TIME + MOST_WAITING + 1):
+            with (
+                pytest.raises(SystemFailure, match="no further process or thread"),
+                foreseen_failures(tmp_path),
+            ):
+                await calls.read("search", lambda patience: "never")
+    assert await calls.read("search", lambda patience: "there are threads again")
 
 
 async def test_a_write_goes_on_to_its_end_when_its_client_is_gone(calls: Calls) -> None:

@@ -71,3 +71,26 @@ def test_a_server_that_ends_by_itself_says_whether_it_was_a_bug(how: str, code: 
     )
     assert ended.returncode == code
     assert (b"KeyError: 'mistake'" in ended.stderr) is (how == "bug")
+
+
+LATE = """
+import os, signal
+from corpuscope.server import ending
+
+def end_descendants(pid):
+    os.kill(pid, signal.SIGTERM)
+
+async def serve():
+    pass
+
+ending.end_descendants = end_descendants
+ending.serve_to_the_end(serve)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_signal_at_the_very_end_disturbs_it_no_more() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE], stdin=subprocess.PIPE, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")

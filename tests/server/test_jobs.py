@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
+import psutil
 import pytest
 from mcp.client import Client
 from support.calls import call, finish
@@ -258,6 +260,54 @@ async def test_a_job_that_takes_more_memory_than_it_may_is_ended_and_says_so(
             job = await ended(jobs)
             assert "needed more than 0.2 GB of memory (CORPUSCOPE_MEMORY_GB)" in job.message
             assert (await ended(jobs, seed=2)).state == "done"
+
+
+async def test_a_look_that_fails_ends_neither_the_watch_nor_a_kill(
+    start_as: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = [True]
+    look, children = psutil.Process.memory_info, psutil.Process.children
+
+    def seen(see: Any) -> Any:
+        def look_at(process: psutil.Process, **options: Any) -> Any:
+            if blind[0]:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return see(process, **options)
+
+        return look_at
+
+    monkeypatch.setattr(worker_process, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(psutil.Process, "memory_info", seen(look))
+    monkeypatch.setattr(psutil.Process, "children", seen(children))
+    start_as(TAKEN + "taken = bytearray(300_000_000); sum(range(10**12))")
+    with no_worker_ahead():
+        async with serving_jobs(JobTerms({}, memory_bytes=200e6), lambda: None) as jobs:
+            first = jobs.start("cluster", {})
+            while first.began == 0:
+                await anyio.lowlevel.checkpoint()
+            await jobs.cancel(first)
+            assert first.state == "cancelled"
+            second = jobs.start("cluster", {})
+            while second.began == 0:
+                await anyio.lowlevel.checkpoint()
+            blind[0] = False
+            await jobs.wait_for_end(second, 45)
+            assert "needed more than 0.2 GB" in second.message
+
+
+async def test_a_call_repeated_while_its_job_is_cancelled_is_begun_anew(
+    start_as: Callable[..., list[str]],
+) -> None:
+    start_as(TAKEN + "sys.stdin.read()", SOUND)
+    with no_worker_ahead():
+        async with serving_jobs(JobTerms({}), lambda: None) as jobs:
+            first = jobs.start("cluster", {})
+            while first.began == 0:
+                await anyio.lowlevel.checkpoint()
+            first.stop.cancel()
+            again = await ended(jobs)
+            assert again is not first
+            assert (first.state, again.state) == ("cancelled", "done")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,17 @@
 """The templates: found, replaced by the user's, filled in, fenced, within the limits of hosts."""
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
+from mcp.types import CompletionArgument, PromptReference
 
 from corpuscope.prompts import BadTemplate, Templates, fence, template_names
+from corpuscope.server import prompts
+from corpuscope.tools.core.schema import DatasetCard
+from corpuscope.tools.store.store import Store
+from corpuscope.tools.workspace.workspace import Workspace
 
 VALUES = {
     "describe-system": {"language": "Write in German."},
@@ -182,3 +188,23 @@ def test_a_text_cannot_close_its_own_fence() -> None:
     opening, *inside, closing = fence(text, letters=1).splitlines()
     assert "\n".join(inside) == text
     assert (opening, closing) in {("<<<DATA e", "DATA e>>>"), ("<<<DATA f", "DATA f>>>")}
+
+
+@pytest.mark.anyio
+async def test_a_completion_does_not_wait_for_a_store_that_is_only_starting(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = threading.Event()
+
+    def cards(store: Store) -> list[DatasetCard]:
+        started.wait(30)
+        return []
+
+    monkeypatch.setattr(prompts, "COMPLETION_SECONDS", 0.05)
+    monkeypatch.setattr(Store, "cards", cards)
+    reference = PromptReference(type="ref/prompt", name="drill-down")
+    argument = CompletionArgument(name="dataset", value="t")
+    offered = await prompts.complete(workspace, reference, argument, None)
+    started.set()
+    assert offered is not None
+    assert offered.values == []

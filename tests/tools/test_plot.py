@@ -110,6 +110,17 @@ async def test_two_maps_of_one_second_are_two_and_the_oldest_go(
     assert left == mine | {Path(name).stem + end for name in names[1:] for end in (".html", ".png")}
 
 
+async def test_a_drawn_map_is_told_also_when_its_picture_is_gone(client: Client) -> None:
+    ticket = await call(client, "plot", color_by="theme", wait_seconds=0)
+    job = ticket.data["job_id"]
+    drawn = await call(client, "get-job", job_id=job, wait_seconds=45)
+    assert len(drawn.images) == 1
+    Path(drawn.data["result"]["png"]).unlink()
+    again = await call(client, "get-job", job_id=job)
+    assert again.images == []
+    assert again.data["result"] == drawn.data["result"]
+
+
 async def test_a_map_that_cannot_be_written_leaves_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

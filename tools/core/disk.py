@@ -46,6 +46,9 @@ SHORTAGES = {
     errno.EAGAIN: "the system allows no further process or thread (`ulimit -u`)",
 }
 
+NO_THREAD = "can't start new thread"
+"""All that Python says where the system allows no further thread."""
+
 NUMBER_IN_TEXT = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
 """How Python and pyarrow print an error number."""
 
@@ -68,14 +71,14 @@ def foreseen_failures(home: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError) as error:
         failure = system_failure(error, home)
         if failure is None:
             raise
         raise failure from error
 
 
-def system_failure(error: OSError | MemoryError, home: Path) -> SystemFailure | None:
+def system_failure(error: OSError | MemoryError | RuntimeError, home: Path) -> SystemFailure | None:
     """The failure that an error of the system is; None where a mistake of ours may have led to it.
 
     `home` is where it was written, if the error names no file.
@@ -86,6 +89,8 @@ def system_failure(error: OSError | MemoryError, home: Path) -> SystemFailure | 
             f"Not enough memory for this{f' ({said})' if said else ''}. Nothing that was saved is "
             "lost. Take fewer records (`where`, `limit`) or end other programs, then call again."
         )
+    if isinstance(error, RuntimeError):
+        return _failure(errno.EAGAIN, home, home) if NO_THREAD in str(error) else None
     names = [name for name in (error.filename2, error.filename) if isinstance(name, str)]
     number = error.errno or number_in(str(error))
     if number is None or (number in REFUSED and not names and os.access(home, os.W_OK)):
