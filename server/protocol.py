@@ -9,7 +9,13 @@ from typing import Any
 from mcp import MCPError
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    InputRequiredResult,
+    Tool,
+)
 from pydantic import ValidationError
 
 from corpuscope.server.adapter import Serving
@@ -53,6 +59,13 @@ class ToolServer(MCPServer[Serving]):
             redact = context.request_context.lifespan_context.workspace.redact
             call = RefusedCall(name, tool.parameters, given, redact)
             raise BadInput(call.reason(error.__cause__)) from error
+
+    async def list_tools(self) -> list[Tool]:
+        """The tools, with schemas that say what a model needs and nothing twice."""
+        tools = await super().list_tools()
+        for tool in tools:
+            tool.input_schema = lean_schema(tool.input_schema)
+        return tools
 
     async def get_prompt(
         self,
@@ -98,6 +111,25 @@ class ToolServer(MCPServer[Serving]):
         async with wire_streams(wire_in, wire_out) as (read_stream, write_stream):
             options = lowlevel.create_initialization_options()
             await lowlevel.run(read_stream, write_stream, options)
+
+
+def lean_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema without what pydantic adds to each field: a title that repeats its name, and
+    null as a choice and a default of what may be left out. Null is taken all the same."""
+    lean = {
+        key: value
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str)) and (key, value) != ("default", None)
+    }
+    for group in ("properties", "$defs"):
+        if group in lean:
+            lean[group] = {name: lean_schema(inner) for name, inner in lean[group].items()}
+    if isinstance(lean.get("items"), dict):
+        lean["items"] = lean_schema(lean["items"])
+    if "anyOf" in lean:
+        choices = [lean_schema(each) for each in lean.pop("anyOf") if each != {"type": "null"}]
+        lean = {**choices[0], **lean} if len(choices) == 1 else {"anyOf": choices, **lean}
+    return lean
 
 
 def _invalid(message: str) -> MCPError:

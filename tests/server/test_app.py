@@ -81,6 +81,16 @@ async def test_the_definitions_of_all_tools_leave_room_in_the_context_of_a_model
     assert sum(map(len, read)) / CHARACTERS_PER_TOKEN < MOST_TOKENS
 
 
+async def test_the_schemas_say_nothing_twice_and_null_still_means_left_out(host: Client) -> None:
+    for tool in (await host.list_tools()).tools:
+        written = tool.model_dump_json(include={"input_schema"})
+        assert '"title":"' not in written
+        assert '"null"' not in written
+        assert ":null" not in written
+    left_out = await call(host, "search", query="tea")
+    assert await call(host, "search", query="tea", run=None, layer=None, where=None) == left_out
+
+
 async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     tools = {tool.name: tool.annotations for tool in (await host.list_tools()).tools}
     destroying = {name for name, hints in tools.items() if hints and hints.destructive_hint}

@@ -195,10 +195,13 @@ async def test_a_completion_does_not_wait_for_a_store_that_is_only_starting(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = threading.Event()
+    card = DatasetCard(
+        name="tickets", collection="", embedding="lexical", dim=2, text_columns=[], created=""
+    )
 
     def cards(store: Store) -> list[DatasetCard]:
-        started.wait(30)
-        return []
+        started.wait(5)
+        return [card]
 
     monkeypatch.setattr(prompts, "COMPLETION_SECONDS", 0.05)
     monkeypatch.setattr(Store, "cards", cards)
