@@ -11,7 +11,6 @@ from corpuscope.tools.core.schema import (
     COLUMN,
     NOISE,
     DatasetCard,
-    Hit,
     Members,
     Result,
     Scalar,
@@ -20,6 +19,7 @@ from corpuscope.tools.core.schema import (
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.rows import Hit
 from corpuscope.tools.workspace.arguments import (
     DatasetName,
     LayerIndex,

@@ -148,7 +148,7 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
         after = replace(after, nearest=placement.merged(members.nearest, nearest))
     child, after = with_noise_assigned(_recorded(selection, after, rows < 0), after)
     same = {node.id: node.id for node in child.nodes}
-    words = inherited_descriptions(run.id, selection.descriptions, same)
+    words = inherited_descriptions(run.as_of, selection.descriptions, same)
     points = workspace.runs.map(run)
     return RunDraft(
         card=selection.card,

@@ -184,7 +184,9 @@ def take_over_unchanged(runs: Runs, draft: RunDraft) -> RunDraft:
 
     To be called when the draft is saved: people write descriptions while a cluster is split.
     """
+    # As it was split: the draft still has the edits that were in it.
     parent = runs.load(draft.run.dataset, draft.run.parent_run)
+    parent = runs.as_of(parent, draft.run.edit)
     within = str(draft.run.within)
     stability = runs.stability(parent)
     if stability is not None:

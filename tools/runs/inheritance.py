@@ -42,7 +42,7 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
     # Means of vectors from which other things were taken off cannot be compared.
     alike = newest.regardless_of == draft.run.regardless_of
     same = _same(runs, newest, shared, draft.centroids if alike else {})
-    words = inherited_descriptions(newest.id, newest_words, same)
+    words = inherited_descriptions(newest.as_of, newest_words, same)
     words = with_changes(runs, newest, words, same, draft.members)
     # What was away for a few runs comes back under its id: an id never means two things.
     returning = dict(same)
@@ -55,7 +55,7 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
             if cluster_id not in returning and earlier not in {*present, *returning.values()}:
                 returning[cluster_id] = earlier
                 back = {cluster_id: earlier}
-                returned = inherited_descriptions(run.id, runs.descriptions(run), back)
+                returned = inherited_descriptions(run.as_of, runs.descriptions(run), back)
                 words |= with_changes(runs, run, returned, back, draft.members)
     used = {node.id for run in past for node in run.nodes}
     names = inherited_ids([node.id for node in draft.run.nodes], returning, used)
@@ -111,9 +111,10 @@ def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator
 
 
 def inherited_descriptions(
-    run_id: str, descriptions: Mapping[str, Description], same: Mapping[str, str]
+    as_of: str, descriptions: Mapping[str, Description], same: Mapping[str, str]
 ) -> dict[str, Description]:
-    """The descriptions of an earlier run for the clusters that are the same thing, by later id.
+    """The descriptions of an earlier run, named as it was, for the clusters that are the same
+    thing, by later id.
 
     Their parts are others now, so that nothing is said of one that was passed over.
     """
@@ -121,7 +122,7 @@ def inherited_descriptions(
         cluster_id: replace(
             without_parts(descriptions[earlier]),
             cluster=cluster_id,
-            carried_from=descriptions[earlier].carried_from or f"{run_id}:{earlier}",
+            carried_from=descriptions[earlier].carried_from or f"{as_of}:{earlier}",
         )
         for cluster_id, earlier in same.items()
         if earlier in descriptions
@@ -152,18 +153,20 @@ def with_changes(
     now = _records_by_path(members)
 
     @cache
-    def then(run_id: str) -> dict[str, set[str]]:
-        return _records_by_path(runs.members(runs.load(source.dataset, run_id)))
+    def then(run_id: str, edit: str) -> dict[str, set[str]]:
+        saved = runs.as_of(runs.load(source.dataset, run_id), int(edit or 0))
+        return _records_by_path(runs.members(saved))
 
     def changed_since(place: str, later: str) -> float | None:
-        run_id, _, earlier = place.partition(":")
+        as_of, _, earlier = place.partition(":")
+        run_id, _, edit = as_of.partition("@")
         if run_id not in kept:
             return None
-        return _changed(_records_in(then(run_id), earlier), _records_in(now, later))
+        return changed_share(_records_in(then(run_id, edit), earlier), _records_in(now, later))
 
     aged = {}
     for cluster, description in words.items():
-        step = changed_since(f"{source.id}:{same[cluster]}", cluster) or 0.0
+        step = changed_since(f"{source.as_of}:{same[cluster]}", cluster) or 0.0
         changed = changed_since(str(description.carried_from), cluster)
         if changed is None:
             changed = 1 - (1 - description.changed) * (1 - step)
@@ -179,7 +182,7 @@ def with_changes(
     return aged
 
 
-def _changed(then: set[str], now: set[str]) -> float:
+def changed_share(then: set[str], now: set[str]) -> float:
     """The share of the larger of two sets of records that the other has not, 0 to 1."""
     return 1 - len(then & now) / max(1, len(then), len(now))
 
