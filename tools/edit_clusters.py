@@ -1,0 +1,440 @@
+"""The tool `edit-clusters`: themes corrected by hand, each edit kept with who made it and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field
+
+from corpuscope.tools.archive.defaults import ChosenBy, showing_layer
+from corpuscope.tools.archive.edits import (
+    Edit,
+    EditOp,
+    EditState,
+    Step,
+    active_edits,
+    redoable_edit,
+    with_step,
+)
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import NOISE, Result, Run, Verbatim, Watch
+from corpuscope.tools.core.text import clean_text
+from corpuscope.tools.describing.answers import SENTENCE_CHARACTERS, clean_title
+from corpuscope.tools.describing.describe import timestamp
+from corpuscope.tools.describing.submissions import SENTENCE_END
+from corpuscope.tools.editing.differences import EditLine, edit_lines
+from corpuscope.tools.editing.outcome import work_out
+from corpuscope.tools.editing.plans import (
+    EditPlan,
+    check_edited,
+    plan_dissolve,
+    plan_freeze,
+    plan_group,
+    plan_merge,
+    plan_move,
+    plan_rename,
+)
+from corpuscope.tools.store.locks import edit_lock
+from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.selection import (
+    Selection,
+    select_stored,
+    shown_selection,
+)
+from corpuscope.tools.workspace.workspace import Workspace
+
+MOST_RECORDS = 1_000
+MOST_LINES = 40
+"""Changes that an answer lists; the numbers say how many there are."""
+MOST_HISTORY = 50
+MOST_SENTENCES = 4
+
+Op: TypeAlias = Literal[
+    "merge", "move", "rename", "group", "dissolve", "freeze", "unfreeze", "undo", "redo", "history"
+]
+
+TAKES: dict[str, tuple[str, ...]] = {
+    "merge": ("clusters", "into", "title", "summary"),
+    "move": ("records", "into"),
+    "rename": ("clusters", "title", "summary"),
+    "group": ("clusters", "title"),
+    "dissolve": ("clusters",),
+    "freeze": ("clusters",),
+    "unfreeze": ("clusters",),
+    "undo": (),
+    "redo": (),
+    "history": (),
+}
+"""What each kind of edit takes beside `by`, `preview`, `dataset` and `run`."""
+
+
+class HistoryLine(Result):
+    """One edit of the run, as the history lists it."""
+
+    number: int
+    op: str
+    said: str
+    by: str
+    at: Verbatim
+    state: EditState
+    last: Verbatim
+    """By whom and when it was undone or redone last; "" where it never was."""
+
+    def as_text(self) -> str:
+        """The edit in a line."""
+        states = {"active": "", "undone": ", undone", "replaced": ", undone for good"}
+        last = f" ({self.last})" if self.last else ""
+        return f"{self.number}. {self.at}, by the {self.by}: {self.said}{states[self.state]}{last}"
+
+
+class EditResult(Result):
+    """What an edit has changed, or would change, or all edits of the run."""
+
+    dataset: Verbatim
+    run: Verbatim
+    op: str
+    preview: bool
+    """Whether nothing was changed."""
+    edit: int | None
+    """The number of the edit that was made, undone or redone."""
+    said: str
+    by: str
+    changes: list[EditLine]
+    more_changes: int
+    """Changes that are not listed."""
+    themes_before: int
+    themes: int
+    """Of the layer shown."""
+    noise_before: int
+    noise: int
+    in_force: int
+    """Edits that the run has now."""
+    can_redo: bool
+    history: list[HistoryLine]
+    hint: Verbatim | None
+
+    def as_text(self) -> str:
+        """What changed in lines, then counts and the next step."""
+        if self.op == "history":
+            return self._history()
+        head = f"Run {self.run} of '{self.dataset}'"
+        if self.preview:
+            lines = [f"Preview, nothing was changed. {head} would have: {self.said}."]
+        else:
+            lines = [f"{head}, edit {self.edit} by the {self.by}: {self.said}."]
+        lines += [line.as_text() for line in self.changes]
+        if self.more_changes:
+            lines.append(f"… {self.more_changes} more.")
+        themes = _from_to(self.themes_before, self.themes)
+        noise = _from_to(self.noise_before, self.noise)
+        lines.append(f"Themes: {themes}. Noise: {noise} records. Edits in force: {self.in_force}.")
+        if self.hint:
+            lines.append(self.hint)
+        if self.preview:
+            lines.append("To do it, call again without preview.")
+        elif self.in_force or self.can_redo:
+            ways = ["edit-clusters(op='undo')"] if self.in_force else []
+            ways += ["edit-clusters(op='redo')"] if self.can_redo else []
+            lines.append(
+                f"Back: {ways[0]}." if len(ways) == 1 else f"Back or again: {', '.join(ways)}."
+            )
+        return "\n".join(lines)
+
+    def _history(self) -> str:
+        head = f"Run {self.run} of '{self.dataset}': {self.in_force} edits in force"
+        if not self.history:
+            return f"Run {self.run} of '{self.dataset}' has no edits: it is as it was found."
+        last = self.history[-1].number
+        listed = f" of {last}, the last {len(self.history)}" if len(self.history) < last else ""
+        return "\n".join([f"{head}{listed}:", *(line.as_text() for line in self.history)])
+
+
+def _from_to(before: int, after: int) -> str:
+    return f"{after:,}" if before == after else f"{before:,} → {after:,}"
+
+
+def edit_clusters(
+    workspace: Workspace,
+    watch: Watch,
+    op: Annotated[Op, Field(description="What to do.")],
+    clusters: Annotated[
+        str | list[str] | None,
+        BeforeValidator(as_id),
+        Field(description="Cluster ids: all of those to merge; one to rename (or a heading, h1)."),
+    ] = None,
+    into: Annotated[
+        str | None,
+        BeforeValidator(as_id),
+        Field(description="move: where to (a cluster, noise). merge: whose id stays; the largest."),
+    ] = None,
+    records: Annotated[
+        list[str] | None,
+        Field(max_length=MOST_RECORDS, description="move: record ids; equal texts go along."),
+    ] = None,
+    title: Annotated[
+        str | None, Field(description="rename, merge, group: at most 8 words; group '': ungroup.")
+    ] = None,
+    summary: Annotated[str | None, Field(description="With title, if there is one.")] = None,
+    by: Annotated[ChosenBy, Field(description="Whose decision it is; kept.")] = "assistant",
+    preview: Annotated[bool, Field(description="Say what would change, change nothing.")] = False,
+    dataset: DatasetName = None,
+    run: RunId = None,
+) -> EditResult:
+    """Correct the themes by hand: merge, move records, rename, group, dissolve, freeze; undo, redo.
+
+    Use it when the person wants the scheme otherwise. Every tool, map and later run follows; what
+    was found is kept, and all edits can be undone, the last one first. dissolve makes noise of a
+    cluster, group puts themes under a heading, freeze has later `cluster` runs keep a theme as it
+    is. history lists who did what and when. Titles with evidence: `label-cluster`.
+    """
+    given = {"clusters": clusters, "into": into, "records": records, "title": title}
+    given |= {"summary": summary}
+    _check_arguments(op, [name for name, value in given.items() if value is not None])
+    request = _Request(
+        clusters=[clusters] if isinstance(clusters, str) else clusters or [],
+        into=into,
+        records=records or [],
+        title=title,
+        summary=summary or "",
+        by=by,
+    )
+    selection = select_stored(workspace, dataset, run)
+    if op == "history":
+        return _result(workspace, selection, selection, _Told(op, by=by, preview=True))
+    selection.check_current()
+    watch.report(0.1, "looking at the clusters")
+    with edit_lock(workspace.home, selection.card.name, selection.run.id):
+        # As it is now: somebody else may have edited it.
+        selection = select_stored(workspace, selection.card.name, selection.run.id)
+        if op == "undo" or op == "redo":
+            return _step(workspace, selection, op, by, preview=preview)
+        return _edit(workspace, selection, op, request, preview=preview)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The arguments of an edit, as they were given."""
+
+    clusters: list[str]
+    into: str | None
+    records: list[str]
+    title: str | None
+    summary: str
+    by: ChosenBy
+
+    def kept(self) -> dict[str, list[str] | str]:
+        """What the log keeps of them."""
+        named: dict[str, list[str] | str | None] = {
+            "clusters": self.clusters,
+            "into": self.into,
+            "records": self.records,
+            "title": self.title,
+            "summary": self.summary,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the answer tells beside the changes."""
+
+    op: str
+    said: str = ""
+    edit: int | None = None
+    by: ChosenBy = "assistant"
+    preview: bool = False
+    hint: str | None = None
+
+
+def _check_arguments(op: str, given: Sequence[str]) -> None:
+    takes = TAKES[op]
+    useless = [name for name in given if name not in takes]
+    if useless:
+        listed = ", ".join(takes) or "nothing else"
+        raise BadInput(
+            f"op='{op}' takes {listed}; leave out {' and '.join(useless)}. Nothing was changed."
+        )
+
+
+def _edit(
+    workspace: Workspace, selection: Selection, op: EditOp, request: _Request, *, preview: bool
+) -> EditResult:
+    """Make one edit of the run as it is now."""
+    runs = workspace.runs
+    # The edit is of the tree, whichever of its layers is shown.
+    base = replace(selection, run=runs.as_of(selection.run, selection.run.edit))
+    plan = _plan(workspace, base, op, request)
+    step = Step(what="made", by=request.by, at=timestamp())
+    number = len(runs.edits(base.run)) + 1
+    edit = Edit(number=number, op=op, said=plan.said, arguments=request.kept(), steps=[step])
+    made = work_out(workspace, base, plan, edit)
+    if not preview:
+        runs.keep_edit(made)
+    kept = {
+        cluster: words
+        for cluster, words in selection.descriptions.items()
+        if made.edited.worded.get(cluster) != number and cluster in made.edited.alive
+    }
+    run = showing_layer(made.run, selection.run.recommended)
+    after = Selection(selection.card, run, kept | dict(made.descriptions))
+    told = _Told(op, plan.said, number, request.by, preview, _hint(op, after, plan))
+    return _result(workspace, selection, after, told)
+
+
+def _plan(workspace: Workspace, base: Selection, op: EditOp, request: _Request) -> EditPlan:
+    """What the edit does, if it can be done."""
+    run, members = base.run, workspace.runs.members(base.run)
+    title = _title(request.title) if request.title else ""
+    summary = _sentences(request.summary)
+    if op == "move":
+        if not request.into or not request.records:
+            raise BadInput("op='move' needs records (their ids) and into (a cluster, or noise).")
+        if request.into != NOISE:
+            check_edited(run, [request.into])
+        return plan_move(run, members, request.records, request.into)
+    clusters = check_edited(run, request.clusters, headings=op == "rename")
+    if op == "merge":
+        into = check_edited(run, [request.into])[0] if request.into else None
+        used = {*workspace.runs.edited(run).since}
+        plan = plan_merge(run, members, clusters, into, used)
+        if not title:
+            return plan
+        target = next(iter({plan.names[cluster] for cluster in plan.names} & {*clusters, into}))
+        said = f"{plan.said} as '{title}'"
+        return replace(plan, said=said, titles={target: (title, summary)})
+    if op == "rename":
+        if len(clusters) != 1 or not title:
+            raise BadInput("op='rename' takes one cluster and a title of at most 8 words.")
+        return plan_rename(run, members, clusters[0], title, summary)
+    if op == "group":
+        if request.title is None:
+            raise BadInput("op='group' needs title: the heading's name; '' takes them from theirs.")
+        known = {id_: base.descriptions[id_].title for id_ in run.grouped}
+        return plan_group(run, members, clusters, title, known)
+    if op == "dissolve":
+        return plan_dissolve(run, members, clusters)
+    return plan_freeze(run, members, clusters, thaw=op == "unfreeze")
+
+
+def _title(title: str) -> str:
+    try:
+        return clean_title(title)
+    except ValueError as error:
+        raise BadInput(f"{error}; nothing was changed. Give a shorter one that names it.") from None
+
+
+def _sentences(summary: str) -> list[str]:
+    sentences = [clean_text(part) for part in SENTENCE_END.split(summary.strip()) if part]
+    longest = max(map(len, sentences), default=0)
+    if len(sentences) > MOST_SENTENCES or longest > SENTENCE_CHARACTERS:
+        raise BadInput(
+            f"The summary has {len(sentences)} sentences, the longest of {longest} characters; at "
+            f"most {MOST_SENTENCES} of {SENTENCE_CHARACTERS}. Nothing was changed."
+        )
+    return sentences
+
+
+def _step(
+    workspace: Workspace,
+    selection: Selection,
+    op: Literal["undo", "redo"],
+    by: ChosenBy,
+    *,
+    preview: bool,
+) -> EditResult:
+    """Undo the last edit in force, or redo the one that was undone last."""
+    runs, run = workspace.runs, selection.run
+    log = runs.edits(run)
+    active = active_edits(log)
+    edit = redoable_edit(log) if op == "redo" else next(reversed(active), None)
+    if edit is None:
+        raise BadInput(_nothing_to(op, run, log))
+    number = edit.number
+    line = [one.number for one in active if one.number < number]
+    present = number if op == "redo" else max(line, default=0)
+    stored = runs.as_of(run, present)
+    if not preview:
+        state: EditState = "active" if op == "redo" else "undone"
+        runs.keep_log(run, with_step(log, number, state, Step(what=op, by=by, at=timestamp())))
+    shown = showing_layer(stored, run.recommended)
+    after = Selection(selection.card, shown, runs.descriptions(shown))
+    said = f"{'redone' if op == 'redo' else 'undone'}: {edit.said}"
+    return _result(workspace, selection, after, _Told(op, said, number, by, preview))
+
+
+def _nothing_to(op: str, run: Run, log: Sequence[Edit]) -> str:
+    if not log:
+        return f"Nothing to {op}: run {run.id} has no edits, it is as it was found."
+    if op == "redo":
+        return (
+            f"Nothing to redo: no edit of run {run.id} was undone, or another was made since. "
+            "op='history' lists them."
+        )
+    return (
+        f"Nothing to undo: all edits of run {run.id} are undone, it is as it was found. op='redo' "
+        "brings back the last one."
+    )
+
+
+def _hint(op: str, after: Selection, plan: EditPlan) -> str | None:
+    """What to know of the edit, with the next step."""
+    said = []
+    if op == "freeze":
+        said.append("A later cluster() of the same records keeps them together, with id and title.")
+    stale = [
+        node.id
+        for node in after.standing_in(after.run.recommended)
+        if (words := after.descriptions.get(node.id)) and words.stale and node.id not in plan.titles
+    ]
+    if op in ("merge", "move") and stale:
+        said.append(
+            f"Titles of other records than now: {', '.join(stale)}. op='rename', or "
+            f"describe-cluster(cluster='{stale[0]}', refresh=true)."
+        )
+    return " ".join(said) or None
+
+
+def _result(workspace: Workspace, before: Selection, after: Selection, told: _Told) -> EditResult:
+    """The answer: what is different in a run, as it may be shown."""
+    lines = edit_lines(shown_selection(workspace, before), shown_selection(workspace, after))
+    log = workspace.runs.edits(before.run)
+    history = [_history_line(edit) for edit in log[-MOST_HISTORY:]]
+    themes = [one.run.layers[one.run.recommended].clusters for one in (before, after)]
+    return EditResult(
+        dataset=before.card.name,
+        run=before.run.id,
+        op=told.op,
+        preview=told.preview,
+        edit=told.edit,
+        said=told.said,
+        by=told.by,
+        changes=lines[:MOST_LINES],
+        more_changes=max(0, len(lines) - MOST_LINES),
+        themes_before=themes[0],
+        themes=themes[1],
+        noise_before=before.run.noise,
+        noise=after.run.noise,
+        in_force=len(active_edits(log)),
+        can_redo=redoable_edit(log) is not None,
+        history=history if told.op == "history" else [],
+        hint=told.hint,
+    )
+
+
+def _history_line(edit: Edit) -> HistoryLine:
+    made, *later = edit.steps
+    last = later[-1] if later else None
+    said = (
+        f"{'undone' if last.what == 'undo' else 'redone'} {last.at}, by the {last.by}"
+        if last
+        else ""
+    )
+    return HistoryLine(
+        number=edit.number,
+        op=edit.op,
+        said=edit.said,
+        by=made.by,
+        at=made.at,
+        state=edit.state,
+        last=said,
+    )
