@@ -262,6 +262,10 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         warnings=theme_warnings(workspace, draft, shown) if draft.is_new else [],
         hint=hint or (LEXICAL_HINT if draft.card.embedding == LEXICAL else None),
         map="ready",
+        frozen=[
+            id_ if id_ == theme.cluster else f"{id_} (was {theme.cluster})"
+            for id_, theme in draft.frozen.items()
+        ],
     )
 
 

@@ -82,9 +82,9 @@ class HistoryLine(Result):
 
     def as_text(self) -> str:
         """The edit in a line."""
-        states = {"active": "", "undone": ", undone", "replaced": ", undone for good"}
-        last = f" ({self.last})" if self.last else ""
-        return f"{self.number}. {self.at}, by the {self.by}: {self.said}{states[self.state]}{last}"
+        states = {"active": "", "undone": "", "replaced": ", for good as others were made since"}
+        last = f" ({self.last}{states[self.state]})" if self.last else ""
+        return f"{self.number}. {_second(self.at)}, by the {self.by}: {self.said}{last}"
 
 
 class EditResult(Result):
@@ -147,6 +147,11 @@ class EditResult(Result):
         last = self.history[-1].number
         listed = f" of {last}, the last {len(self.history)}" if len(self.history) < last else ""
         return "\n".join([f"{head}{listed}:", *(line.as_text() for line in self.history)])
+
+
+def _second(at: str) -> str:
+    """A time as it is read: to the second, UTC."""
+    return at[:19].replace("T", " ")
 
 
 def _from_to(before: int, after: int) -> str:
@@ -424,11 +429,10 @@ def _result(workspace: Workspace, before: Selection, after: Selection, told: _To
 def _history_line(edit: Edit) -> HistoryLine:
     made, *later = edit.steps
     last = later[-1] if later else None
-    said = (
-        f"{'undone' if last.what == 'undo' else 'redone'} {last.at}, by the {last.by}"
-        if last
-        else ""
-    )
+    said = ""
+    if last is not None:
+        what = "undone" if last.what == "undo" else "redone"
+        said = f"{what} {_second(last.at)}, by the {last.by}"
     return HistoryLine(
         number=edit.number,
         op=edit.op,

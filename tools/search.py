@@ -179,7 +179,8 @@ def _inside(
     if cluster is None or selection is None or members is None:
         return None
     run = selection.run
-    if cluster != NOISE and all(node.id != cluster for node in run.nodes):
+    known = cluster in (NOISE, *run.grouped)
+    if not known and all(node.id != cluster for node in run.nodes):
         raise NotFound(f"No cluster '{cluster[:20]}' in run {run.id}. See `list-clusters`.")
     return cluster_records(run, members, cluster)
 

@@ -18,6 +18,9 @@ from corpuscope.tools.core.schema import NOISE, Members, Node, Run
 RECORDS_NAMED = 5
 """Records that a message names; it says how many there are."""
 
+CLUSTERS_NAMED = 15
+"""Clusters that a message names, where one is not among them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class EditPlan:
@@ -256,9 +259,11 @@ def check_edited(run: Run, clusters: Sequence[str], *, headings: bool = False) -
     unknown = [cluster for cluster in asked if cluster not in there]
     if unknown:
         named = _listed([f"'{cluster[:20]}'" for cluster in unknown])
+        ids = sorted((node.id for node in run.nodes), key=id_sort_key)
+        more = ", …" if len(ids) > CLUSTERS_NAMED else ""
         raise BadInput(
-            f"Run {run.id} has no cluster {named}; nothing was changed. `list-clusters` shows "
-            "those there are."
+            f"Run {run.id} has no cluster {named}; nothing was changed. Clusters: "
+            f"{', '.join(ids[:CLUSTERS_NAMED]) or 'none'}{more}. `list-clusters` shows them all."
         )
     return asked
 

@@ -31,7 +31,11 @@ from corpuscope.tools.core.vectors import unit_mean
 from corpuscope.tools.geometry.graph import exact_nearest
 from corpuscope.tools.runs.assembly import recount, with_noise_assigned
 from corpuscope.tools.runs.draft import RunDraft
-from corpuscope.tools.runs.inheritance import inherited_descriptions, with_changes
+from corpuscope.tools.runs.inheritance import (
+    heading_words,
+    inherited_descriptions,
+    with_changes,
+)
 from corpuscope.tools.runs.new_run import READ_SHARE, load_records
 from corpuscope.tools.runs.regardless import read_metadata
 from corpuscope.tools.workspace.reading import LoadedDataset, without_offsets
@@ -154,7 +158,8 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
         card=selection.card,
         run=child,
         members=after,
-        descriptions=with_changes(workspace.runs, run, words, same, after),
+        descriptions=with_changes(workspace.runs, run, words, same, after)
+        | heading_words(selection.descriptions, child.grouped),
         centroids=workspace.runs.centroids(run),
         map=None if points is None else placement.map(points),
         offsets=offsets,

@@ -5,13 +5,21 @@ gone, where their centroids are close (`matching`). It keeps the id and the word
 after it was away for a few runs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
 from corpuscope.tools.archive.runs import Runs
-from corpuscope.tools.core.ids import is_within
-from corpuscope.tools.core.schema import STALE, Description, Floats, Members, Run, Scalar
+from corpuscope.tools.core.ids import id_sort_key, is_within
+from corpuscope.tools.core.schema import (
+    STALE,
+    DatasetCard,
+    Description,
+    Floats,
+    Members,
+    Run,
+    Scalar,
+)
 from corpuscope.tools.runs.changes import ComparedRun, compare
 from corpuscope.tools.runs.draft import RunDraft
 from corpuscope.tools.runs.matching import (
@@ -42,10 +50,14 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
     # Means of vectors from which other things were taken off cannot be compared.
     alike = newest.regardless_of == draft.run.regardless_of
     same = _same(runs, newest, shared, draft.centroids if alike else {})
+    # What was frozen is what it was, whatever else has most of its records.
+    frozen = {id_: theme.cluster for id_, theme in draft.frozen.items()}
+    same = {id_: was for id_, was in same.items() if was not in frozen.values() or id_ in frozen}
     words = inherited_descriptions(newest.as_of, newest_words, same)
     words = with_changes(runs, newest, words, same, draft.members)
+    words |= _frozen_words(runs, draft)
     # What was away for a few runs comes back under its id: an id never means two things.
-    returning = dict(same)
+    returning = same | frozen
     present = {node.id for node in newest.nodes}
     for run in past[1:LOOKED_BACK]:
         if len(returning) == len(draft.run.nodes):
@@ -57,10 +69,11 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
                 back = {cluster_id: earlier}
                 returned = inherited_descriptions(run.as_of, runs.descriptions(run), back)
                 words |= with_changes(runs, run, returned, back, draft.members)
-    used = {node.id for run in past for node in run.nodes}
+    used = {node.id for run in past for found in (run, runs.as_of(run)) for node in found.nodes}
     names = inherited_ids([node.id for node in draft.run.nodes], returning, used)
     named = _renamed(draft, names)
     run = replace(named.run, follows=newest.id)
+    where = run.parameters.get("where")
     same = {names[cluster_id]: earlier for cluster_id, earlier in same.items()}
     words = {
         names[cluster_id]: replace(description, cluster=names[cluster_id])
@@ -72,14 +85,54 @@ def inherit(runs: Runs, draft: RunDraft) -> RunDraft:
         same,
         overlaps(newest_members, named.members),
     )
+    named = replace(named, run=run)
+    run, headings = with_headings(runs, alike_runs(runs, draft.card, where), named)
+    words |= headings
     return replace(named, run=run, descriptions=words, same=same, comparison=comparison)
+
+
+def _frozen_words(runs: Runs, draft: RunDraft) -> dict[str, Description]:
+    """The words of frozen themes, from the runs in which they were frozen."""
+    words: dict[str, Description] = {}
+    for id_, theme in draft.frozen.items():
+        same = {id_: theme.cluster}
+        own = inherited_descriptions(theme.run.as_of, runs.descriptions(theme.run), same)
+        words |= with_changes(runs, theme.run, own, same, draft.members)
+    return words
+
+
+def with_headings(
+    runs: Runs, past: Sequence[Run], draft: RunDraft
+) -> tuple[Run, dict[str, Description]]:
+    """The run of a draft with the headings made by hand in an earlier one, above those clusters
+    that are the same still, and their titles."""
+    source = next((run for run in past if run.grouped), None)
+    if source is None:
+        return draft.run, {}
+    same = same_clusters(overlaps(runs.members(source), draft.members))
+    now = {earlier: later for later, earlier in same.items()}
+    below = {
+        heading: [now[cluster] for cluster in clusters if cluster in now]
+        for heading, clusters in source.grouped.items()
+    }
+    grouped = {heading: clusters for heading, clusters in below.items() if clusters}
+    return replace(draft.run, grouped=grouped), heading_words(runs.descriptions(source), grouped)
+
+
+def heading_words(
+    known: Mapping[str, Description], headings: Iterable[str]
+) -> dict[str, Description]:
+    """The titles of headings made by hand, which do not age with the records below them."""
+    return {heading: known[heading] for heading in headings if heading in known}
 
 
 def _renamed(draft: RunDraft, names: Mapping[str, str]) -> RunDraft:
     """The draft with other ids for its clusters."""
     nodes, members = rename_clusters(draft.run.nodes, draft.members, names)
     centroids = {names[cluster_id]: vector for cluster_id, vector in draft.centroids.items()}
-    return replace(draft, run=replace(draft.run, nodes=nodes), members=members, centroids=centroids)
+    frozen = {names[cluster_id]: theme for cluster_id, theme in draft.frozen.items()}
+    run = replace(draft.run, nodes=nodes, frozen=sorted(frozen, key=id_sort_key))
+    return replace(draft, run=run, members=members, centroids=centroids, frozen=frozen)
 
 
 def _same(runs: Runs, run: Run, shared: Overlaps, centroids: dict[str, Floats]) -> dict[str, str]:
@@ -97,6 +150,16 @@ def earlier_runs(runs: Runs, run: Run) -> list[Run]:
     """
     alike = _alike(runs, run.dataset, run.collection, run.parameters.get("where"))
     return [saved for saved in alike if not run.id or int(saved.id[1:]) < int(run.id[1:])]
+
+
+def alike_runs(runs: Runs, card: DatasetCard, where: Scalar) -> list[Run]:
+    """The saved runs of these records (dataset, filter) whose edits count for a new one: the
+    dataset's default, and the newest."""
+    alike = list(_alike(runs, card.name, card.collection, where))
+    if not alike:
+        return []
+    default = runs.default(card.name).run.id
+    return [*(run for run in alike if run.id == default), alike[0]]
 
 
 def _alike(runs: Runs, dataset: str, collection: str, where: Scalar) -> Iterator[Run]:
