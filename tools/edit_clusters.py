@@ -18,10 +18,9 @@ from corpuscope.tools.archive.edits import (
 )
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import NOISE, Result, Run, Verbatim, Watch
-from corpuscope.tools.core.text import clean_text
-from corpuscope.tools.describing.answers import SENTENCE_CHARACTERS, clean_title
+from corpuscope.tools.describing.answers import clean_title
 from corpuscope.tools.describing.describe import timestamp
-from corpuscope.tools.describing.submissions import SENTENCE_END
+from corpuscope.tools.describing.submissions import as_list
 from corpuscope.tools.editing.differences import EditLine, edit_lines
 from corpuscope.tools.editing.outcome import work_out
 from corpuscope.tools.editing.plans import (
@@ -47,16 +46,15 @@ MOST_RECORDS = 1_000
 MOST_LINES = 40
 """Changes that an answer lists; the numbers say how many there are."""
 MOST_HISTORY = 50
-MOST_SENTENCES = 4
 
 Op: TypeAlias = Literal[
     "merge", "move", "rename", "group", "dissolve", "freeze", "unfreeze", "undo", "redo", "history"
 ]
 
 TAKES: dict[str, tuple[str, ...]] = {
-    "merge": ("clusters", "into", "title", "summary"),
+    "merge": ("clusters", "into", "title"),
     "move": ("records", "into"),
-    "rename": ("clusters", "title", "summary"),
+    "rename": ("clusters", "title"),
     "group": ("clusters", "title"),
     "dissolve": ("clusters",),
     "freeze": ("clusters",),
@@ -66,6 +64,11 @@ TAKES: dict[str, tuple[str, ...]] = {
     "history": (),
 }
 """What each kind of edit takes beside `by`, `preview`, `dataset` and `run`."""
+
+
+def as_ids(value: object) -> object:
+    """One id, or a list of them, as a list: models write either, also as numbers."""
+    return as_list(as_id(value))
 
 
 class HistoryLine(Result):
@@ -163,46 +166,37 @@ def edit_clusters(
     watch: Watch,
     op: Annotated[Op, Field(description="What to do.")],
     clusters: Annotated[
-        str | list[str] | None,
-        BeforeValidator(as_id),
-        Field(description="Cluster ids: all of those to merge; one to rename (or a heading, h1)."),
-    ] = None,
+        list[str],
+        BeforeValidator(as_ids),
+        Field(description="Cluster ids: all that are merged, one to rename (or a heading, h1)."),
+    ] = [],  # noqa: B006 (never changed; None would cost every client tokens)
     into: Annotated[
-        str | None,
+        str,
         BeforeValidator(as_id),
-        Field(description="move: where to (a cluster, noise). merge: whose id stays; the largest."),
-    ] = None,
+        Field(description="move: a cluster, or noise. merge: whose id stays; '': the largest."),
+    ] = "",
     records: Annotated[
-        list[str] | None,
+        list[str],
+        BeforeValidator(as_list),
         Field(max_length=MOST_RECORDS, description="move: record ids; equal texts go along."),
-    ] = None,
+    ] = [],  # noqa: B006
     title: Annotated[
-        str | None, Field(description="rename, merge, group: at most 8 words; group '': ungroup.")
-    ] = None,
-    summary: Annotated[str | None, Field(description="With title, if there is one.")] = None,
+        str, Field(description="rename, merge, group: at most 8 words; group with '': ungroup.")
+    ] = "",
     by: Annotated[ChosenBy, Field(description="Whose decision it is; kept.")] = "assistant",
-    preview: Annotated[bool, Field(description="Say what would change, change nothing.")] = False,
+    preview: Annotated[bool, Field(description="Only say what would change.")] = False,
     dataset: DatasetName = None,
     run: RunId = None,
 ) -> EditResult:
-    """Correct the themes by hand: merge, move records, rename, group, dissolve, freeze; undo, redo.
+    """Correct themes by hand: merge, move records, rename, group, dissolve, freeze; undo, redo.
 
-    Use it when the person wants the scheme otherwise. Every tool, map and later run follows; what
-    was found is kept, and all edits can be undone, the last one first. dissolve makes noise of a
-    cluster, group puts themes under a heading, freeze has later `cluster` runs keep a theme as it
-    is. history lists who did what and when. Titles with evidence: `label-cluster`.
+    Every tool, map and later run follows; all can be undone, the last edit first. dissolve makes
+    noise of clusters, group puts them under a heading, freeze has later `cluster` runs keep them.
+    Words with evidence: `label-cluster`.
     """
     given = {"clusters": clusters, "into": into, "records": records, "title": title}
-    given |= {"summary": summary}
-    _check_arguments(op, [name for name, value in given.items() if value is not None])
-    request = _Request(
-        clusters=[clusters] if isinstance(clusters, str) else clusters or [],
-        into=into,
-        records=records or [],
-        title=title,
-        summary=summary or "",
-        by=by,
-    )
+    _check_arguments(op, [name for name, value in given.items() if value])
+    request = _Request(clusters, into, records, title, by)
     selection = select_stored(workspace, dataset, run)
     if op == "history":
         return _result(workspace, selection, selection, _Told(op, by=by, preview=True))
@@ -221,21 +215,15 @@ class _Request:
     """The arguments of an edit, as they were given."""
 
     clusters: list[str]
-    into: str | None
+    into: str
     records: list[str]
-    title: str | None
-    summary: str
+    title: str
     by: ChosenBy
 
     def kept(self) -> dict[str, list[str] | str]:
         """What the log keeps of them."""
-        named: dict[str, list[str] | str | None] = {
-            "clusters": self.clusters,
-            "into": self.into,
-            "records": self.records,
-            "title": self.title,
-            "summary": self.summary,
-        }
+        named: dict[str, list[str] | str] = {"clusters": self.clusters, "into": self.into}
+        named |= {"records": self.records, "title": self.title}
         return {name: value for name, value in named.items() if value}
 
 
@@ -290,7 +278,6 @@ def _plan(workspace: Workspace, base: Selection, op: EditOp, request: _Request) 
     """What the edit does, if it can be done."""
     run, members = base.run, workspace.runs.members(base.run)
     title = _title(request.title) if request.title else ""
-    summary = _sentences(request.summary)
     if op == "move":
         if not request.into or not request.records:
             raise BadInput("op='move' needs records (their ids) and into (a cluster, or noise).")
@@ -304,17 +291,16 @@ def _plan(workspace: Workspace, base: Selection, op: EditOp, request: _Request) 
         plan = plan_merge(run, members, clusters, into, used)
         if not title:
             return plan
-        target = next(iter({plan.names[cluster] for cluster in plan.names} & {*clusters, into}))
+        target = next(one for one in (into, *clusters) if one and one not in plan.names)
         said = f"{plan.said} as '{title}'"
-        return replace(plan, said=said, titles={target: (title, summary)})
+        return replace(plan, said=said, titles={target: title})
     if op == "rename":
         if len(clusters) != 1 or not title:
             raise BadInput("op='rename' takes one cluster and a title of at most 8 words.")
-        return plan_rename(run, members, clusters[0], title, summary)
+        return plan_rename(run, members, clusters[0], title)
     if op == "group":
-        if request.title is None:
-            raise BadInput("op='group' needs title: the heading's name; '' takes them from theirs.")
-        known = {id_: base.descriptions[id_].title for id_ in run.grouped}
+        words = base.descriptions
+        known = {heading: words[heading].title for heading in run.grouped if heading in words}
         return plan_group(run, members, clusters, title, known)
     if op == "dissolve":
         return plan_dissolve(run, members, clusters)
@@ -326,17 +312,6 @@ def _title(title: str) -> str:
         return clean_title(title)
     except ValueError as error:
         raise BadInput(f"{error}; nothing was changed. Give a shorter one that names it.") from None
-
-
-def _sentences(summary: str) -> list[str]:
-    sentences = [clean_text(part) for part in SENTENCE_END.split(summary.strip()) if part]
-    longest = max(map(len, sentences), default=0)
-    if len(sentences) > MOST_SENTENCES or longest > SENTENCE_CHARACTERS:
-        raise BadInput(
-            f"The summary has {len(sentences)} sentences, the longest of {longest} characters; at "
-            f"most {MOST_SENTENCES} of {SENTENCE_CHARACTERS}. Nothing was changed."
-        )
-    return sentences
 
 
 def _step(

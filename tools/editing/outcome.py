@@ -3,7 +3,7 @@
 In comes a plan, out comes all that is kept of the edit; undoing it needs nothing of this again.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,7 +27,6 @@ from corpuscope.tools.core.schema import (
     Members,
     Node,
     Run,
-    Sentence,
 )
 from corpuscope.tools.core.vectors import unit_mean
 from corpuscope.tools.editing.plans import EditPlan
@@ -265,19 +264,18 @@ def _words(
 
 
 def _titled(
-    known: Mapping[str, Description], titles: Mapping[str, tuple[str, Sequence[str]]], edit: Edit
+    known: Mapping[str, Description], titles: Mapping[str, str], edit: Edit
 ) -> dict[str, Description]:
     """Descriptions with the titles that were given; a summary that somebody wrote stays, where it
     is `known` and of the same records."""
     words = {}
-    for cluster, (title, summary) in titles.items():
+    for cluster, title in titles.items():
         earlier = known.get(cluster)
         written = earlier is not None and earlier.author != "keywords"
-        kept: Sequence[Sentence] = earlier.summary if earlier is not None and written else []
         words[cluster] = Description(
             cluster=cluster,
             title=title,
-            summary=[Sentence(text=sentence) for sentence in summary] or [*kept],
+            summary=earlier.summary if earlier is not None and written else [],
             keywords=earlier.keywords if earlier else [],
             author=edit.steps[0].by,
             created=edit.steps[0].at,

@@ -28,15 +28,15 @@ class EditPlan:
     counted yet; `paths` (n,) of its members.
 
     `names` says what a cluster is called or is in now, where it gave way; `titles` are new ones, by
-    cluster or heading, with the sentences of a summary. `strength` is that of records that are
-    moved, None where they keep theirs; `reason` says why they are noise, where they are.
+    cluster or heading. `strength` is that of records that are moved, None where they keep theirs;
+    `reason` says why they are noise, where they are.
     """
 
     said: str
     run: Run
     paths: Paths
     names: Mapping[str, str] = field(default_factory=dict)
-    titles: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
     strength: float | None = None
     reason: str = "moved"
 
@@ -175,13 +175,10 @@ def plan_dissolve(run: Run, members: Members, clusters: Sequence[str]) -> EditPl
     )
 
 
-def plan_rename(
-    run: Run, members: Members, cluster: str, title: str, summary: Sequence[str]
-) -> EditPlan:
-    """Another title for a cluster or a heading made by hand; another summary, if there are
-    sentences."""
+def plan_rename(run: Run, members: Members, cluster: str, title: str) -> EditPlan:
+    """Another title for a cluster or a heading made by hand."""
     said = f"named {cluster} '{title}'"
-    return EditPlan(said=said, run=run, paths=members.paths, titles={cluster: (title, summary)})
+    return EditPlan(said=said, run=run, paths=members.paths, titles={cluster: title})
 
 
 def plan_group(
@@ -217,7 +214,7 @@ def plan_group(
         said=f"put {_listed(clusters)} under the heading {heading} '{title}'",
         run=replace(run, grouped=_filled(left)),
         paths=members.paths,
-        titles={heading: (title, ())},
+        titles={heading: title},
     )
 
 
