@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.made_runs import made
 
-from corpuscope.tools.archive.edits import Edit, EditedRun, MadeEdit, Step, with_step
+from corpuscope.tools.archive.edits import EditedRun, MadeEdit, RunEdit, Step, with_step
 from corpuscope.tools.archive.run_files import write_centroids
 from corpuscope.tools.archive.runs import Runs
 from corpuscope.tools.core.errors import NotReady
@@ -76,7 +76,7 @@ def moving(runs: Runs, run: Run, row: int, to: str) -> MadeEdit:
     sizes = {"1": (paths == "1").sum(), "2": (paths == "2").sum()}
     nodes = [replace(node, size=int(sizes[node.id])) for node in run.nodes]
     step = Step(what="made", by="person", at="2026-01-01T00:00:00.000000+00:00")
-    edit = Edit(number=number, op="move", said=f"moved {row}", arguments={}, steps=[step])
+    edit = RunEdit(number=number, op="move", said=f"moved {row}", arguments={}, steps=[step])
     changed = dict.fromkeys(["1", *([to] if to == "2" else [])], number)
     return MadeEdit(
         edit=edit,

@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class RunEdit:
     """One edit of a run."""
 
     number: int
@@ -80,7 +80,7 @@ class MadeEdit:
     """An edit with all that is kept of it. `members` are those after it; `centroids`, (dim,) by
     cluster, and `descriptions` are of what it changed."""
 
-    edit: Edit
+    edit: RunEdit
     edited: EditedRun
     members: Members
     centroids: Mapping[str, Floats] = field(default_factory=dict)
@@ -92,9 +92,9 @@ class MadeEdit:
         return self.edited.run
 
 
-def read_edits(file: Path) -> list[Edit]:
+def read_edits(file: Path) -> list[RunEdit]:
     """The log of a run that has one."""
-    return read_stored(file, list[Edit]) or []
+    return read_stored(file, list[RunEdit]) or []
 
 
 def read_edited(file: Path) -> EditedRun | None:
@@ -107,23 +107,23 @@ def edit_folder(folder: Path, number: int) -> Path:
     return folder / EDITS / str(number) if number else folder
 
 
-def active_edits(log: Sequence[Edit]) -> list[Edit]:
+def active_edits(log: Sequence[RunEdit]) -> list[RunEdit]:
     """The edits in force, the oldest first."""
     return [edit for edit in log if edit.state == "active"]
 
 
-def redoable_edit(log: Sequence[Edit]) -> Edit | None:
+def redoable_edit(log: Sequence[RunEdit]) -> RunEdit | None:
     """The edit that was undone last, and may be redone."""
     return next((edit for edit in log if edit.state == "undone"), None)
 
 
-def with_made(log: Sequence[Edit], made: Edit) -> list[Edit]:
+def with_made(log: Sequence[RunEdit], made: RunEdit) -> list[RunEdit]:
     """The log with one more edit; what was undone before cannot be redone any more."""
     kept = [replace(edit, state="replaced") if edit.state == "undone" else edit for edit in log]
     return [*kept, made]
 
 
-def with_step(log: Sequence[Edit], number: int, state: EditState, step: Step) -> list[Edit]:
+def with_step(log: Sequence[RunEdit], number: int, state: EditState, step: Step) -> list[RunEdit]:
     """The log with one of its edits undone or redone."""
     return [
         replace(edit, state=state, steps=[*edit.steps, step]) if edit.number == number else edit

@@ -26,8 +26,8 @@ from corpuscope.tools.archive.edits import (
     EDITS,
     LOG_FILE,
     MOVED_FILE,
-    Edit,
     MadeEdit,
+    RunEdit,
     active_edits,
     edit_folder,
     place_edit,
@@ -96,7 +96,7 @@ class Runs(RunNotes):
             raise self._edit_lost(run, edit, run_files.RUN_FILE)
         return edited.run
 
-    def edits(self, run: Run) -> list[Edit]:
+    def edits(self, run: Run) -> list[RunEdit]:
         """All edits of a run, the oldest first, also those that were undone."""
         try:
             return self._memo.read(self._in(run, LOG_FILE), read_edits)
@@ -119,7 +119,7 @@ class Runs(RunNotes):
             raise self._gone(run.dataset, run.id) from None
         self.keep_log(run, with_made(self.edits(run), made.edit))
 
-    def keep_log(self, run: Run, log: list[Edit]) -> None:
+    def keep_log(self, run: Run, log: list[RunEdit]) -> None:
         """Keep which edits are in force; raises as `keep_edit` does."""
         self._keep(run, log, LOG_FILE)
 

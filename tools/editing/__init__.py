@@ -7,4 +7,5 @@ plotting, embedding, workspace, and runs, of which an edited one is a kind.
 - plans: what each kind of edit does to clusters and members
 - outcome: what follows of it: sizes, keywords, exemplars, centroids, noise and words
 - differences: what a person sees of it: which clusters grew, shrank, came and went
+- result: what the tool `edit-clusters` answers
 """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.exemplars import choose_exemplars, held_keywords
 from corpuscope.tools.analysis.keywords import cluster_keywords
-from corpuscope.tools.archive.edits import Edit, EditedRun, MadeEdit
+from corpuscope.tools.archive.edits import EditedRun, MadeEdit, RunEdit
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import count_reasons, rename_reasons
 from corpuscope.tools.clustering.tree import Paths, layer_paths
@@ -69,7 +69,7 @@ class _Texts:
         return self.points(lambda path: is_within(path, cluster))
 
 
-def work_out(workspace: Workspace, selection: Selection, plan: EditPlan, edit: Edit) -> MadeEdit:
+def work_out(workspace: Workspace, selection: Selection, plan: EditPlan, edit: RunEdit) -> MadeEdit:
     """All that is kept of an edit of the run of a selection, which is as it was found, or as the
     edits before have left it.
 
@@ -264,7 +264,7 @@ def _words(
 
 
 def _titled(
-    known: Mapping[str, Description], titles: Mapping[str, str], edit: Edit
+    known: Mapping[str, Description], titles: Mapping[str, str], edit: RunEdit
 ) -> dict[str, Description]:
     """Descriptions with the titles that were given; a summary that somebody wrote stays, where it
     is `known` and of the same records."""

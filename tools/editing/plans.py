@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from corpuscope.tools.clustering.tree import Paths
+from corpuscope.tools.clustering.tree import Paths, found_in_noise
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.ids import id_sort_key, is_within, parent_of, stands_in
 from corpuscope.tools.core.schema import NOISE, Members, Node, Run
@@ -90,9 +90,10 @@ def plan_merge(
 
 
 def _standing(run: Run, kept: Node, others: Sequence[Node]) -> Node:
-    """The cluster that takes in the others; one on top stands where they do, if it is no theme."""
+    """The cluster that takes in the others; one that was found in the noise stands where they do,
+    where there are themes among them."""
     themes = [node.layers for node in others if node.layers and stands_in(node, run.recommended)]
-    if not themes or stands_in(kept, run.recommended) or parent_of(kept.id) is not None:
+    if not themes or not found_in_noise(kept, run.recommended):
         return kept
     spans = [*themes, *([kept.layers] if kept.layers else [])]
     layers = min(first for first, _ in spans), max(last for _, last in spans)
