@@ -218,7 +218,7 @@ async def test_a_frozen_theme_survives_a_new_run_with_its_id_and_title(shop: Cli
     before = {member["id"] for member in mine.data["members"]}
     assert len(before) == 2 * SIZE
     found = await finish(shop, "cluster", dataset="flat", seed=3)
-    assert "1 frozen themes were kept: 5." in found.text
+    assert "Kept as frozen (1): 5." in found.text
     page = await call(shop, "get-members", dataset="flat", run="r2", cluster="5", limit=100)
     assert {member["id"] for member in page.data["members"]} == before
     lines = await call(shop, "list-clusters", dataset="flat", run="r2")

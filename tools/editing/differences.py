@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from corpuscope.tools.core.ids import id_sort_key, stands_in
+from corpuscope.tools.core.ids import id_sort_key, parent_of
 from corpuscope.tools.core.schema import Node, Result, Verbatim
 from corpuscope.tools.workspace.selection import Selection
 
@@ -30,8 +30,8 @@ class EditLine(Result):
     after: int
     themes: list[Verbatim] = Field(default_factory=list)
     """The clusters below a heading."""
-    theme: bool = True
-    """Whether it is a theme of the layer shown, before or after, and no part or heading."""
+    part: bool = False
+    """Whether it lies below the themes of the layer shown."""
 
     def as_text(self) -> str:
         """The cluster in a line."""
@@ -45,14 +45,14 @@ class EditLine(Result):
         if self.kind == "gone":
             return f"{named}: gone ({self.before:,} records before)"
         if self.kind == "new":
-            return f"{named}: new, {self.after:,} records"
+            return f"{named}: there now ({self.after:,} records)"
         if self.kind in ("frozen", "thawed"):
             return f"{named}: {'frozen' if self.kind == 'frozen' else 'no longer frozen'}"
         return f"{named}: {self.before:,} → {self.after:,} records"
 
 
 def edit_lines(before: Selection, after: Selection) -> list[EditLine]:
-    """All that is not what it was, the themes that are shown first, then parts and headings.
+    """All that is not what it was: themes and what is above them, headings made by hand, parts.
 
     `before` and `after` are of the same run, with words as they may be shown.
     """
@@ -62,8 +62,8 @@ def edit_lines(before: Selection, after: Selection) -> list[EditLine]:
         for cluster in sorted({*then, *now}, key=id_sort_key)
         for line in _cluster_lines((then.get(cluster), now.get(cluster)), before, after)
     ]
-    lines.sort(key=lambda line: not line.theme)
-    return lines + _heading_lines(before, after)
+    lines += _heading_lines(before, after)
+    return sorted(lines, key=lambda line: line.part)
 
 
 def _nodes(selection: Selection) -> dict[str, Node]:
@@ -93,7 +93,8 @@ def _cluster_lines(
         kinds.append("frozen" if frozen[1] else "thawed")
     shown = after if now is not None else before
     layer = after.run.recommended
-    theme = any(node is not None and stands_in(node, layer) for node in (then, now))
+    shown_or_above = held.layers is not None and held.layers[0] <= layer
+    part = parent_of(cluster) is not None and not shown_or_above
     return [
         EditLine(
             id=cluster,
@@ -102,7 +103,7 @@ def _cluster_lines(
             was=titles[0] if kind == "named" else None,
             before=then.size if then else 0,
             after=now.size if now else 0,
-            theme=theme,
+            part=part,
         )
         for kind in kinds
     ]
@@ -133,7 +134,6 @@ def _heading_lines(before: Selection, after: Selection) -> list[EditLine]:
                 before=sizes[0],
                 after=sizes[1],
                 themes=below[1] or [],
-                theme=False,
             )
         )
     return lines

@@ -260,6 +260,8 @@ def _words(
         source = replace(selection.run, edit=known.since.get(old, 0))
         words |= inherited_descriptions(source.as_of, selection.descriptions, {cluster: old})
     same = {cluster: old for cluster, old in same.items() if cluster in words}
+    if not words:
+        return {}
     return with_changes(workspace.runs, selection.run, words, same, after)
 
 

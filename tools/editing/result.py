@@ -1,8 +1,13 @@
 """What the tool `edit-clusters` answers: what is different, and who did what and when."""
 
+from collections import Counter
+
 from corpuscope.tools.archive.edits import EditState, RunEdit
 from corpuscope.tools.core.schema import Result, Verbatim
 from corpuscope.tools.editing.differences import EditLine
+
+FEW_PARTS = 3
+"""More parts that changed with their themes are counted, not listed, in the text."""
 
 
 class HistoryLine(Result):
@@ -59,9 +64,16 @@ class EditResult(Result):
             lines = [f"Preview, nothing was changed. {head} would have: {self.said}."]
         else:
             lines = [f"{head}, edit {self.edit} by the {self.by}: {self.said}."]
-        lines += [line.as_text() for line in self.changes]
+        parts = [line for line in self.changes if line.part]
+        told = self.changes if len(parts) <= FEW_PARTS else [c for c in self.changes if not c.part]
+        lines += [line.as_text() for line in told]
+        if told is not self.changes:
+            kinds = {"gone": "gone", "new": "there now"}
+            counts = Counter(kinds.get(line.kind, "changed") for line in parts)
+            some = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+            lines.append(f"Parts of themes: {some}.")
         if self.more_changes:
-            lines.append(f"… {self.more_changes} more.")
+            lines.append(f"… {self.more_changes} more changes.")
         themes = _from_to(self.themes_before, self.themes)
         noise = _from_to(self.noise_before, self.noise)
         lines.append(f"Themes: {themes}. Noise: {noise} records. Edits in force: {self.in_force}.")

@@ -242,7 +242,9 @@ def count_clusters(run: Run, nodes: list[Node], paths: Paths) -> Run:
     """The run with these clusters, and layers and noise, counted over these paths; a cluster that
     is empty is gone, also from what names it."""
     records = len(paths)
-    sizes = Counter(cluster for path in paths for cluster in lineage(str(path)))
+    sizes: Counter[str] = Counter()
+    for path, count in Counter(map(str, paths)).items():
+        sizes.update(dict.fromkeys(lineage(path), count))
     filled = [
         replace(node, size=sizes[node.id], share=round(sizes[node.id] / records, 6))
         for node in nodes

@@ -130,7 +130,7 @@ class ClusterResult(Result):
         if self.comparison is not None:
             lines.append(self.comparison.as_text())
         if self.frozen:
-            lines.append(f"{len(self.frozen)} frozen themes were kept: {', '.join(self.frozen)}.")
+            lines.append(f"Kept as frozen ({len(self.frozen)}): {', '.join(self.frozen)}.")
         if self.titles_kept:
             came = self.assigned_from or (self.comparison and self.comparison.earlier)
             lines.append(f"{self.titles_kept} descriptions were taken over from {came}.")
