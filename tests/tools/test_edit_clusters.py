@@ -1,5 +1,6 @@
 """`edit-clusters` through the client: what was changed is seen everywhere, and can be undone."""
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -13,7 +14,7 @@ from support.calls import Answer, call, finish
 from support.made_shop import FLAT, PATHS, SIZE, fill, made_run
 from support.texts import tickets
 
-from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.errors import BadInput, NotReady
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Watch
 from corpuscope.tools.edit_clusters import edit_clusters
@@ -244,6 +245,15 @@ def small(workspace: Workspace) -> Workspace:
     fill(workspace, "small", tickets(each=5))
     made_run(workspace, dataset="small", telling=True)
     return workspace
+
+
+def test_a_run_of_a_dataset_that_was_replaced_is_not_edited(small: Workspace) -> None:
+    run = select(small, "small", None).run
+    stale = replace(run, id="", collection="gone")
+    saved = small.runs.save(stale, small.runs.members(run))
+    with pytest.raises(NotReady, match=f"'small' was replaced after run {saved.id}"):
+        edit_clusters(small, Watch(), "freeze", clusters=["3"], dataset="small", run=saved.id)
+    small.runs.remove_run("small", saved.id)
 
 
 @at_most(max_examples=8)

@@ -16,7 +16,7 @@ from corpuscope.tools.archive.edits import EditedRun, MadeEdit, RunEdit
 from corpuscope.tools.clustering.corpus import Corpus
 from corpuscope.tools.clustering.noise import count_reasons, rename_reasons
 from corpuscope.tools.clustering.tree import Paths, layer_paths
-from corpuscope.tools.core.ids import is_within, lineage, parent_of, stands_in
+from corpuscope.tools.core.ids import id_sort_key, is_within, lineage, parent_of, stands_in
 from corpuscope.tools.core.masking import keyword_text
 from corpuscope.tools.core.redaction import Redact
 from corpuscope.tools.core.schema import (
@@ -100,14 +100,14 @@ def work_out(workspace: Workspace, selection: Selection, plan: EditPlan, edit: R
             if node.id in changed and (points := texts.within(node.id)).size
         }
     words = _words(workspace, selection, plan, (run, after), changed)
-    same = {c: known for c, known in selection.descriptions.items() if c not in changed}
-    words |= _titled(same, plan.titles, edit)
-    number = edit.number
+    earlier = {c: one for c, one in selection.descriptions.items() if c not in changed}
+    words |= _titled(earlier, plan.titles, edit)
+    number, others = edit.number, sorted(changed, key=id_sort_key)
     edited = EditedRun(
         run=run,
         line=[*known.line, number],
-        since=known.since | dict.fromkeys(changed, number),
-        worded=known.worded | dict.fromkeys([*changed, *words], number),
+        since=known.since | dict.fromkeys(others, number),
+        worded=known.worded | dict.fromkeys([*others, *words], number),
     )
     return MadeEdit(
         edit=edit, edited=edited, members=after, centroids=centroids, descriptions=words
