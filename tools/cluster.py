@@ -251,7 +251,7 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         headings=told_headings(workspace, selection) if split is None else [],
         top=_top(workspace, selection, shown, draft, size),
         comparison=draft.comparison and draft.comparison.without_unchanged(),
-        titles_kept=len(selection.descriptions) if split is None else 0,
+        titles_kept=len(selection.descriptions.keys() - run.grouped) if split is None else 0,
         stale=_stale(selection) if split is None else [],
         assigned_from=run.assigned_from,
         assigned=run.assigned,

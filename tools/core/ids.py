@@ -22,9 +22,6 @@ RUN = re.compile(r"r[1-9][0-9]{0,6}")
 CLUSTER = re.compile(rf"(?:[1-9][0-9]{{0,8}}|{NOISE})(?:\.[1-9][0-9]{{0,8}}){{0,99}}")
 """Bounded, as ids are sorted by their numbers and shown whole."""
 
-HEADING = re.compile(r"h[1-9][0-9]{0,4}")
-"""The id of a heading made by hand, which is no place in the tree."""
-
 
 def dataset_name(name: str) -> str:
     """The dataset's name that a name means, as it may be used for a collection and a folder.
