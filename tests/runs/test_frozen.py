@@ -50,7 +50,7 @@ def frozen(runs: Runs, paths: str, *clusters: str) -> list[FrozenTheme]:
     """Themes of a saved run that were frozen."""
     run = made(paths)
     saved = runs.save(replace(run.run, id="", frozen=list(clusters)), run.members)
-    return frozen_themes([runs.load("shop", saved.id)])
+    return frozen_themes(runs, [runs.load("shop", saved.id)])
 
 
 def test_a_frozen_theme_takes_the_place_of_what_is_mostly_the_same_and_new_records_join(
@@ -96,6 +96,18 @@ def test_a_part_stays_a_part_of_the_heading_that_came_back(tmp_path: Path) -> No
         "1.3": (8, (1, 1)),
         "2": (9, (0, 1)),
     }
+
+
+def test_a_theme_that_is_frozen_no_longer_is_not_kept_for_the_run_that_it_was_handed_to(
+    tmp_path: Path,
+) -> None:
+    runs = Runs(tmp_path)
+    first, later = (
+        runs.save(replace(made("1:10 2:8").run, id="", frozen=clusters), made("1:10 2:8").members)
+        for clusters in ([], ["2"])
+    )
+    assert frozen_themes(runs, [first, later]) == []
+    assert [theme.run for theme in frozen_themes(runs, [later, later])] == [later]
 
 
 def test_without_frozen_themes_nothing_is_changed(tmp_path: Path) -> None:

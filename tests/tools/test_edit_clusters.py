@@ -256,7 +256,7 @@ def test_a_run_of_a_dataset_that_was_replaced_is_not_edited(small: Workspace) ->
     small.runs.remove_run("small", saved.id)
 
 
-@at_most(max_examples=8)
+@at_most(max_examples=6)
 @given(OPS)
 def test_whatever_is_edited_sizes_are_counts_and_undone_it_is_what_it_was(
     small: Workspace, ops: list[tuple[Any, list[int]]]

@@ -31,12 +31,18 @@ class FrozenTheme:
     cluster: str
 
 
-def frozen_themes(past: Iterable[Run]) -> list[FrozenTheme]:
-    """The frozen themes of earlier runs, those of the first ones first, each id once."""
+def frozen_themes(runs: Runs, past: Sequence[Run]) -> list[FrozenTheme]:
+    """The frozen themes of earlier runs, each id once, those of the first run first.
+
+    What another one was handed down counts only as long as the first has it: who thaws a theme does
+    so once.
+    """
     themes: dict[str, FrozenTheme] = {}
     for run in past:
+        handed = {*runs.as_of(run).frozen} - {*past[0].frozen} if run.id != past[0].id else ()
         for cluster in run.frozen:
-            themes.setdefault(cluster, FrozenTheme(run, cluster))
+            if cluster not in handed:
+                themes.setdefault(cluster, FrozenTheme(run, cluster))
     return list(themes.values())
 
 

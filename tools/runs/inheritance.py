@@ -106,7 +106,9 @@ def with_headings(
 ) -> tuple[Run, dict[str, Description]]:
     """The run of a draft with the headings made by hand in an earlier one, above those clusters
     that are the same still, and their titles."""
-    source = next((run for run in past if run.grouped), None)
+    # What a later run was handed down is not held against the first, where it may be undone.
+    own = (run for run in past if run.id == past[0].id or run.grouped != runs.as_of(run).grouped)
+    source = next((run for run in own if run.grouped), None)
     if source is None:
         return draft.run, {}
     same = same_clusters(overlaps(runs.members(source), draft.members))

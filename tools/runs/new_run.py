@@ -91,7 +91,9 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
     corpus = loaded.corpus
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
     past = alike_runs(workspace.runs, scope.card, scope.where)
-    clustering, frozen = with_frozen(workspace.runs, frozen_themes(past), corpus, clustering)
+    clustering, frozen = with_frozen(
+        workspace.runs, frozen_themes(workspace.runs, past), corpus, clustering
+    )
     report(CLUSTERED_SHARE, "choosing keywords and examples")
     nodes = run_nodes(corpus, clustering, keyword_text(scope.card.mask, workspace.redact))
     members = run_members(corpus, clustering)
