@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import numpy as np
 import pytest
 from hypothesis import given
@@ -195,14 +196,21 @@ async def test_what_cannot_be_done_is_refused_with_what_can(
     assert await listed(shop) == before
 
 
-async def test_edits_made_at_once_lose_nothing(shop: Client) -> None:
-    async def freeze(cluster: str) -> None:
-        answer = await edit(shop, "freeze", "flat", clusters=[cluster])
-        assert not answer.is_error, answer.text
+async def test_edits_made_by_two_processes_at_once_lose_nothing(
+    shop: Client, workspace: Workspace
+) -> None:
+    async def by_the_server() -> None:
+        for cluster in "12":
+            answer = await edit(shop, "freeze", "flat", clusters=[cluster])
+            assert not answer.is_error, answer.text
+
+    def here() -> None:
+        for cluster in "34":
+            edit_clusters(workspace, Watch(), "freeze", clusters=[cluster], dataset="flat")
 
     async with anyio.create_task_group() as group:
-        for cluster in "1234":
-            group.start_soon(freeze, cluster)
+        group.start_soon(by_the_server)
+        group.start_soon(anyio.to_thread.run_sync, here)
     history = await edit(shop, "history", "flat")
     assert [one["number"] for one in history.data["history"]] == [1, 2, 3, 4]
     wrong = await edit(shop, "freeze", "flat", clusters=["1"])
