@@ -95,6 +95,8 @@ class ToolSpec:
     destructive: bool = False
     open_world: bool = False
     uses_numba: bool = False
+    repeatable: bool = True
+    """Whether a second call like the first changes nothing more."""
 
     @property
     def name(self) -> str:
@@ -114,11 +116,11 @@ class ToolSpec:
 
     @property
     def annotations(self) -> ToolAnnotations:
-        """The hints as MCP wants them. Every tool here is safe to repeat."""
+        """The hints as MCP wants them."""
         return ToolAnnotations(
             read_only_hint=self.read_only,
             destructive_hint=self.destructive,
-            idempotent_hint=True,
+            idempotent_hint=self.repeatable,
             open_world_hint=self.open_world,
         )
 

@@ -23,6 +23,7 @@ from corpuscope.tools.compare_runs import compare_runs
 from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
+from corpuscope.tools.edit_clusters import edit_clusters
 from corpuscope.tools.get_members import get_members
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.label_cluster import label_cluster
@@ -40,6 +41,7 @@ _SPECS = (
     ToolSpec(compare_runs, "Say what changed between two runs", read_only=True),
     ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
     ToolSpec(label_cluster, "Write down what a theme is"),
+    ToolSpec(edit_clusters, "Correct the themes by hand", repeatable=False),
     ToolSpec(get_members, "Read the texts of a theme", read_only=True),
     ToolSpec(check_stability, "Check which themes hold", uses_numba=True),
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),

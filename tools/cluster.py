@@ -251,7 +251,7 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         headings=told_headings(workspace, selection) if split is None else [],
         top=_top(workspace, selection, shown, draft, size),
         comparison=draft.comparison and draft.comparison.without_unchanged(),
-        titles_kept=len(selection.descriptions) if split is None else 0,
+        titles_kept=len(selection.descriptions.keys() - run.grouped) if split is None else 0,
         stale=_stale(selection) if split is None else [],
         assigned_from=run.assigned_from,
         assigned=run.assigned,
@@ -262,6 +262,10 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         warnings=theme_warnings(workspace, draft, shown) if draft.is_new else [],
         hint=hint or (LEXICAL_HINT if draft.card.embedding == LEXICAL else None),
         map="ready",
+        frozen=[
+            id_ if id_ == theme.cluster else f"{id_} (was {theme.cluster})"
+            for id_, theme in draft.frozen.items()
+        ],
     )
 
 

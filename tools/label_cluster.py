@@ -88,7 +88,10 @@ def label_cluster(
         Field(description="For a single answer instead: a cluster id (3, 3.1); not noise."),
     ] = None,
     title: Annotated[str | None, Field(description="Its title, at most 8 words.")] = None,
-    summary: Annotated[str | None, Field(description="Its summary, 2 to 4 sentences.")] = None,
+    summary: Annotated[
+        str | None,
+        Field(description="Its summary, 2 to 4 sentences; a person's title may come alone."),
+    ] = None,
     records: Annotated[
         list[str] | None,
         Field(max_length=MOST_RECORDS, description="Record ids or references that support it."),

@@ -26,11 +26,10 @@ from corpuscope.tools.workspace.arguments import (
 from corpuscope.tools.workspace.headings import (
     HeadingLine,
     ThemeGroup,
-    grouped_themes,
-    heading_layer,
     heading_line,
     parts_of,
     shared_out,
+    theme_groups,
     themes_below,
 )
 from corpuscope.tools.workspace.selection import Selection, select
@@ -214,7 +213,7 @@ def list_clusters(
     """
     selection = select(workspace, dataset, run, layer)
     chosen = selection.run
-    grouped_by = None
+    groups: list[ThemeGroup] = []
     if parent is not None:
         if headings:
             raise BadInput("headings=true groups a whole layer: leave parent or headings out.")
@@ -226,9 +225,9 @@ def list_clusters(
         if headings and offset:
             raise BadInput("offset pages through the flat list: give headings=false with it.")
         below = selection.standing_in(chosen.recommended)
-        grouped_by = None if offset else heading_layer(chosen, headings)
-    if grouped_by is not None:
-        page = _grouped(selection, grouped_by, limit or USUAL_UNDER_HEADINGS)
+        groups = [] if offset else theme_groups(selection, headings)
+    if groups:
+        page = _grouped(groups, limit or USUAL_UNDER_HEADINGS)
     else:
         ordered = sorted(below, key=_sort_key(selection, sort))
         page = _Page(ordered[offset:][: limit or USUAL_PAGE], len(below), [], {})
@@ -258,9 +257,8 @@ def list_clusters(
     )
 
 
-def _grouped(selection: Selection, layer: int, most: int) -> _Page:
+def _grouped(groups: list[ThemeGroup], most: int) -> _Page:
     """The themes that are shown, in the order of their headings."""
-    groups = grouped_themes(selection, layer)
     shown = shared_out(groups, most)
     heading_of = {
         theme.id: group.heading.id for group in groups if group.heading for theme in group.themes

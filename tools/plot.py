@@ -31,9 +31,8 @@ from corpuscope.tools.workspace.arguments import (
 )
 from corpuscope.tools.workspace.headings import (
     ThemeGroup,
-    grouped_themes,
-    heading_layer,
     parts_of,
+    theme_groups,
 )
 from corpuscope.tools.workspace.selection import Selection, cluster_rows, select, shown_values
 from corpuscope.tools.workspace.workspace import Workspace
@@ -257,9 +256,8 @@ def _by_cluster(
     """A group for each theme that is shown, or for each heading above them, or for each part of
     `cluster`, the largest first, of points at these (n,) paths."""
     if cluster is None:
-        layer = heading_layer(selection.run, headings)
-        if layer is not None:
-            return _by_heading(selection, paths, grouped_themes(selection, layer))
+        if groups := theme_groups(selection, headings):
+            return _by_heading(selection, paths, groups)
         nodes = selection.standing_in(selection.run.recommended)
     else:
         nodes = parts_of(selection, cluster)

@@ -11,7 +11,6 @@ from corpuscope.tools.core.schema import (
     COLUMN,
     NOISE,
     DatasetCard,
-    Hit,
     Members,
     Result,
     Scalar,
@@ -21,6 +20,7 @@ from corpuscope.tools.core.text import shorten
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.store.filters import ids_expression
 from corpuscope.tools.store.neighbour_search import MAX_HITS
+from corpuscope.tools.store.rows import Hit
 from corpuscope.tools.tables.where import MAX_LIST, parse_where
 from corpuscope.tools.workspace.arguments import (
     DatasetName,
@@ -199,7 +199,8 @@ def _inside(
     if cluster is None or selection is None or members is None:
         return None
     run = selection.run
-    if cluster != NOISE and all(node.id != cluster for node in run.nodes):
+    known = cluster in (NOISE, *run.grouped)
+    if not known and all(node.id != cluster for node in run.nodes):
         raise NotFound(f"No cluster '{cluster[:20]}' in run {run.id}. See `list-clusters`.")
     return cluster_records(run, members, cluster)
 

@@ -26,6 +26,7 @@ NAMES = {
     "compare-runs",
     "describe-cluster",
     "label-cluster",
+    "edit-clusters",
     "get-members",
     "check-stability",
     "search",
@@ -96,6 +97,8 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     destroying = {name for name, hints in tools.items() if hints and hints.destructive_hint}
     reading = {name for name, hints in tools.items() if hints and hints.read_only_hint}
     assert destroying == {"delete"}
+    twice = {name for name, hints in tools.items() if hints and not hints.idempotent_hint}
+    assert twice == {"edit-clusters"}, "an undo after an undo undoes more"
     assert reading == {
         "list-clusters",
         "compare-runs",

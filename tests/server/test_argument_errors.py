@@ -64,7 +64,7 @@ def nested(levels: int) -> Any:
             {"dataset": "a", "rows": [{"b": ["\udc00"]}]},
             "ingest: `rows[0].b[0]` has half",
         ),
-        ("label-cluster", {"answers": [{"cluster": "1"}]}, "label-cluster: `answers[0]` needs `ti"),
+        ("label-cluster", {"answers": [{"title": "1"}]}, "label-cluster: `answers[0]` needs `clus"),
         ("label-cluster", {"answers": [{}] * 101}, "answers is [{}, {}, {"),
         ("describe-cluster", {"cluster": {}}, "cluster is {}; it must be a text or a list, each a"),
         ("get-job", {"job_id": ["j1"]}, 'job_id is ["j1"]; it must be a text.'),

@@ -35,6 +35,7 @@ TOOLS = {
     *("search", "plot", "list-datasets", "set-default", "delete", "get-job", "cancel-job"),
     "compare-runs",
     "check-stability",
+    "edit-clusters",
 }
 
 OWN = Templates()

@@ -59,6 +59,7 @@ def made_run(
     card = workspace.store.card(dataset)
     rows = [row for page in workspace.store.scan(card, ["id", "metadata"]) for row in page]
     places = [paths[row["metadata"]["theme"]] for row in rows]
+    located = list(zip(rows, places, strict=True))
     sizes = Counter(cluster for path in places for cluster in lineage(path))
     noise = sizes.pop("noise", 0)
 
@@ -74,7 +75,7 @@ def made_run(
             size=sizes[cluster],
             share=sizes[cluster] / len(rows),
             keywords=_words(cluster, paths) if telling else _made_up(cluster),
-            exemplars=[],
+            exemplars=[next(row["id"] for row, at in located if is_within(at, cluster))],
         )
         for cluster in sorted(sizes, key=id_sort_key)
     ]

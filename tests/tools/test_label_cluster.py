@@ -180,6 +180,46 @@ async def test_a_person_needs_no_references_and_may_write_in_any_language(
     assert saved.data["author"] == "person"
 
 
+async def test_a_persons_title_may_come_alone_and_keeps_the_summary_that_was_there(
+    shop: Client, themes: dict[str, str]
+) -> None:
+    await label(shop, answers=[words_for("coffee", themes["coffee"])])
+    saved = await label(
+        shop, answers=[{"cluster": themes["coffee"], "title": "Machines"}], author="person"
+    )
+    assert not saved.is_error, saved.text
+    told = await finish(shop, "describe-cluster", cluster=themes["coffee"])
+    assert told.data["descriptions"][0]["title"] == "Machines"
+    summary = told.data["descriptions"][0]["summary"]
+    assert [one["text"] for one in summary] == SUMMARIES["coffee"]
+    flat = await label(shop, cluster=themes["coffee"], title="Broken machines", author="person")
+    assert not flat.is_error, flat.text
+
+
+async def test_all_that_is_wrong_is_said_at_once_and_what_is_missing_costs_no_other(
+    shop: Client, themes: dict[str, str]
+) -> None:
+    saved = await label(
+        shop,
+        answers=[
+            {"cluster": themes["login"]},
+            {
+                "cluster": themes["garden"],
+                "title": "a b c d e f g h i",
+                "summary": [{"refs": "r77"}],
+            },
+            words_for("refund", themes["refund"]),
+        ],
+    )
+    assert [one["cluster"] for one in saved.data["saved"]] == [themes["refund"]]
+    reasons = {one["cluster"]: one["reason"] for one in saved.data["refused"]}
+    missing, wrong = reasons[themes["login"]], reasons[themes["garden"]]
+    assert "the title is empty" in missing
+    assert "0 sentences, expected 2 to 4" in missing
+    for said in ("9 words, at most 8", "the sentence is empty", "cites 'r77', which is not in"):
+        assert said in wrong
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

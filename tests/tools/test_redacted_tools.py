@@ -239,6 +239,23 @@ async def test_descriptions_are_answered_redacted(client: Client, runs: Runs) ->
     )  # fmt: skip
 
 
+async def test_edits_are_told_redacted_and_kept_as_they_were_said(
+    client: Client, runs: Runs
+) -> None:
+    title = "Letters to joe@people.example"
+    merged = await safe(
+        client, "edit-clusters", op="merge", clusters=["1", "2"], title=title, run="r1", **ASKED
+    )
+    assert "Letters to [email]" in merged.text
+    assert runs.edits(runs.load("people", "r1"))[0].arguments["title"] == title
+    keywords = (await safe(client, "list-clusters", run="r1", **ASKED)).data["clusters"][0][
+        "keywords"
+    ]
+    assert keywords
+    await safe(client, "edit-clusters", op="history", run="r1", **ASKED)
+    await safe(client, "edit-clusters", op="undo", run="r1", **ASKED)
+
+
 async def test_every_tool_was_asked(client: Client) -> None:
     await safe(client, "list-datasets")
     await safe(client, "set-default", dataset="twice", run="auto")

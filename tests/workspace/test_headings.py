@@ -5,11 +5,11 @@ from support.made_runs import made, many_themes
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.workspace.headings import (
-    grouped_themes,
     heading_layer,
     heading_line,
     parts_of,
     shared_out,
+    theme_groups,
     themes_below,
 )
 
@@ -38,7 +38,7 @@ def test_headings_where_no_layer_can_be_one_are_refused_with_what_there_is() -> 
 
 def test_themes_are_grouped_the_largest_first_and_those_without_a_heading_last() -> None:
     selection = made(many_themes()).selection
-    groups = grouped_themes(selection, 0)
+    groups = theme_groups(selection, True)
     assert [group.heading and group.heading.id for group in groups] == [*"123456", None]
     assert [theme.id for theme in groups[0].themes][:2] == ["1.1", "1.2"]
     assert {theme.id for theme in groups[-1].themes} == {"7", "8", "9"}
@@ -49,13 +49,13 @@ def test_themes_are_grouped_the_largest_first_and_those_without_a_heading_last()
 
 def test_a_heading_counts_the_records_in_its_themes_alone() -> None:
     selection = made("1:100 1.1:20 1.2:10 2.1:30 2.2:5").selection
-    first = grouped_themes(selection, 0)[0]
+    first = theme_groups(selection, True)[0]
     assert heading_line(selection, first).as_text().endswith("2 themes, 35 records (21.2%)")
-    assert [group.size for group in grouped_themes(selection, 0)] == [35, 30]
+    assert [group.size for group in theme_groups(selection, True)] == [35, 30]
 
 
 def test_a_page_has_some_of_every_group() -> None:
-    groups = grouped_themes(made(many_themes(6, 8)).selection, 0)
+    groups = theme_groups(made(many_themes(6, 8)).selection, True)
     for most in (51, 30, 3):
         shown = shared_out(groups, most)
         assert sum(map(len, shown)) <= max(most, len(groups))

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from corpuscope.tools.archive.defaults import Origin
+from corpuscope.tools.archive.run_files import ORIGIN_FILE, write_stored
 from corpuscope.tools.core.schema import Run
 
 if TYPE_CHECKING:
@@ -22,3 +24,11 @@ def original_run(runs: "Runs", run: Run) -> Run:
             break  # the run of a part, clustered by itself
         run = parent
     return run
+
+
+def hand_down(runs: "Runs", dataset: str, deleted: str) -> None:
+    """Keep the parameters of a deleted run with those made of it by a split or assignment."""
+    for other in [runs.load(dataset, id_) for id_ in runs.ids(dataset)]:
+        if deleted in (other.parent_run, other.assigned_from):
+            origin = Origin(parameters=original_run(runs, other).parameters)
+            write_stored(runs.folder(dataset, other.id) / ORIGIN_FILE, origin)

@@ -105,7 +105,7 @@ def place_run(draft: Path, run: Run) -> Run:
     number = _last_number(draft.parent) + 1
     flush_tree(draft)
     while True:
-        named = replace(run, id=f"r{number}")
+        named = replace(run, id=f"r{number}", edit=0)
         write_stored(draft / RUN_FILE, named)
         try:
             draft.rename(draft.with_name(named.id))

@@ -7,12 +7,10 @@ and `damaged-r3`, a run that can no longer be read.
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from corpuscope.tools.archive import run_files, run_folders
 from corpuscope.tools.archive.defaults import (
@@ -24,53 +22,35 @@ from corpuscope.tools.archive.defaults import (
     reason_of_choice,
     showing_layer,
 )
-from corpuscope.tools.archive.file_memo import FileMemo
-from corpuscope.tools.archive.members import UnreadableMembers, read_members, write_members
-from corpuscope.tools.archive.origins import original_run
-from corpuscope.tools.archive.run_files import Fault, Stored, read_run, read_stored, write_stored
-from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
-from corpuscope.tools.core.files import written_aside
-from corpuscope.tools.core.ids import check_run_id, dataset_name
-from corpuscope.tools.core.schema import (
-    Description,
-    Floats,
-    GroupOffsets,
-    Members,
-    Run,
-    Stability,
-    to_json,
+from corpuscope.tools.archive.edits import (
+    EDITS,
+    LOG_FILE,
+    MOVED_FILE,
+    MadeEdit,
+    RunEdit,
+    active_edits,
+    edit_folder,
+    place_edit,
+    read_edits,
+    read_moved,
+    with_made,
+    with_moved,
 )
-
-MADE_AGAIN = (run_files.MAP_FILE, run_files.EVIDENCE, run_files.REFRESH_FILE)
-"""What is drawn or gathered again where it is lost."""
+from corpuscope.tools.archive.members import UnreadableMembers, read_members, write_members
+from corpuscope.tools.archive.notes import RunNotes, dataset_gone
+from corpuscope.tools.archive.origins import hand_down
+from corpuscope.tools.archive.run_files import Fault, read_stored
+from corpuscope.tools.core.errors import BadInput, NotFound, NotReady
+from corpuscope.tools.core.ids import check_run_id
+from corpuscope.tools.core.schema import Members, Run
 
 
 def _nothing(folder: Path) -> None:
     """What most runs inherit."""
 
 
-class Runs:
+class Runs(RunNotes):
     """The runs of all datasets below one folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._memo = FileMemo()
-        self._folders = run_folders.RunFolders()
-
-    def ids(self, dataset: str) -> list[str]:
-        """The ids of the dataset's runs that can be read, the oldest first."""
-        return self._folders.ids_in(self.root / dataset_name(dataset))
-
-    def unreadable(self, dataset: str) -> dict[str, str]:
-        """The dataset's runs that cannot be read, by id: why, and where they are."""
-        return self._folders.unreadable_in(self.root / dataset_name(dataset))
-
-    def folder(self, dataset: str, run: str) -> Path:
-        """Where a run is kept."""
-        return self.root / dataset / run
-
-    def _in(self, run: Run, *place: str) -> Path:
-        return self.folder(run.dataset, run.id).joinpath(*place)
 
     def save(self, run: Run, members: Members, inherit: Callable[[Path], None] = _nothing) -> Run:
         """Keep a new run; it gets the next free id, and appears whole or not at all.
@@ -103,6 +83,45 @@ class Runs:
         if known and check_run_id(run) in known:
             return self._shown(self._read(dataset, run), layer)
         raise self._missing(dataset, run, known)
+
+    def as_of(self, run: Run, edit: int = 0) -> Run:
+        """A run as it was after one of its edits, with those before; 0: as it was found.
+
+        Raises:
+            NotReady: What is kept of the edit is damaged.
+        """
+        if not edit:
+            return self._read(run.dataset, run.id)
+        if (edited := self._edited(replace(run, edit=edit))) is None:
+            raise self._edit_lost(run, edit, run_files.RUN_FILE)
+        return edited.run
+
+    def edits(self, run: Run) -> list[RunEdit]:
+        """All edits of a run, the oldest first, also those that were undone."""
+        try:
+            return self._memo.read(self._in(run, LOG_FILE), read_edits)
+        except FileNotFoundError:
+            return []
+
+    def keep_edit(self, made: MadeEdit) -> None:
+        """Keep an edit that was made of a run, whole or not at all. To be called with `edit_lock`.
+
+        Raises:
+            NotFound: The run, or its dataset, was deleted meanwhile.
+        """
+        run = made.run
+        self.check_there(run)
+        draft = self._in(run, EDITS, "draft")
+        shutil.rmtree(draft, ignore_errors=True)  # of an edit that did not come to its end
+        try:
+            place_edit(self._in(run), draft, made, self.members(self.as_of(run)))
+        except FileNotFoundError:
+            raise self._gone(run.dataset, run.id) from None
+        self.keep_log(run, with_made(self.edits(run), made.edit))
+
+    def keep_log(self, run: Run, log: list[RunEdit]) -> None:
+        """Keep which edits are in force; raises as `keep_edit` does."""
+        self._keep(run, log, LOG_FILE)
 
     def _missing(self, dataset: str, run: str | None, known: list[str]) -> NotFound:
         """That there is no such run, or none at all; and what became of those not to be read."""
@@ -152,7 +171,7 @@ class Runs:
         try:
             run_files.write_or_drop(self.root / dataset / run_files.CHOSEN_RUN_FILE, chosen)
         except FileNotFoundError:
-            raise _dataset_gone(dataset) from None
+            raise dataset_gone(dataset) from None
 
     def choose_layer(self, run: Run, chosen: ChosenLayer) -> None:
         """Make a layer the one that the run shows; raises as `save_map` does."""
@@ -165,7 +184,11 @@ class Runs:
             raise self._gone(run.dataset, run.id) from None
 
     def _shown(self, run: Run, layer: int | None) -> Run:
-        """A run as it was saved, at the layer asked for or chosen."""
+        """A run that was saved with its edits, at the layer asked for or chosen."""
+        for edit in reversed(active_edits(self.edits(run))):
+            if edited := self._edited(replace(run, edit=edit.number)):
+                run = edited.run
+                break
         chosen = read_stored(self._in(run, run_files.CHOSEN_LAYER_FILE), ChosenLayer)
         if chosen is not None and layer in (None, chosen.layer):
             return showing_layer(run, chosen.layer, reason_of_choice(run, chosen))
@@ -174,12 +197,6 @@ class Runs:
         if not 0 <= layer < len(run.layers):
             raise BadInput(f"No layer {layer}: run {run.id} has 0 to {len(run.layers) - 1}.")
         return showing_layer(run, layer)
-
-    def _read(self, dataset: str, run: str) -> Run:
-        try:
-            return self._memo.read(self.folder(dataset, run) / run_files.RUN_FILE, read_run)
-        except FileNotFoundError:
-            raise self._gone(dataset, run) from None
 
     def members(self, run: Run) -> Members:
         """Which record is in which cluster of the run; why it is noise where the layer is shown for
@@ -196,8 +213,27 @@ class Runs:
             raise self._gone(run.dataset, run.id) from None
         except UnreadableMembers as error:
             raise self._lost(run, f"{run_files.MEMBERS_FILE}: {error}") from error
+        if run.edit:
+            moved = self._moved(run)
+            members = with_moved(members, moved)
         # The reasons are of the noise of the layer that was found.
         return members if run.found is None else replace(members, noise_reasons=None)
+
+    def _moved(self, run: Run) -> Any:
+        file = edit_folder(self._in(run), run.edit) / MOVED_FILE
+        try:
+            moved = self._memo.read(file, read_moved)
+        except FileNotFoundError:
+            moved = None
+        if moved is None:
+            raise self._edit_lost(run, run.edit, MOVED_FILE)
+        return moved
+
+    def _edit_lost(self, run: Run, edit: int, file: str) -> NotReady:
+        return NotReady(
+            f"Edit {edit} of run {run.id} of '{run.dataset}' is damaged ({file}). The run as it "
+            "was found is unharmed: undo edits until it can be read, edit-clusters(op='undo')."
+        )
 
     def _lost(self, run: Run, why: str) -> NotReady:
         """That a run is damaged; it is moved aside."""
@@ -207,135 +243,6 @@ class Runs:
             f"Run {run.id} of '{run.dataset}' is damaged ({why}) and was moved to {aside}. "
             "The records are unharmed: use another run (`list-datasets`), or `cluster` again."
         )
-
-    def _gone(self, dataset: str, run: str) -> NotFound:
-        """That a run is no longer there, or all of its dataset."""
-        folder = self.folder(dataset, run)
-        # Where there is one of this id, it is that of a later dataset.
-        if not folder.parent.is_dir() or (folder / run_files.RUN_FILE).exists():
-            return _dataset_gone(dataset)
-        known = ", ".join(self.ids(dataset)) or "none"
-        return NotFound(f"Run {run} of '{dataset}' was deleted meanwhile. Runs: {known}.")
-
-    def check_there(self, run: Run) -> None:
-        """Make sure that the run is still there.
-
-        Raises:
-            NotFound: It was deleted, or its dataset was.
-        """
-        if self._read(run.dataset, run.id).collection != run.collection:
-            raise _dataset_gone(run.dataset)
-
-    @contextmanager
-    def _kept(self, run: Run, *place: str) -> Iterator[Path]:
-        """Where to write a file of a run, if that is still there at the end."""
-        file = self._in(run, *place)
-        try:
-            if len(place) > 1:
-                file.parent.mkdir(exist_ok=True)
-            with written_aside(file, flushed=place[0] not in MADE_AGAIN) as draft:
-                yield draft
-                # The draft lies in the folder that is looked at: once that is another one's, the
-                # draft has gone with the old one, and cannot be renamed.
-                self.check_there(run)
-        except FileNotFoundError:
-            raise self._gone(run.dataset, run.id) from None
-
-    def _keep(self, run: Run, stored: object, *place: str) -> None:
-        with self._kept(run, *place) as draft:
-            draft.write_text(to_json(stored, indent=1), encoding="utf-8")
-
-    def save_map(self, run: Run, points: Floats) -> None:
-        """Keep the run's map, (n, 2), row for row with its members.
-
-        Raises:
-            NotFound: The run, or its dataset, was deleted meanwhile.
-        """
-        with self._kept(run, run_files.MAP_FILE) as draft, draft.open("wb") as file:
-            np.save(file, points)
-
-    def map(self, run: Run) -> Floats | None:
-        """The run's map, (n, 2) float32, or None while there is none."""
-        return run_files.read_arrays(self._in(run, run_files.MAP_FILE), np.asarray)
-
-    def centroids(self, run: Run) -> dict[str, Floats]:
-        """The (dim,) float32 unit centroids of the run's clusters by id; none where it has none."""
-        return run_files.read_centroids(self._in(run, run_files.CENTROIDS_FILE))
-
-    def offsets(self, run: Run) -> GroupOffsets | None:
-        """What was taken off the vectors of the run's records by their groups; None: nothing.
-
-        Raises:
-            NotReady: The run had some, and their file is gone or damaged.
-        """
-        offsets = run_files.read_offsets(self._in(run, run_files.OFFSETS_FILE))
-        if offsets is None and run.regardless_of:
-            raise NotReady(
-                f"Run {run.id} of '{run.dataset}' has lost what it set aside "
-                f"({', '.join(run.regardless_of)}): {run_files.OFFSETS_FILE} is gone or damaged. "
-                "`cluster` again with regardless_of."
-            )
-        return offsets
-
-    def save_stability(self, run: Run, stability: Stability) -> None:
-        """Keep how surely the run's clusters come back; raises as `save_map` does."""
-        self._keep(run, stability, run_files.STABILITY_FILE)
-
-    def stability(self, run: Run) -> Stability | None:
-        """How surely the run's clusters come back, or None while nobody looked."""
-        return read_stored(self._in(run, run_files.STABILITY_FILE), Stability)
-
-    def save_description(self, run: Run, description: Description) -> None:
-        """Keep the words for one cluster; each has a file of its own, so none disturbs another.
-
-        Raises as `save_map` does.
-        """
-        self._keep(run, description, run_files.DESCRIPTIONS, f"{description.cluster}.json")
-
-    def description(self, run: Run, cluster: str) -> Description | None:
-        """The words for one cluster as they are now; None where there are none."""
-        folder = self._in(run, run_files.DESCRIPTIONS)
-        return read_stored(folder / f"{cluster}.json", Description)
-
-    def descriptions(self, run: Run) -> dict[str, Description]:
-        """The run's descriptions by cluster id."""
-        folder = self._in(run, run_files.DESCRIPTIONS)
-        read = (read_stored(file, Description) for file in sorted(folder.glob("*.json")))
-        return {description.cluster: description for description in read if description}
-
-    def save_evidence(self, run: Run, cluster: str, evidence: object) -> None:
-        """Keep what was shown of one cluster, a dataclass, so that its references hold; raises as
-        `save_map` does."""
-        self._keep(run, evidence, run_files.EVIDENCE, f"{cluster}.json")
-
-    def evidence(self, run: Run, cluster: str, kind: type[Stored]) -> Stored | None:
-        """What was shown of a cluster last, as the dataclass `kind`; None where it never was."""
-        return read_stored(self._in(run, run_files.EVIDENCE, f"{cluster}.json"), kind)
-
-    def save_focus(self, run: Run, focus: str) -> None:
-        """Keep what the person said about the corpus and how to look at it; "" forgets it."""
-        with self._kept(run, run_files.FOCUS_FILE) as draft:
-            draft.write_text(focus, encoding="utf-8")
-
-    def focus(self, run: Run) -> str:
-        """What the person said about the corpus, "" where nothing."""
-        return run_files.read_text(self._in(run, run_files.FOCUS_FILE)) or ""
-
-    def begin_refresh(self, run: Run, key: str, now: str) -> None:
-        """Keep when the writing anew of what `key` stands for began, unless an earlier call began
-        it and did not come to its end."""
-        if self.refresh_begun(run, key) is None:
-            self._keep(run, {key: now}, run_files.REFRESH_FILE)
-
-    def refresh_begun(self, run: Run, key: str) -> str | None:
-        """When a writing anew began that has not come to its end, ISO 8601; None if there is none
-        of this key."""
-        known = read_stored(self._in(run, run_files.REFRESH_FILE), dict[str, str])
-        return (known or {}).get(key)
-
-    def end_refresh(self, run: Run) -> None:
-        """All that was to be written anew is."""
-        (self._in(run, run_files.REFRESH_FILE)).unlink(missing_ok=True)
 
     def remove_run(self, dataset: str, run: str) -> None:
         """Forget one run, readable or not, and what belongs to it; those made of it stay whole.
@@ -363,18 +270,5 @@ class Runs:
             # Last go the parameters; those made of the run get them, once there is room again.
             run_folders.empty_deleted(deleted, keep=(run_files.RUN_FILE, run_files.ORIGIN_FILE))
             if (deleted / run_files.RUN_FILE).exists():
-                self._hand_down(dataset, run_folders.run_of(deleted))
+                hand_down(self, dataset, run_folders.run_of(deleted))
             run_folders.empty_deleted(deleted)
-
-    def _hand_down(self, dataset: str, deleted: str) -> None:
-        """Keep the parameters of a deleted run with those made of it by a split or assignment."""
-        for other in [self._read(dataset, id_) for id_ in self.ids(dataset)]:
-            if deleted in (other.parent_run, other.assigned_from):
-                origin = Origin(parameters=original_run(self, other).parameters)
-                write_stored(self.folder(dataset, other.id) / run_files.ORIGIN_FILE, origin)
-
-
-def _dataset_gone(dataset: str) -> NotFound:
-    return NotFound(
-        f"Dataset '{dataset}' was deleted meanwhile, and its runs with it. See `list-datasets`."
-    )

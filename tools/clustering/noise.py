@@ -1,7 +1,8 @@
 """Why a text is noise: what lies around it in the neighbour graph, seen from the clusters shown.
 
 In: the graph and the label of each point. Out: for each point without a cluster one of five kinds,
-as arrays (`ClassifiedNoise`) and in words (`ReasonTexts`), which are kept with the run.
+as arrays (`ClassifiedNoise`) and in words (`ReasonTexts`), which are kept with the run. Two more,
+`moved` and `dissolved`, are of records that were taken out of a cluster by hand.
 
 Five kinds, told apart by what is *near*: at least as similar as neighbours usually are inside the
 clusters of the same data, so that no fixed distance has to fit every model and language.
@@ -22,10 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpuscope.tools.clustering.layers import MIN_SAMPLES, SMALLEST_CLUSTER
-from corpuscope.tools.core.schema import Ints
+from corpuscope.tools.core.schema import NOISE, Ints
 from corpuscope.tools.geometry.graph import NeighbourGraph
 
-NoiseKind: TypeAlias = Literal["between", "edge", "small", "isolated", "diffuse"]
+NoiseKind: TypeAlias = Literal[
+    "between", "edge", "small", "isolated", "diffuse", "moved", "dissolved"
+]
 NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
 
 ReasonTexts: TypeAlias = NDArray[np.object_]
@@ -57,6 +60,8 @@ PHRASES: dict[NoiseKind, str] = {
     "small": "in groups too small to be a theme here",
     "isolated": "isolated (little else is like them)",
     "diffuse": "diffuse (near others, but in no dense group)",
+    "moved": "moved out of a theme by hand",
+    "dissolved": "of themes that were dissolved by hand",
 }
 """What is said of each kind after its number, in an overview."""
 
@@ -200,15 +205,16 @@ def noise_levels(in_found: int, found: Sequence[str], assigned: int | None) -> l
 def rename_reasons(reasons: ReasonTexts, rename: Callable[[str], str]) -> ReasonTexts:
     """The reasons after clusters got other ids, or gave way to the one that holds them.
 
-    `rename` gives the new id of a cluster for the old one. What lay between two clusters that are
-    one now lies at the edge of that.
+    `rename` gives the new id of a cluster for the old one, `noise` for one that is no more. What
+    lay between two clusters that are one now lies at the edge of that.
     """
 
     def renamed(reason: str) -> str:
         kind, *words = reason.split(" ")
-        ids = list(dict.fromkeys(rename(word) for word in words if word not in ("and", "of")))
+        named = dict.fromkeys(rename(word) for word in words if word not in ("and", "of"))
+        ids = [name for name in named if name != NOISE]
         if not ids:
-            return kind
+            return "diffuse" if words else kind
         return f"between {ids[0]} and {ids[1]}" if len(ids) > 1 else f"edge of {ids[0]}"
 
     after = {reason: renamed(str(reason)) for reason in set(reasons)}

@@ -125,14 +125,6 @@ class Record:
     vector: Floats | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A record found by a search. `score`: cosine (-1 to 1), or BM25 (larger is nearer)."""
-
-    record: Record
-    score: float
-
-
 ColumnType = Literal["number", "string", "date", "boolean"]
 
 
@@ -222,7 +214,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One clustering of one dataset, or of a part of it. Immutable once saved."""
+    """One clustering of one dataset, or of a part of it. Immutable once saved: edits lie beside."""
 
     id: str
     dataset: str
@@ -245,8 +237,7 @@ class Run:
     """Index of the layer that clustering recommended, where `recommended` is another one that was
     chosen to be shown."""
     headings: int | None = None
-    """Index of the coarser layer whose clusters head the themes of the layer that was found; None
-    where they are few."""
+    """The coarser layer whose clusters head the themes of the one that was found; None: few."""
     reason: str
     """Why that layer, in one sentence."""
     hint: str | None = None
@@ -263,9 +254,19 @@ class Run:
     regardless_of: list[str] = field(default_factory=list)
     """Columns across whose groups the themes were found: `GroupOffsets` were taken off."""
     noise_assigned: int | None = None
-    """How many records of the noise have a nearest theme beside it (`Members.nearest`); None where
-    that was not asked for."""
+    """Records of the noise with a nearest theme (`Members.nearest`); None where nobody asked."""
     nodes: list[Node]
+    edit: int = 0
+    """The last edit by hand that is in it; 0: it is as it was found."""
+    grouped: dict[str, list[str]] = field(default_factory=dict)
+    """The clusters below each heading made by hand, `h1`; its title is among the descriptions."""
+    frozen: list[str] = field(default_factory=list)
+    """Clusters that later runs keep as they are."""
+
+    @property
+    def as_of(self) -> str:
+        """The run as it is now, which later edits do not change: `r1`, `r1@2` with two edits."""
+        return f"{self.id}@{self.edit}" if self.edit else self.id
 
     @property
     def found_layer(self) -> int:
@@ -381,7 +382,7 @@ class Description:
     model: str | None = None
     created: str = ""
     carried_from: str | None = None
-    """Where it was written, `r1:3`, if it was taken over from an earlier run."""
+    """Where it was written, `r1:3`, `r1@2:3`, if that was in an earlier run or before an edit."""
     changed: float = 0.0
     """Share of the records, 0 to 1, that the cluster of then and the one of now have not in common,
     of the larger of both."""

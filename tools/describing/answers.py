@@ -132,6 +132,15 @@ class WholeAnswer(DescriptionAnswer):
         return summary
 
 
+class TitledAnswer(DescriptionAnswer):
+    """The same from a person, whose title may stand alone."""
+
+    @field_validator("summary")
+    @classmethod
+    def _has_sentences(cls, summary: list[SentenceAnswer]) -> list[SentenceAnswer]:
+        return summary
+
+
 class TitleAnswer(Frozen):
     """A new title for one of several clusters."""
 

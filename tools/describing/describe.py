@@ -195,7 +195,7 @@ def prove_stale(workspace: Workspace, selection: Selection, nodes: Sequence[Node
         words = known.get(node.id)
         if words is None or not words.stale or words.proof is not None:
             return False
-        return words.proved_on != f"{run.id}:{node.id}"
+        return words.proved_on != f"{run.as_of}:{node.id}"
 
     tasks = gather_tasks(workspace, selection, [node for node in nodes if is_due(node)])
     if not tasks:
@@ -204,7 +204,7 @@ def prove_stale(workspace: Workspace, selection: Selection, nodes: Sequence[Node
     for task in tasks:
         cluster = task.evidence.cluster
         proved = prove_description(judge, known[cluster], task)
-        workspace.runs.save_description(run, replace(proved, proved_on=f"{run.id}:{cluster}"))
+        workspace.runs.save_description(run, replace(proved, proved_on=f"{run.as_of}:{cluster}"))
 
 
 def describe_many(

@@ -68,6 +68,7 @@ class DescribedCluster(Result):
     def as_text(self) -> str:
         """Title, summary, and how far they can be trusted."""
         summary = " ".join(sentence.text for sentence in self.summary)
+        summary = summary or "Its title was given alone; with refresh a summary is written."
         holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         misfits = f"\n  Does not fit: {self.misfits}" if self.misfits else ""
         if self.note:

@@ -6,8 +6,8 @@ configured model, the reasons why others are refused, and what to improve in tho
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, NotRequired
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationError
 from typing_extensions import TypedDict
@@ -18,6 +18,8 @@ from corpuscope.tools.describing.answers import (
     REFERENCE,
     DescriptionAnswer,
     Rules,
+    SentenceAnswer,
+    TitledAnswer,
     WholeAnswer,
     answer_faults,
 )
@@ -52,9 +54,9 @@ def as_list(value: object) -> object:
 
 def as_sentences(value: object) -> object:
     """A text as the sentences of a summary: models also write it in one piece, with its references
-    in brackets. All else stays."""
+    in brackets. None are none; all else stays."""
     if not isinstance(value, str):
-        return value
+        return [] if value is None else value
     # References after the full stop belong to the sentence before.
     text = REFERENCES_AFTER_STOP.sub(r" \2\1 ", value.strip())
     return [
@@ -67,7 +69,7 @@ def as_sentences(value: object) -> object:
 class GivenSentence(TypedDict):
     """One sentence of a summary."""
 
-    text: str
+    text: NotRequired[str]
     refs: NotRequired[
         Annotated[
             list[str],
@@ -82,13 +84,17 @@ class GivenAnswer(TypedDict):
     is unfit in one answer is to cost no other. (Plain data, since they go to a worker as JSON.)"""
 
     cluster: Annotated[str, BeforeValidator(as_id)]
-    title: Annotated[str, Field(description="At most 8 words; what its texts are about.")]
-    summary: Annotated[
-        list[GivenSentence],
-        BeforeValidator(as_sentences),
-        Field(description="2 to 4 sentences that the excerpts show."),
+    title: NotRequired[
+        Annotated[str, Field(description="At most 8 words; what its texts are about.")]
     ]
-    keywords: NotRequired[list[str]]
+    summary: NotRequired[
+        Annotated[
+            list[GivenSentence],
+            BeforeValidator(as_sentences),
+            Field(description="2 to 4 sentences that the excerpts show."),
+        ]
+    ]
+    keywords: NotRequired[Annotated[list[str], BeforeValidator(as_list)]]
     misfits: NotRequired[
         Annotated[str, Field(description="What in the excerpts does not fit, if anything.")]
     ]
@@ -148,6 +154,7 @@ def check_submissions(
     that are refused."""
     members = workspace.runs.members(selection.run)
     instructions = assistant_instructions(prompt_context(workspace, selection))
+    known = workspace.runs.descriptions(selection.run)
     descriptions: dict[str, Description] = {}
     refused = list(submissions.refused)
     for cluster, answer in submissions.answers.items():
@@ -160,7 +167,8 @@ def check_submissions(
             free=author == "person",
         )
         try:
-            descriptions[cluster] = submitted_description(answer, rules, author, submissions.whole)
+            words = submitted_description(answer, rules, author, submissions.whole)
+            descriptions[cluster] = with_summary_kept(words, known.get(cluster))
         except ValueError as error:
             refused.append((cluster, str(error)))
     return descriptions, refused
@@ -172,18 +180,31 @@ def submitted_description(
     """The description in an answer; `whole` says that its summary came in one piece.
 
     Raises:
-        ValueError: What is wrong with it.
+        ValueError: All that is wrong with it.
     """
-    form = WholeAnswer if whole else DescriptionAnswer
-    summary = [{"refs": [], **sentence} for sentence in answer["summary"]]
-    filled = {"reasoning": "", "keywords": [], "misfits": "", **answer, "summary": summary}
+    form = TitledAnswer if rules.free else WholeAnswer if whole else DescriptionAnswer
+    summary = [{"text": "", "refs": [], **sentence} for sentence in answer.get("summary", [])]
+    filled: dict[str, Any] = {"reasoning": "", "title": "", "keywords": [], "misfits": ""}
+    filled |= {**answer, "summary": summary}
     try:
         checked = form.model_validate(filled)
     except ValidationError as error:
-        raise ValueError(format_faults(error)) from error
+        # Who mends the form is not to be told afterwards that the rest is wrong as well.
+        construct: Any = form.model_construct
+        sentence_of: Any = SentenceAnswer.model_construct
+        unchecked = construct(**filled | {"summary": [sentence_of(**one) for one in summary]})
+        faults = [format_faults(error), *answer_faults(unchecked, rules)]
+        raise ValueError("; ".join(faults)) from error
     if faults := answer_faults(checked, rules):
         raise ValueError("; ".join(faults))
     return description_from_answer(checked, rules.evidence, author)
+
+
+def with_summary_kept(words: Description, earlier: Description | None) -> Description:
+    """A title that came alone, with the summary that somebody wrote before."""
+    if words.summary or earlier is None or earlier.author == "keywords":
+        return words
+    return replace(words, summary=earlier.summary, misfits=earlier.misfits)
 
 
 def improvements(

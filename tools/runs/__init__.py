@@ -11,6 +11,7 @@ imported from below: core, store, llm, clustering, analysis, plotting, embedding
 - draft: a run that is not saved yet, with all that its folder will hold
 - assembly: nodes, members and parameters as a run keeps them
 - matching: which clusters of two runs are the same thing
+- frozen: themes that a person froze, kept as they are
 - inheritance: ids and descriptions taken over from earlier runs
 - changes: what became of the clusters of an earlier run
 - result: what the tool `cluster` answers

@@ -228,8 +228,23 @@ def cluster_centroids(corpus: Corpus, tree: ClusterTree) -> dict[str, Floats]:
 def recount(run: Run, nodes: list[Node], paths: Paths) -> Run:
     """A run made from another one now, not saved yet: its clusters and layers are counted anew
     over these paths."""
+    return replace(
+        count_clusters(run, nodes, paths),
+        id="",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        follows=None,
+        assigned_from=None,
+        assigned=0,
+    )
+
+
+def count_clusters(run: Run, nodes: list[Node], paths: Paths) -> Run:
+    """The run with these clusters, and layers and noise, counted over these paths; a cluster that
+    is empty is gone, also from what names it."""
     records = len(paths)
-    sizes = Counter(cluster for path in paths for cluster in lineage(str(path)))
+    sizes: Counter[str] = Counter()
+    for path, count in Counter(map(str, paths)).items():
+        sizes.update(dict.fromkeys(lineage(path), count))
     filled = [
         replace(node, size=sizes[node.id], share=round(sizes[node.id] / records, 6))
         for node in nodes
@@ -243,15 +258,14 @@ def recount(run: Run, nodes: list[Node], paths: Paths) -> Run:
         )
         for layer in run.layers
     ]
+    there = {node.id for node in filled}
+    below = {id_: [c for c in clusters if c in there] for id_, clusters in run.grouped.items()}
     return replace(
         run,
-        id="",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
         records=records,
         noise=records - records_in_layer(filled, run.recommended),
         layers=layers,
         nodes=filled,
-        follows=None,
-        assigned_from=None,
-        assigned=0,
+        grouped={heading: clusters for heading, clusters in below.items() if clusters},
+        frozen=[cluster for cluster in run.frozen if cluster in there],
     )

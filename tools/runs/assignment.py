@@ -31,7 +31,11 @@ from corpuscope.tools.core.vectors import unit_mean
 from corpuscope.tools.geometry.graph import exact_nearest
 from corpuscope.tools.runs.assembly import recount, with_noise_assigned
 from corpuscope.tools.runs.draft import RunDraft
-from corpuscope.tools.runs.inheritance import inherited_descriptions, with_changes
+from corpuscope.tools.runs.inheritance import (
+    heading_words,
+    inherited_descriptions,
+    with_changes,
+)
 from corpuscope.tools.runs.new_run import READ_SHARE, load_records
 from corpuscope.tools.runs.regardless import read_metadata
 from corpuscope.tools.workspace.reading import LoadedDataset, without_offsets
@@ -148,13 +152,14 @@ def assign_records(workspace: Workspace, selection: Selection, report: Report) -
         after = replace(after, nearest=placement.merged(members.nearest, nearest))
     child, after = with_noise_assigned(_recorded(selection, after, rows < 0), after)
     same = {node.id: node.id for node in child.nodes}
-    words = inherited_descriptions(run.id, selection.descriptions, same)
+    words = inherited_descriptions(run.as_of, selection.descriptions, same)
     points = workspace.runs.map(run)
     return RunDraft(
         card=selection.card,
         run=child,
         members=after,
-        descriptions=with_changes(workspace.runs, run, words, same, after),
+        descriptions=with_changes(workspace.runs, run, words, same, after)
+        | heading_words(selection.descriptions, child.grouped),
         centroids=workspace.runs.centroids(run),
         map=None if points is None else placement.map(points),
         offsets=offsets,

@@ -26,6 +26,7 @@ from corpuscope.tools.core.schema import (
     Stability,
 )
 from corpuscope.tools.runs.changes import Comparison
+from corpuscope.tools.runs.frozen import FrozenTheme
 from corpuscope.tools.workspace.reading import LoadedDataset
 
 
@@ -57,7 +58,7 @@ class RunDraft:
     the same thing, and `comparison` what became of the earlier clusters: None where there is no
     earlier run. `map` is (n, 2), row for row with `members`, where it is known; else `source` is
     what it can be laid out from, if there is anything. `offsets` are those of the groups of
-    `run.regardless_of`.
+    `run.regardless_of`; `frozen` says by cluster which frozen theme of an earlier run it is.
     """
 
     card: DatasetCard
@@ -72,6 +73,7 @@ class RunDraft:
     map: Floats | None = None
     source: MapSource | None = None
     offsets: GroupOffsets | None = None
+    frozen: Mapping[str, FrozenTheme] = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:

@@ -83,7 +83,8 @@ def outermost(selection: Selection, clusters: list[str]) -> list[str]:
         raise BadInput("within is empty: give a cluster id, or a list of them.")
     for cluster in clusters:
         selection.check(cluster)
-    asked = {*clusters}
+    headings = selection.run.grouped
+    asked = {below for cluster in clusters for below in headings.get(cluster, [cluster])}
     outer = [
         cluster
         for cluster in asked
@@ -160,7 +161,8 @@ def _load_part(
 def _last(runs: Runs, parent: Run) -> int:
     """The largest number that a cluster on top has, or has in another run of the same records."""
     alike = earlier_runs(runs, replace(parent, id=""))  # as of a draft: all that are saved
-    ids = (node.id for run in [parent, *alike] for node in run.nodes)
+    found = [runs.as_of(run) for run in [parent, *alike]]
+    ids = (node.id for run in [parent, *alike, *found] for node in run.nodes)
     return max((int(top) for id_ in ids if (top := lineage(id_)[0]) != NOISE), default=0)
 
 
@@ -184,7 +186,9 @@ def take_over_unchanged(runs: Runs, draft: RunDraft) -> RunDraft:
 
     To be called when the draft is saved: people write descriptions while a cluster is split.
     """
+    # As it was split: the draft still has the edits that were in it.
     parent = runs.load(draft.run.dataset, draft.run.parent_run)
+    parent = runs.as_of(parent, draft.run.edit)
     within = str(draft.run.within)
     stability = runs.stability(parent)
     if stability is not None:

@@ -26,7 +26,8 @@ from corpuscope.tools.runs.assembly import (
     with_noise_assigned,
 )
 from corpuscope.tools.runs.draft import MapSource, RunDraft
-from corpuscope.tools.runs.inheritance import inherit
+from corpuscope.tools.runs.frozen import frozen_themes, with_frozen
+from corpuscope.tools.runs.inheritance import alike_runs, inherit
 from corpuscope.tools.runs.regardless import set_aside
 from corpuscope.tools.tables.where import Where
 from corpuscope.tools.workspace.reading import LoadedDataset, choose_search, load_dataset
@@ -90,6 +91,10 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
         loaded, offsets = set_aside(workspace, scope.card, loaded, columns, part=part)
     corpus = loaded.corpus
     clustering = cluster_loaded(workspace, scope.card, loaded, parameters, report)
+    past = alike_runs(workspace.runs, scope.card, scope.where)
+    clustering, frozen = with_frozen(
+        workspace.runs, frozen_themes(workspace.runs, past), corpus, clustering
+    )
     report(CLUSTERED_SHARE, "choosing keywords and examples")
     nodes = run_nodes(corpus, clustering, keyword_text(scope.card.mask, workspace.redact))
     members = run_members(corpus, clustering)
@@ -105,7 +110,9 @@ def new_run(workspace: Workspace, scope: Scope, parameters: Parameters, report: 
             parent_run=scope.parent_run,
             within=scope.within,
             regardless_of=list(scope.regardless_of),
+            frozen=list(frozen),
         ),
+        frozen=frozen,
         members=members,
         descriptions={},
         centroids=cluster_centroids(corpus, clustering.tree),

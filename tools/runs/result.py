@@ -5,6 +5,8 @@ Out of a run, its largest clusters and what became of earlier ones. The tool fil
 
 from typing import Self
 
+from pydantic import Field
+
 from corpuscope.tools.clustering.noise import noise_levels, noise_sentence
 from corpuscope.tools.core.schema import STALE, Layer, Result, Verbatim
 from corpuscope.tools.runs.changes import Comparison
@@ -89,6 +91,8 @@ class ClusterResult(Result):
     """What to know before the themes are believed, with the next step."""
     map: str
     """`ready`, or `being drawn`: `plot` waits for it."""
+    frozen: list[Verbatim] = Field(default_factory=list)
+    """Frozen themes that were kept together, `3`, or `12 (was 3.1)`."""
     default: str | None = None
     """Where another run stays the dataset's default: which one, and why; or that this one, across a
     column, has become it."""
@@ -125,6 +129,8 @@ class ClusterResult(Result):
             lines.append(f"Layers, coarse to fine (clusters): {counts}.")
         if self.comparison is not None:
             lines.append(self.comparison.as_text())
+        if self.frozen:
+            lines.append(f"Kept as frozen ({len(self.frozen)}): {', '.join(self.frozen)}.")
         if self.titles_kept:
             came = self.assigned_from or (self.comparison and self.comparison.earlier)
             lines.append(f"{self.titles_kept} descriptions were taken over from {came}.")

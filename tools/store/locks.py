@@ -1,4 +1,4 @@
-"""Locks across processes, as files in the home: one writer per dataset, one maker per map.
+"""Locks across processes, as files in the home: one writer per dataset, one editor per run.
 
 The system lets go of them when a process ends, so that a kill leaves none behind.
 """
@@ -33,6 +33,17 @@ def map_lock(home: Path, dataset: str, run: str, seconds: float) -> Iterator[Non
         NotReady: Somebody else is still computing it after `seconds`.
     """
     with _lock(home / "locks" / f"{dataset}.{run}.map", seconds, f"The map of {run}"):
+        yield
+
+
+@contextmanager
+def edit_lock(home: Path, dataset: str, run: str) -> Iterator[None]:
+    """Be the only one who edits a run: each edit is made of what the one before has left.
+
+    Raises:
+        NotReady: Somebody else is still at it after a short wait.
+    """
+    with _lock(home / "locks" / f"{dataset}.{run}.edits", WAIT_SECONDS, f"Run {run}"):
         yield
 
 

@@ -19,6 +19,14 @@ BATCH_BYTES = 8 * 1024 * 1024
 """A batch stays far below the 64 MiB that a Milvus server takes in one message."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record found by a search. `score`: cosine (-1 to 1), or BM25 (larger is nearer)."""
+
+    record: Record
+    score: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordColumns:
     """Some records by the column, row for row.

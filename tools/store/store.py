@@ -16,7 +16,6 @@ from corpuscope.tools.core.ids import dataset_name
 from corpuscope.tools.core.schema import (
     DatasetCard,
     Floats,
-    Hit,
     Ints,
     Record,
     Report,
@@ -46,7 +45,13 @@ from corpuscope.tools.store.filters import (
 from corpuscope.tools.store.locks import catalogue_lock
 from corpuscope.tools.store.neighbour_search import MAX_HITS
 from corpuscope.tools.store.patience import Patience
-from corpuscope.tools.store.rows import BATCH_ROWS, RecordColumns, record_from_row, upsert_requests
+from corpuscope.tools.store.rows import (
+    BATCH_ROWS,
+    Hit,
+    RecordColumns,
+    record_from_row,
+    upsert_requests,
+)
 from corpuscope.tools.store.scan import Page, PageField
 from corpuscope.tools.tables.where import Condition
 

@@ -114,16 +114,31 @@ def heading_layer(run: Run, wanted: bool | None = None) -> int | None:
     return fitting[-1] if fitting else None
 
 
-def grouped_themes(selection: Selection, layer: int) -> list[ThemeGroup]:
-    """The themes that are shown, below the clusters of a coarser layer, the largest groups first;
-    at the end, together, those that lie below none, or are a heading themselves."""
-    themes = sorted(
-        selection.standing_in(selection.run.recommended), key=lambda node: (-node.size, node.id)
-    )
+def theme_groups(selection: Selection, wanted: bool | None = None) -> list[ThemeGroup]:
+    """The themes that are shown, below headings made by hand and below the clusters of a coarser
+    layer, the largest groups first; at the end, together, those that lie below none, or are a
+    heading themselves. None where they are to be listed flat.
+
+    Without a wish that is so for up to `MOST_WITHOUT` themes, where nobody has made headings.
+
+    Raises:
+        BadInput: Headings are wanted, and there is nothing that can head the themes.
+    """
+    run = selection.run
+    by_hand = run.grouped if wanted is not False else {}
+    layer = heading_layer(run, None if by_hand else wanted)
+    if layer is None and not by_hand:
+        return []
+    themes = sorted(selection.standing_in(run.recommended), key=lambda node: (-node.size, node.id))
     groups = []
     headed: set[str] = set()
-    for heading in selection.standing_in(layer):
+    for id_ in by_hand:
+        if below := [theme for theme in themes if _is_below(run, theme.id, id_)]:
+            headed |= {theme.id for theme in below}
+            groups.append(ThemeGroup(_made_heading(run, id_, below), below))
+    for heading in selection.standing_in(layer) if layer is not None else []:
         below = [t for t in themes if t.id != heading.id and is_within(t.id, heading.id)]
+        below = [theme for theme in below if theme.id not in headed]
         headed |= {theme.id for theme in below}
         if below:
             groups.append(ThemeGroup(heading, below))
@@ -132,9 +147,31 @@ def grouped_themes(selection: Selection, layer: int) -> list[ThemeGroup]:
     return [*groups, ThemeGroup(None, alone)] if alone else groups
 
 
+def _is_below(run: Run, theme: str, heading: str) -> bool:
+    """Whether a theme is, or is in, a cluster that is below a heading made by hand."""
+    return any(is_within(theme, cluster) for cluster in run.grouped[heading])
+
+
+def _made_heading(run: Run, heading: str, below: Sequence[Node]) -> Node:
+    """A heading made by hand, in the form of a cluster, with the first keywords of its themes."""
+    words = [theme.keywords[:1] for theme in below]
+    size = sum(theme.size for theme in below)
+    return Node(
+        id=heading,
+        layers=None,
+        size=size,
+        share=round(size / max(1, run.records), 6),
+        keywords=list(dict.fromkeys(word for first in words for word in first)),
+        exemplars=below[0].exemplars,
+    )
+
+
 def themes_below(selection: Selection, parent: str) -> list[Node]:
-    """The clusters of the layer shown that are parts of another one, in the order of their ids."""
+    """The clusters of the layer shown that are parts of another one, or below a heading made by
+    hand, in the order of their ids."""
     shown = selection.standing_in(selection.run.recommended)
+    if parent in selection.run.grouped:
+        return [node for node in shown if _is_below(selection.run, node.id, parent)]
     return [node for node in shown if node.id != parent and is_within(node.id, parent)]
 
 
@@ -146,10 +183,7 @@ def parts_of(selection: Selection, parent: str) -> list[Node]:
 def told_headings(workspace: Workspace, selection: Selection) -> list[HeadingLine]:
     """The headings above a run's themes, each with an example and its largest themes; none where
     the themes are few enough to be listed flat."""
-    layer = heading_layer(selection.run)
-    if layer is None:
-        return []
-    groups = grouped_themes(selection, layer)
+    groups = theme_groups(selection)
     first = [(group.heading or group.themes[0]).exemplars[0] for group in groups]
     texts = shown_texts(workspace, selection.card, first)
     shown = [

@@ -69,12 +69,12 @@ class Selection:
             )
 
     def check(self, cluster: str) -> None:
-        """Make sure that there is such a cluster; `noise` always is.
+        """Make sure that there is such a cluster, or a heading made by hand; `noise` always is.
 
         Raises:
             NotFound: There is none; the message lists those there are.
         """
-        if cluster != NOISE:
+        if cluster != NOISE and cluster not in self.run.grouped:
             self.node(cluster)
 
     def label(self, node: Node) -> str:
@@ -167,13 +167,16 @@ def redact_description(description: Description, redact: Redact) -> Description:
 
 
 def cluster_rows(run: Run, members: Members, cluster: str) -> NDArray[np.int64]:
-    """The rows of `members` that are in a cluster, its children included.
+    """The rows of `members` that are in a cluster, its children included, or below a heading made
+    by hand.
 
     `noise` are the records in no cluster of the layer shown, as they are counted everywhere:
     also those which a coarser layer takes in, and those in themes that were found in the noise.
     """
     if cluster != NOISE:
-        inside = {path: is_within(path, cluster) for path in set(members.paths.tolist())}
+        held = run.grouped.get(cluster, [cluster])
+        distinct = set(members.paths.tolist())
+        inside = {path: any(is_within(path, one) for one in held) for path in distinct}
         return np.flatnonzero([inside[path] for path in members.paths.tolist()])
     places = layer_paths(members.paths, run.nodes, run.recommended)
     return np.flatnonzero([place == NOISE for place in places])
