@@ -1,7 +1,6 @@
 """The words of the project as types: dataset, record, run, layer, cluster, description.
 
-Frozen dataclasses are what travels inside the process and what is stored as JSON; pydantic models
-are what is handed to a client.
+Frozen dataclasses travel inside the process and are stored; pydantic models go to a client.
 """
 
 import abc
