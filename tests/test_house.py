@@ -32,7 +32,7 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing"}
+BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing", "schemes"}
 MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "ingestion": {*BELOW_TASKS, "workspace"},
     "runs": {*BELOW_TASKS, "workspace"},
     "describing": {*BELOW_TASKS, "workspace"},
+    "schemes": {*BELOW_TASKS, "workspace"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},
@@ -112,6 +113,7 @@ OWNERS = {
     "stopwordsiso": {"tools/analysis/stop_words.py"},
     "torch": {"tools/embedding/torch_models.py"},
     "umap": {"tools/geometry/projection.py"},
+    "yaml": {"tools/schemes/codebook.py"},
 }
 SHARED = {
     *("anyio", "mcp", "numpy", "pydantic", "scipy", "sklearn", "threadpoolctl"),

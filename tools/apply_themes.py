@@ -1,0 +1,250 @@
+"""The tool `apply-themes`: where texts go in the themes of a run, or of a codebook."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.excerpts import PAGE_CHARACTERS
+from corpuscope.tools.core.schema import NOISE, DatasetCard, Floats, Scalar
+from corpuscope.tools.core.text import shorten
+from corpuscope.tools.ingestion.cells import MetadataReader, read_texts
+from corpuscope.tools.runs.regardless import read_metadata
+from corpuscope.tools.schemes.asked_texts import (
+    check_texts,
+    comparable_corpus,
+    dataset_embedder,
+    group_codes,
+    without_groups,
+)
+from corpuscope.tools.schemes.codebook import read_codebook
+from corpuscope.tools.schemes.placed import (
+    ApplyThemesResult,
+    applied_themes,
+    basis_sentence,
+    placed_text,
+)
+from corpuscope.tools.schemes.scheme import Fit, Scheme, codebook_scheme, fit_texts, run_scheme
+from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.workspace.selection import select, shown_text, shown_texts
+from corpuscope.tools.workspace.workspace import Workspace
+
+MOST_PAIRS = 1_000_000_000
+"""Texts times members that are compared in one call: ten seconds on two cores with 384 numbers."""
+
+NO_THEME = "none"
+"""What `only` calls the texts that fit no theme."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The texts of a call: `ids` (n,), `vectors` (m, dim) of the distinct ones, `copies_of` (n,)
+    which each has; `texts` (n,) where they came with the call, else None; what to know of them."""
+
+    ids: list[str]
+    vectors: Floats
+    copies_of: NDArray[np.integer]
+    texts: list[str] | None
+    notes: list[str]
+
+
+def apply_themes(
+    workspace: Workspace,
+    texts: Annotated[
+        list[str | dict[str, Any]] | None,
+        Field(description="Texts, or rows with the dataset's columns."),
+    ] = None,
+    from_dataset: Annotated[
+        str | None, Field(description="Or all of another dataset of the same embedding.")
+    ] = None,
+    dataset: DatasetName = None,
+    run: RunId = None,
+    codebook: Annotated[
+        str | None,
+        Field(description="File (csv, json, yaml) with title, definition, examples of each theme."),
+    ] = None,
+    only: Annotated[
+        str | None, BeforeValidator(as_id), Field(description=f"A theme, or {NO_THEME}.")
+    ] = None,
+    limit: Annotated[int, Field(ge=1, le=50, description="Texts listed.")] = 20,
+    offset: Annotated[int, Field(ge=0, description="Texts to skip.")] = 0,
+) -> ApplyThemesResult:
+    """Say which theme of a run, or of a codebook, new texts fit, or why none; with the runner-up.
+
+    The answer says how often members held back came to their theme at these thresholds. Nothing
+    is saved: to keep texts, `ingest` them and call cluster(assign=true).
+    """
+    _check_arguments(texts, from_dataset, codebook, run)
+    if codebook is not None:
+        card = workspace.store.card(dataset)
+        embedder = dataset_embedder(workspace, card)
+        path = workspace.files.readable(codebook)
+        scheme = codebook_scheme(workspace, card, embedder, read_codebook(path))
+        run_id, book = None, path.name
+    else:
+        selection = select(workspace, dataset, run)
+        card, run_id, book = selection.card, selection.run.id, None
+        scheme = run_scheme(workspace, selection)
+    if only is not None and only not in (NO_THEME, NOISE, *scheme.ids):
+        raise NotFound(
+            f"No theme '{only[:20]}'. Themes: {', '.join(scheme.ids[:15])}"
+            f"{', …' if len(scheme.ids) > 15 else ''}; or {NO_THEME}."
+        )
+    if from_dataset is not None:
+        asked = _asked_dataset(workspace, card, scheme, from_dataset)
+    else:
+        asked = _asked_inline(workspace, card, scheme, texts or [])
+    distinct = fit_texts(scheme, asked.vectors)
+    fits = [distinct[copy] for copy in asked.copies_of]
+    wanted = [at for at, fit in enumerate(fits) if _is_listed(scheme, fit, only)]
+    page = wanted[offset : offset + limit]
+    shown = _shown(workspace, asked, from_dataset, page)
+    most = PAGE_CHARACTERS // max(1, len(page))
+    after = offset + len(page)
+    checks = scheme.checks
+    return ApplyThemesResult(
+        dataset=card.name,
+        run=run_id,
+        codebook=book,
+        asked=len(fits),
+        fitting=sum(fit.fits for fit in fits),
+        themes_there=len(scheme.ids),
+        themes=applied_themes(scheme, fits),
+        held_back=sum(check.held_back for check in checks),
+        came_back=sum(check.came_back for check in checks),
+        to_others=sum(check.others for check in checks),
+        noise_tried=scheme.noise_tried,
+        noise_taken=sum(check.noise for check in checks),
+        basis=basis_sentence(scheme, card.name),
+        notes=asked.notes,
+        only=only,
+        listed=len(wanted),
+        offset=offset,
+        next_offset=after if after < len(wanted) else None,
+        texts=[
+            placed_text(scheme, fits[at], asked.ids[at], shorten(text, most))
+            for at, text in zip(page, shown, strict=True)
+        ],
+    )
+
+
+def _check_arguments(
+    texts: list[str | dict[str, Any]] | None,
+    from_dataset: str | None,
+    codebook: str | None,
+    run: str | None,
+) -> None:
+    if bool(texts) == (from_dataset is not None):
+        raise BadInput(
+            "Give either `texts` (a list of texts or rows, with one at least) or `from_dataset` "
+            "(the name of a dataset), and not both."
+        )
+    if codebook is not None and run is not None:
+        raise BadInput(
+            "Give a codebook or a run, not both: with a codebook leave run out; `dataset` says "
+            "whose model compares."
+        )
+
+
+def _asked_inline(
+    workspace: Workspace, card: DatasetCard, scheme: Scheme, given: Sequence[str | dict[str, Any]]
+) -> Asked:
+    """The texts of the call itself, embedded as the dataset's own were."""
+    embedder = dataset_embedder(workspace, card)
+    cells = [{"text": item} if isinstance(item, str) else item for item in given]
+    texts = _read_texts(card, cells)
+    check_texts(texts)
+    vectors, notes = embedder.embed(texts), []
+    # A blank text has a vector by some models, and says nothing all the same.
+    vectors[[not text for text in texts]] = 0.0
+    if scheme.offsets is not None:
+        metadata = _metadata(card, scheme.offsets.columns, cells)
+        vectors = without_groups(vectors, scheme.offsets, group_codes(scheme.offsets, metadata))
+        notes = _missing_groups(scheme.offsets.columns, metadata)
+    ids = [str(number) for number in range(1, len(texts) + 1)]
+    return Asked(ids, vectors, np.arange(len(texts)), texts, notes)
+
+
+def _read_texts(card: DatasetCard, cells: Sequence[dict[str, Any]]) -> list[str]:
+    """The text of each row: of the dataset's text columns, or of `text` where it has none."""
+    texts = []
+    for number, row in enumerate(cells, 1):
+        columns = [name for name in card.text_columns if name in row] or ["text"]
+        if columns == ["text"] and "text" not in row:
+            there = ", ".join(str(name)[:40] for name in [*row][:10]) or "no column"
+            raise BadInput(
+                f"Row {number} has no text: it has {there}; '{card.name}' takes its text from "
+                f"{', '.join(card.text_columns)}. Name the column so, or `text`."
+            )
+        read, wrong = read_texts([row], columns)
+        if wrong:
+            raise BadInput(f"Row {number}: {wrong[0]}. Give a text there.")
+        texts += read
+    return texts
+
+
+def _metadata(
+    card: DatasetCard, columns: Sequence[str], cells: Sequence[dict[str, Any]]
+) -> list[dict[str, Scalar]]:
+    """Of each row those of these columns that it has, as values of the dataset's types."""
+    read = MetadataReader({name: card.metadata_columns.get(name, "string") for name in columns})
+    return [
+        {name: value for name, value in values.items() if name in row}
+        for values, row in zip(read.read(cells).values, cells, strict=True)
+    ]
+
+
+def _missing_groups(columns: Sequence[str], rows: Sequence[dict[str, Scalar]]) -> list[str]:
+    """That columns which the run looks past were not given with the texts."""
+    missing = [column for column in columns if not all(column in row for row in rows)]
+    if not missing:
+        return []
+    named = " and ".join(missing)
+    return [
+        f"The run looks past {named}, which not all texts came with: what texts of one {named} "
+        f"share is still in them. Rows such as {{'text': …, '{missing[0]}': …}} lose that too."
+    ]
+
+
+def _asked_dataset(workspace: Workspace, card: DatasetCard, scheme: Scheme, name: str) -> Asked:
+    """The texts of another dataset, with the vectors that they have."""
+    corpus = comparable_corpus(workspace, card, name)
+    members = sum(len(vectors) for vectors in scheme.prototypes.vectors)
+    if len(corpus.texts) * members > MOST_PAIRS:
+        raise BadInput(
+            f"'{name}' has {len(corpus.texts):,} texts and the themes {members:,} members: more "
+            f"than one call compares (about {MOST_PAIRS // members:,} texts). Ingest them into "
+            f"'{card.name}' and call cluster(assign=True), or ingest a part as a dataset."
+        )
+    if scheme.offsets is None:
+        return Asked(corpus.ids, corpus.vectors, corpus.copies_of, None, [])
+    metadata = read_metadata(workspace, workspace.store.card(name), corpus.ids)
+    vectors = corpus.vectors[corpus.copies_of]
+    vectors = without_groups(vectors, scheme.offsets, group_codes(scheme.offsets, metadata))
+    copies = np.arange(len(vectors))
+    return Asked(
+        corpus.ids, vectors, copies, None, _missing_groups(scheme.offsets.columns, metadata)
+    )
+
+
+def _is_listed(scheme: Scheme, fit: Fit, only: str | None) -> bool:
+    if only is None:
+        return True
+    return (
+        not fit.fits if only in (NO_THEME, NOISE) else fit.fits and scheme.ids[fit.nearest] == only
+    )
+
+
+def _shown(
+    workspace: Workspace, asked: Asked, from_dataset: str | None, page: list[int]
+) -> list[str]:
+    """The texts of a page as they may be shown; of one that is gone meanwhile, nothing."""
+    if asked.texts is not None:
+        return [shown_text(workspace, asked.texts[at]) for at in page]
+    ids = [asked.ids[at] for at in page]
+    found = shown_texts(workspace, workspace.store.card(from_dataset), ids)
+    return [found.get(record, "") for record in ids]
