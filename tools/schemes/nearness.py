@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from corpuscope.tools.core.schema import Floats
 from corpuscope.tools.geometry.graph import exact_nearest
@@ -51,8 +52,11 @@ NEARER_NOISE = 0.95
 38 %) loses 0.03 of its members."""
 
 MOST_HELD_BACK, FEWEST_HELD_BACK, ALL_HELD_BACK = 100, 20, 4_000
-"""Of one theme, and of all together: enough for a tenth to be known to three points, in a second
-or two among 100,000 texts."""
+"""Of one theme, and of all together: enough for a tenth to be known to three points."""
+
+MOST_COMPARED = 200_000_000
+"""Pairs of a text held back and a member: some two seconds. Among 100,000 members 2,000 are held
+back."""
 
 NOISE_TRIED = 1_000
 """Noise texts that are put in to see how many get in: their share is known to three points."""
@@ -71,8 +75,10 @@ class Prototypes:
     def scores(self, asked: Floats) -> Floats:
         """(q, t) float32 of (q, dim) unit vectors, -1 to 1."""
         scores = np.zeros((len(asked), len(self.vectors)), np.float32)
-        for theme, vectors in enumerate(self.vectors):
-            scores[:, theme] = mean_nearest(vectors, asked, self.nearest)
+        # Themes are small: threads that wait for each other take three times as long beside others.
+        with threadpool_limits(1):
+            for theme, vectors in enumerate(self.vectors):
+                scores[:, theme] = mean_nearest(vectors, asked, self.nearest)
         return scores
 
     def noise_scores(self, asked: Floats) -> Floats:
@@ -147,7 +153,9 @@ def hold_back(prototypes: Prototypes) -> PutIn:
     A theme of one text has none.
     """
     themes = len(prototypes.vectors)
-    each = int(np.clip(ALL_HELD_BACK // max(1, themes), FEWEST_HELD_BACK, MOST_HELD_BACK))
+    members = sum(len(vectors) for vectors in prototypes.vectors)
+    most = min(ALL_HELD_BACK, MOST_COMPARED // max(1, members))
+    each = int(np.clip(most // max(1, themes), FEWEST_HELD_BACK, MOST_HELD_BACK))
     random = np.random.default_rng(0)
     chosen = {
         theme: np.sort(random.permutation(len(vectors))[:each])
@@ -160,9 +168,10 @@ def hold_back(prototypes: Prototypes) -> PutIn:
     # One search in each theme for all of them: many small ones take ten times as long.
     asked = np.concatenate([prototypes.vectors[theme][rows] for theme, rows in chosen.items()])
     scores = prototypes.scores(asked)
-    for theme, rows in chosen.items():
-        own = mean_nearest_others(prototypes.vectors[theme], rows, prototypes.nearest)
-        scores[homes == theme, theme] = own
+    with threadpool_limits(1):
+        for theme, rows in chosen.items():
+            own = mean_nearest_others(prototypes.vectors[theme], rows, prototypes.nearest)
+            scores[homes == theme, theme] = own
     return PutIn(homes, scores, prototypes.noise_scores(asked))
 
 
