@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS
-from corpuscope.tools.core.schema import NOISE, DatasetCard, Floats, Scalar
+from corpuscope.tools.core.errors import BadInput
+from corpuscope.tools.core.schema import DatasetCard, Floats, Scalar
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.ingestion.cells import MetadataReader, read_texts
 from corpuscope.tools.runs.regardless import read_metadata
@@ -28,16 +27,17 @@ from corpuscope.tools.schemes.placed import (
     basis_sentence,
     placed_text,
 )
-from corpuscope.tools.schemes.scheme import Fit, Scheme, codebook_scheme, fit_texts, run_scheme
-from corpuscope.tools.workspace.arguments import DatasetName, RunId, as_id
+from corpuscope.tools.schemes.scheme import Scheme, codebook_scheme, fit_texts, run_scheme
+from corpuscope.tools.workspace.arguments import DatasetName, RunId
 from corpuscope.tools.workspace.selection import select, shown_text, shown_texts
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_PAIRS = 1_000_000_000
 """Texts times members that are compared in one call: ten seconds on two cores with 384 numbers."""
 
-NO_THEME = "none"
-"""What `only` calls the texts that fit no theme."""
+PAGE_TEXTS, TEXT_CHARACTERS = 40, 160
+"""Texts on a page, and the most that is shown of one: the caller has them, and data and text stay
+below 25 kB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +67,6 @@ def apply_themes(
         str | None,
         Field(description="File (csv, json, yaml) with title, definition, examples of each theme."),
     ] = None,
-    only: Annotated[
-        str | None, BeforeValidator(as_id), Field(description=f"A theme, or {NO_THEME}.")
-    ] = None,
-    limit: Annotated[int, Field(ge=1, le=50, description="Texts listed.")] = 20,
     offset: Annotated[int, Field(ge=0, description="Texts to skip.")] = 0,
 ) -> ApplyThemesResult:
     """Say which theme of a run, or of a codebook, new texts fit, or why none; with the runner-up.
@@ -89,21 +85,22 @@ def apply_themes(
         selection = select(workspace, dataset, run)
         card, run_id, book = selection.card, selection.run.id, None
         scheme = run_scheme(workspace, selection)
-    if only is not None and only not in (NO_THEME, NOISE, *scheme.ids):
-        raise NotFound(
-            f"No theme '{only[:20]}'. Themes: {', '.join(scheme.ids[:15])}"
-            f"{', …' if len(scheme.ids) > 15 else ''}; or {NO_THEME}."
-        )
     if from_dataset is not None:
         asked = _asked_dataset(workspace, card, scheme, from_dataset)
     else:
         asked = _asked_inline(workspace, card, scheme, texts or [])
     distinct = fit_texts(scheme, asked.vectors)
     fits = [distinct[copy] for copy in asked.copies_of]
-    wanted = [at for at, fit in enumerate(fits) if _is_listed(scheme, fit, only)]
-    page = wanted[offset : offset + limit]
+    told = applied_themes(scheme, fits)
+    order = list(range(len(fits)))
+    if from_dataset is not None:
+        # Theme by theme, as they are counted, and what fits none at the end.
+        place = {theme.id: at for at, theme in enumerate(told)}
+        order.sort(
+            key=lambda at: (not fits[at].fits, place.get(scheme.ids[fits[at].nearest], len(told)))
+        )
+    page = order[offset : offset + PAGE_TEXTS]
     shown = _shown(workspace, asked, from_dataset, page)
-    most = PAGE_CHARACTERS // max(1, len(page))
     after = offset + len(page)
     checks = scheme.checks
     return ApplyThemesResult(
@@ -113,7 +110,7 @@ def apply_themes(
         asked=len(fits),
         fitting=sum(fit.fits for fit in fits),
         themes_there=len(scheme.ids),
-        themes=applied_themes(scheme, fits),
+        themes=told,
         held_back=sum(check.held_back for check in checks),
         came_back=sum(check.came_back for check in checks),
         to_others=sum(check.others for check in checks),
@@ -121,12 +118,10 @@ def apply_themes(
         noise_taken=sum(check.noise for check in checks),
         basis=basis_sentence(scheme, card.name),
         notes=asked.notes,
-        only=only,
-        listed=len(wanted),
         offset=offset,
-        next_offset=after if after < len(wanted) else None,
+        next_offset=after if after < len(order) else None,
         texts=[
-            placed_text(scheme, fits[at], asked.ids[at], shorten(text, most))
+            placed_text(scheme, fits[at], asked.ids[at], shorten(text, TEXT_CHARACTERS))
             for at, text in zip(page, shown, strict=True)
         ],
     )
@@ -228,14 +223,6 @@ def _asked_dataset(workspace: Workspace, card: DatasetCard, scheme: Scheme, name
     copies = np.arange(len(vectors))
     return Asked(
         corpus.ids, vectors, copies, None, _missing_groups(scheme.offsets.columns, metadata)
-    )
-
-
-def _is_listed(scheme: Scheme, fit: Fit, only: str | None) -> bool:
-    if only is None:
-        return True
-    return (
-        not fit.fits if only in (NO_THEME, NOISE) else fit.fits and scheme.ids[fit.nearest] == only
     )
 
 

@@ -12,7 +12,7 @@ from support.texts import odd_texts, tickets
 pytestmark = pytest.mark.anyio
 
 TICKETS = [{name: row[name] for name in ("text", "theme")} for row in tickets(each=50)]
-OLD, NEW = TICKETS[:200], TICKETS[200:]
+OLD, NEW = TICKETS[:212], TICKETS[212:]
 CAKE = "the best recipe for carrot cake"
 LONGER = (
     "title,definition,examples\n"
@@ -56,7 +56,7 @@ async def themes_of_clusters(client: Client, dataset: str = "shop") -> dict[str,
 async def test_new_texts_go_to_their_theme_and_strangers_to_none_with_the_reason(
     client: Client,
 ) -> None:
-    answer = await applied(client, texts=[*(row["text"] for row in NEW), CAKE], limit=50)
+    answer = await applied(client, texts=[*(row["text"] for row in NEW), CAKE])
     of_cluster = await themes_of_clusters(client)
     placed = answer.data["texts"]
     right = [
@@ -105,20 +105,23 @@ async def test_a_codebook_sorts_by_its_definitions_and_claims_no_precision(clien
 
 
 async def test_another_dataset_is_counted_whole_and_listed_in_pages(client: Client) -> None:
-    rows = [*NEW, *odd_texts(10)]
+    rows = [*NEW, *odd_texts(20)]
     await finish(client, "ingest", dataset="later", rows=rows, embedding="wordllama")
-    whole = await applied(client, from_dataset="later", limit=5)
+    whole = await applied(client, from_dataset="later")
     assert whole.data["asked"] == len(rows)
     assert whole.data["fitting"] == sum(theme["texts"] for theme in whole.data["themes"])
-    assert (whole.data["listed"], whole.data["next_offset"]) == (len(rows), 5)
-    first = whole.data["themes"][0]
-    part = await applied(client, from_dataset="later", only=first["id"], limit=50)
-    assert part.data["listed"] == first["texts"] == len(part.data["texts"])
-    none = await applied(client, from_dataset="later", only="none", limit=50)
-    assert none.data["listed"] == len(rows) - whole.data["fitting"]
-    assert {line["theme"] for line in none.data["texts"]} == {None}
-    inline = await applied(client, texts=[part.data["texts"][0]["text"]])
-    assert inline.data["texts"][0]["theme"] == first["id"], "as the same text given in the call"
+    lines, offset = whole.data["texts"], whole.data["next_offset"]
+    assert offset == len(lines) == 40
+    rest = await applied(client, from_dataset="later", offset=offset)
+    lines = [*lines, *rest.data["texts"]]
+    assert len({line["id"] for line in lines}) == len(rows)
+    counted = [t["id"] for t in whole.data["themes"] for _ in range(t["texts"])]
+    none = [None] * (len(rows) - whole.data["fitting"])
+    assert [line["theme"] for line in lines] == [*counted, *none], "theme by theme"
+    inline = await applied(client, texts=[lines[0]["text"]])
+    assert inline.data["texts"][0]["theme"] == lines[0]["theme"], "as when the call brings it"
+    past = await applied(client, from_dataset="later", offset=999)
+    assert f"offset 999 is past the last of {len(rows)}." in past.text
 
 
 async def test_what_a_run_looks_past_is_taken_off_new_rows_too(client: Client) -> None:
@@ -128,17 +131,17 @@ async def test_what_a_run_looks_past_is_taken_off_new_rows_too(client: Client) -
         for number, row in enumerate(TICKETS)
         for shop in [[*shops][number % 2]]
     ]
-    await finish(client, "ingest", dataset="shops", rows=rows[:200], embedding="wordllama")
+    await finish(client, "ingest", dataset="shops", rows=rows[: len(OLD)], embedding="wordllama")
     run = await finish(client, "cluster", dataset="shops", regardless_of=["shop"])
     assert not run.is_error, run.text
     of_cluster = await themes_of_clusters(client, "shops")
-    given = [{name: row[name] for name in ("text", "shop")} for row in rows[200:]]
-    answer = await applied(client, dataset="shops", texts=given, limit=50)
+    given = [{name: row[name] for name in ("text", "shop")} for row in rows[len(OLD) :]]
+    answer = await applied(client, dataset="shops", texts=given)
     assert not answer.data["notes"]
     placed = [line["theme"] and of_cluster[line["theme"]] for line in answer.data["texts"]]
-    right = [theme == row["theme"] for theme, row in zip(placed, rows[200:], strict=True)]
+    right = [theme == row["theme"] for theme, row in zip(placed, rows[len(OLD) :], strict=True)]
     assert sum(right) > 0.75 * len(right)
-    bare = await applied(client, dataset="shops", texts=[row["text"] for row in rows[200:]])
+    bare = await applied(client, dataset="shops", texts=[row["text"] for row in rows[len(OLD) :]])
     assert "The run looks past shop, which not all texts came with" in bare.text
 
 
@@ -152,7 +155,6 @@ async def test_what_a_run_looks_past_is_taken_off_new_rows_too(client: Client) -
         ({"texts": ["a"] * 501}, "501 texts, the limit of a call is 500. Ingest them"),
         ({"texts": [{"body": "a"}]}, "Row 1 has no text: it has body; 'shop' takes its text from"),
         ({"texts": [{"text": ["a"]}]}, "Row 1: column 'text' holds a list, not a text"),
-        ({"texts": ["a"], "only": "99"}, "No theme '99'. Themes: 1"),
         ({"texts": ["a"], "codebook": "bare.csv"}, "of 2 themes 2 have no definition ('Refunds'"),
         ({"texts": ["a"], "codebook": "/etc/hosts"}, "is outside the allowed folders"),
         ({"texts": ["a"], "codebook": "gone.csv"}, "No file "),

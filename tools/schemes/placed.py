@@ -100,13 +100,11 @@ class ApplyThemesResult(Result):
     basis: Verbatim
     """What score and threshold are, and what is known of them."""
     notes: list[Verbatim]
-    only: Verbatim | None
-    """The theme, or `none`, whose texts alone are listed."""
-    listed: int
-    """Texts that `texts` is a page of."""
     offset: int
     next_offset: int | None
     texts: list[PlacedText]
+    """A page of those asked: in the order of the call; of a dataset theme by theme as in `themes`,
+    those that fit none at the end."""
 
     def as_text(self) -> str:
         """Where they go, how far to believe it, and the next step."""
@@ -116,17 +114,18 @@ class ApplyThemesResult(Result):
             f"{self.asked:,} {texts} against the {self.themes_there} themes of {what} of "
             f"'{self.dataset}': {self.fitting:,} fit a theme, {self.asked - self.fitting:,} none."
         ]
-        if self.only and not self.listed:
-            lines.append(f"No text was put into {self.only}.")
-        elif self.listed > len(self.texts):
-            end = self.offset + len(self.texts)
-            of = f" of {self.only}" if self.only else ""
-            lines.append(f"Texts {self.offset + 1:,} to {end:,} of {self.listed:,}{of}:")
-        lines += [text.as_text() for text in self.texts]
-        lines.append(self.basis)
-        if self.themes:
-            lines.append("Themes that took some (id, title, texts, threshold):")
-            lines += [theme.as_text() for theme in self.themes]
+        placed = [text.as_text() for text in self.texts]
+        themes = [theme.as_text() for theme in self.themes]
+        if themes:
+            themes.insert(0, "Themes that took some (id, title, texts, threshold):")
+        if not placed:
+            lines.append(f"offset {self.offset:,} is past the last of {self.asked:,}.")
+        if self.asked > len(placed):
+            end = self.offset + len(placed)
+            listed = f"Texts {self.offset + 1:,} to {end:,} of {self.asked:,}:"
+            lines += [*themes, self.basis, *([listed] if placed else []), *placed]
+        else:
+            lines += [*placed, self.basis, *themes]
         lines += self.notes
         if self.next_offset is not None:
             lines.append(f"More: call again with offset={self.next_offset}.")
