@@ -12,8 +12,9 @@ held-back members that the nearest theme is right for:
     one mean each 0.73 to 0.95 | logistic regression 0.79 to 0.98 | nearest members 0.92 to 0.99
 
 The regression (C = 10) is behind on all ten; on the sets' own labels, which nobody found by
-density, it is between 0.04 behind (SearchSnippets) and 0.03 ahead (StackOverflow). With thresholds (back: to the own
-theme; wrong: to another; then the texts of themes taken out, and of another set, that get in):
+density, it is between 0.04 behind (SearchSnippets) and 0.03 ahead (StackOverflow). With
+thresholds (back: to the own theme; wrong: to another; then the texts of themes taken out, and of
+another set, that get in):
 
     one mean, nine of ten              0.81 back, 0.05 wrong, 0.24 and 0.10 let in
     k-means, one for 10 texts, to 32   0.88, 0.02, 0.19, 0.11
