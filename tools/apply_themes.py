@@ -1,7 +1,7 @@
 """The tool `apply-themes`: where texts go in the themes of a run, or of a codebook."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from corpuscope.tools.core.errors import BadInput
-from corpuscope.tools.core.schema import DatasetCard, Floats, Scalar
+from corpuscope.tools.core.schema import DatasetCard, Floats, GroupOffsets, Scalar
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.ingestion.cells import MetadataReader, read_texts
 from corpuscope.tools.runs.regardless import read_metadata
@@ -43,13 +43,16 @@ below 25 kB each."""
 @dataclass(frozen=True, eq=False)
 class Asked:
     """The texts of a call: `ids` (n,), `vectors` (m, dim) of the distinct ones, `copies_of` (n,)
-    which each has; `texts` (n,) where they came with the call, else None; what to know of them."""
+    which each has. Where they came with the call, their `texts` (n,) and `rows` (n,); else the
+    `dataset` whose records they are. `notes`: what to know of them."""
 
     ids: list[str]
     vectors: Floats
     copies_of: NDArray[np.integer]
-    texts: list[str] | None
-    notes: list[str]
+    texts: list[str] | None = None
+    rows: Sequence[dict[str, Any]] = ()
+    dataset: DatasetCard | None = None
+    notes: tuple[str, ...] = ()
 
 
 def apply_themes(
@@ -75,20 +78,23 @@ def apply_themes(
     is saved: to keep texts, `ingest` them and call cluster(assign=true).
     """
     _check_arguments(texts, from_dataset, codebook, run)
-    if codebook is not None:
-        card = workspace.store.card(dataset)
-        embedder = dataset_embedder(workspace, card)
-        path = workspace.files.readable(codebook)
-        scheme = codebook_scheme(workspace, card, embedder, read_codebook(path))
-        run_id, book = None, path.name
-    else:
-        selection = select(workspace, dataset, run)
-        card, run_id, book = selection.card, selection.run.id, None
-        scheme = run_scheme(workspace, selection)
+    selection = None if codebook is not None else select(workspace, dataset, run)
+    card = selection.card if selection else workspace.store.card(dataset)
+    # What is asked is read first: what is wrong with it is told before members are compared.
     if from_dataset is not None:
-        asked = _asked_dataset(workspace, card, scheme, from_dataset)
+        asked = _asked_dataset(workspace, card, from_dataset)
     else:
-        asked = _asked_inline(workspace, card, scheme, texts or [])
+        asked = _asked_inline(workspace, card, texts or [])
+    if selection is not None:
+        scheme = run_scheme(workspace, selection)
+    else:
+        path = workspace.files.readable(str(codebook))
+        scheme = codebook_scheme(
+            workspace, card, dataset_embedder(workspace, card), read_codebook(path)
+        )
+    _check_pairs(asked, scheme, card)
+    if scheme.offsets is not None:
+        asked = _across_groups(workspace, card, scheme.offsets, asked)
     distinct = fit_texts(scheme, asked.vectors)
     fits = [distinct[copy] for copy in asked.copies_of]
     told = applied_themes(scheme, fits)
@@ -100,13 +106,13 @@ def apply_themes(
             key=lambda at: (not fits[at].fits, place.get(scheme.ids[fits[at].nearest], len(told)))
         )
     page = order[offset : offset + PAGE_TEXTS]
-    shown = _shown(workspace, asked, from_dataset, page)
+    shown = _shown(workspace, asked, page)
     after = offset + len(page)
     checks = scheme.checks
     return ApplyThemesResult(
         dataset=card.name,
-        run=run_id,
-        codebook=book,
+        run=selection.run.id if selection else None,
+        codebook=path.name if selection is None else None,
         asked=len(fits),
         fitting=sum(fit.fits for fit in fits),
         themes_there=len(scheme.ids),
@@ -117,7 +123,7 @@ def apply_themes(
         noise_tried=scheme.noise_tried,
         noise_taken=sum(check.noise for check in checks),
         basis=basis_sentence(scheme, card.name),
-        notes=asked.notes,
+        notes=list(asked.notes),
         offset=offset,
         next_offset=after if after < len(order) else None,
         texts=[
@@ -146,22 +152,53 @@ def _check_arguments(
 
 
 def _asked_inline(
-    workspace: Workspace, card: DatasetCard, scheme: Scheme, given: Sequence[str | dict[str, Any]]
+    workspace: Workspace, card: DatasetCard, given: Sequence[str | dict[str, Any]]
 ) -> Asked:
     """The texts of the call itself, embedded as the dataset's own were."""
     embedder = dataset_embedder(workspace, card)
-    cells = [{"text": item} if isinstance(item, str) else item for item in given]
-    texts = _read_texts(card, cells)
+    rows = [{"text": item} if isinstance(item, str) else item for item in given]
+    texts = _read_texts(card, rows)
     check_texts(texts)
-    vectors, notes = embedder.embed(texts), []
+    vectors = embedder.embed(texts)
     # A blank text has a vector by some models, and says nothing all the same.
     vectors[[not text for text in texts]] = 0.0
-    if scheme.offsets is not None:
-        metadata = _metadata(card, scheme.offsets.columns, cells)
-        vectors = without_groups(vectors, scheme.offsets, group_codes(scheme.offsets, metadata))
-        notes = _missing_groups(scheme.offsets.columns, metadata)
     ids = [str(number) for number in range(1, len(texts) + 1)]
-    return Asked(ids, vectors, np.arange(len(texts)), texts, notes)
+    return Asked(ids, vectors, np.arange(len(texts)), texts, rows)
+
+
+def _asked_dataset(workspace: Workspace, card: DatasetCard, name: str) -> Asked:
+    """The texts of another dataset, with the vectors that they have."""
+    corpus = comparable_corpus(workspace, card, name)
+    other = workspace.store.card(name)
+    return Asked(corpus.ids, corpus.vectors, corpus.copies_of, dataset=other)
+
+
+def _check_pairs(asked: Asked, scheme: Scheme, card: DatasetCard) -> None:
+    """Raises BadInput where more is to be compared than a call has time for."""
+    members = sum(len(vectors) for vectors in scheme.prototypes.vectors)
+    if asked.dataset is not None and len(asked.vectors) * members > MOST_PAIRS:
+        raise BadInput(
+            f"'{asked.dataset.name}' has {len(asked.vectors):,} texts and the themes {members:,} "
+            f"members: more than one call compares (about {MOST_PAIRS // members:,} texts). Ingest "
+            f"them into '{card.name}' and call cluster(assign=True), or ingest a part as a dataset."
+        )
+
+
+def _across_groups(
+    workspace: Workspace, card: DatasetCard, offsets: GroupOffsets, asked: Asked
+) -> Asked:
+    """The same texts without what those of their groups share, where their columns are known."""
+    if asked.dataset is not None:
+        metadata = read_metadata(workspace, asked.dataset, asked.ids)
+    else:
+        metadata = _metadata(card, offsets.columns, asked.rows)
+    vectors = asked.vectors[asked.copies_of]
+    return replace(
+        asked,
+        vectors=without_groups(vectors, offsets, group_codes(offsets, metadata)),
+        copies_of=np.arange(len(vectors)),
+        notes=tuple(_missing_groups(offsets.columns, metadata)),
+    )
 
 
 def _read_texts(card: DatasetCard, cells: Sequence[dict[str, Any]]) -> list[str]:
@@ -205,33 +242,11 @@ def _missing_groups(columns: Sequence[str], rows: Sequence[dict[str, Scalar]]) -
     ]
 
 
-def _asked_dataset(workspace: Workspace, card: DatasetCard, scheme: Scheme, name: str) -> Asked:
-    """The texts of another dataset, with the vectors that they have."""
-    corpus = comparable_corpus(workspace, card, name)
-    members = sum(len(vectors) for vectors in scheme.prototypes.vectors)
-    if len(corpus.texts) * members > MOST_PAIRS:
-        raise BadInput(
-            f"'{name}' has {len(corpus.texts):,} texts and the themes {members:,} members: more "
-            f"than one call compares (about {MOST_PAIRS // members:,} texts). Ingest them into "
-            f"'{card.name}' and call cluster(assign=True), or ingest a part as a dataset."
-        )
-    if scheme.offsets is None:
-        return Asked(corpus.ids, corpus.vectors, corpus.copies_of, None, [])
-    metadata = read_metadata(workspace, workspace.store.card(name), corpus.ids)
-    vectors = corpus.vectors[corpus.copies_of]
-    vectors = without_groups(vectors, scheme.offsets, group_codes(scheme.offsets, metadata))
-    copies = np.arange(len(vectors))
-    return Asked(
-        corpus.ids, vectors, copies, None, _missing_groups(scheme.offsets.columns, metadata)
-    )
-
-
-def _shown(
-    workspace: Workspace, asked: Asked, from_dataset: str | None, page: list[int]
-) -> list[str]:
+def _shown(workspace: Workspace, asked: Asked, page: list[int]) -> list[str]:
     """The texts of a page as they may be shown; of one that is gone meanwhile, nothing."""
     if asked.texts is not None:
         return [shown_text(workspace, asked.texts[at]) for at in page]
+    assert asked.dataset is not None
     ids = [asked.ids[at] for at in page]
-    found = shown_texts(workspace, workspace.store.card(from_dataset), ids)
+    found = shown_texts(workspace, asked.dataset, ids)
     return [found.get(record, "") for record in ids]
