@@ -55,9 +55,9 @@ NEARER_NOISE = 0.95
 MOST_HELD_BACK, FEWEST_HELD_BACK, ALL_HELD_BACK = 100, 20, 4_000
 """Of one theme, and of all together: enough for a tenth to be known to three points."""
 
-MOST_COMPARED = 200_000_000
-"""Pairs of a text held back and a member: some two seconds. Among 100,000 members 2,000 are held
-back."""
+MOST_COMPARED = 60_000_000
+"""Pairs of a text that is put in and one of the scheme's own: a second or two on one core. Among
+60,000 texts 1,000 are held back, and as many of the noise."""
 
 NOISE_TRIED = 1_000
 """Noise texts that are put in to see how many get in: their share is known to three points."""
@@ -72,6 +72,11 @@ class Prototypes:
     vectors: Sequence[Floats]
     nearest: int
     noise: Floats | None = None
+
+    @property
+    def count(self) -> int:
+        """How many vectors a text is compared with, those of the noise included."""
+        return sum(map(len, self.vectors)) + (0 if self.noise is None else len(self.noise))
 
     def scores(self, asked: Floats) -> Floats:
         """(q, t) float32 of (q, dim) unit vectors, -1 to 1."""
@@ -154,8 +159,7 @@ def hold_back(prototypes: Prototypes) -> PutIn:
     A theme of one text has none.
     """
     themes = len(prototypes.vectors)
-    members = sum(len(vectors) for vectors in prototypes.vectors)
-    most = min(ALL_HELD_BACK, MOST_COMPARED // max(1, members))
+    most = min(ALL_HELD_BACK, MOST_COMPARED // max(1, prototypes.count))
     each = int(np.clip(most // max(1, themes), FEWEST_HELD_BACK, MOST_HELD_BACK))
     random = np.random.default_rng(0)
     chosen = {
@@ -185,7 +189,8 @@ def try_noise(prototypes: Prototypes) -> PutIn:
             np.zeros((0, len(prototypes.vectors)), np.float32),
             np.zeros(0, np.float32),
         )
-    rows = np.sort(np.random.default_rng(0).permutation(len(noise))[:NOISE_TRIED])
+    most = max(FEWEST_HELD_BACK, min(NOISE_TRIED, MOST_COMPARED // prototypes.count))
+    rows = np.sort(np.random.default_rng(0).permutation(len(noise))[:most])
     own = mean_nearest_others(noise, rows, prototypes.nearest)
     return PutIn(np.full(len(rows), -1), prototypes.scores(noise[rows]), own)
 
