@@ -179,7 +179,7 @@ def _check_pairs(asked: Asked, scheme: Scheme, card: DatasetCard) -> None:
     if asked.dataset is not None and len(asked.vectors) * members > MOST_PAIRS:
         raise BadInput(
             f"'{asked.dataset.name}' has {len(asked.vectors):,} texts to compare with {members:,}; "
-            f"one call compares about {MOST_PAIRS // members:,}. Ingest them into '{card.name}' and "
+            f"one call takes {MOST_PAIRS // members:,}. Ingest them into '{card.name}' and "
             "call cluster(assign=True), or ingest a part of them as a dataset."
         )
 
