@@ -17,6 +17,7 @@ from corpuscope.server.jobs import JobTerms, serving_jobs
 from corpuscope.server.protocol import ToolServer
 from corpuscope.server.settings import Settings, for_worker, open_workspace
 from corpuscope.server.worker_process import GB
+from corpuscope.tools.apply_themes import apply_themes
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
@@ -45,6 +46,7 @@ _SPECS = (
     ToolSpec(get_members, "Read the texts of a theme", read_only=True),
     ToolSpec(check_stability, "Check which themes hold", uses_numba=True),
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),
+    ToolSpec(apply_themes, "Put new texts into themes", read_only=True, open_world=True),
     ToolSpec(plot, "Draw the map", uses_numba=True),
     ToolSpec(list_datasets, "List the datasets", read_only=True),
     ToolSpec(set_default, "Choose the run and layer that tools use"),

@@ -32,7 +32,7 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing", "editing"}
+BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing", "editing", "schemes"}
 MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
@@ -52,6 +52,7 @@ MAY_IMPORT = {
     "runs": {*BELOW_TASKS, "workspace"},
     "describing": {*BELOW_TASKS, "workspace"},
     "editing": {*BELOW_TASKS, "workspace", "runs"},
+    "schemes": {*BELOW_TASKS, "workspace"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},
@@ -115,6 +116,7 @@ OWNERS = {
     "stopwordsiso": {"tools/analysis/stop_words.py"},
     "torch": {"tools/embedding/torch_models.py"},
     "umap": {"tools/geometry/projection.py"},
+    "yaml": {"tools/schemes/codebook.py"},
 }
 SHARED = {
     *("anyio", "mcp", "numpy", "pydantic", "scipy", "sklearn", "threadpoolctl"),

@@ -26,22 +26,27 @@ from corpuscope.tools.runs.drill_down import (
 from corpuscope.tools.runs.new_run import Scope, filtered, new_run, union
 from corpuscope.tools.runs.regardless import check_columns
 from corpuscope.tools.runs.repeats import theme_warnings
-from corpuscope.tools.runs.result import ClusterResult, TopCluster
+from corpuscope.tools.runs.result import AssignedRecord, ClusterResult, TopCluster
 from corpuscope.tools.runs.run_map import draw_map
 from corpuscope.tools.store.locks import dataset_lock
 from corpuscope.tools.workspace.arguments import DatasetName, Focus, RunId, WhereFilter, as_id
 from corpuscope.tools.workspace.headings import EXEMPLAR_CHARACTERS, told_headings
 from corpuscope.tools.workspace.selection import (
     Selection,
+    labels,
     select_stored,
     shown_selection,
     shown_texts,
+    theme_places,
 )
 from corpuscope.tools.workspace.workspace import Workspace
 
 # The share of the time after which clusters can be read; the rest is the map.
 SAVED_SHARE = 0.6
 TOP_CLUSTERS = 12
+ASSIGNED_LISTED = 20
+"""New records up to which each is named: more are read by theme."""
+
 LEXICAL_HINT = (
     "The vectors are lexical: these themes share words, boilerplate included, rather than meaning. "
     "For meaning, ingest again with mode=replace and an `embedding` model, if there is one."
@@ -255,6 +260,7 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
         stale=_stale(selection) if split is None else [],
         assigned_from=run.assigned_from,
         assigned=run.assigned,
+        assigned_records=_assigned(workspace, selection, draft),
         regardless_of=draft.columns,
         found_in_noise=[node.id for node in found],
         in_found=sum(node.size for node in found),
@@ -267,6 +273,32 @@ def _result(workspace: Workspace, draft: RunDraft) -> ClusterResult:
             for id_, theme in draft.frozen.items()
         ],
     )
+
+
+def _assigned(workspace: Workspace, selection: Selection, draft: RunDraft) -> list[AssignedRecord]:
+    """The records that were new to a run, each with its theme, where they are few."""
+    run, members = selection.run, draft.members
+    if draft.split or run.assigned_from is None or run.assigned > ASSIGNED_LISTED:
+        return []
+    before = workspace.runs.members(workspace.runs.load(run.dataset, run.assigned_from))
+    known, reasons = set(before.ids), members.noise_reasons
+    rows = [row for row, record in enumerate(members.ids) if record not in known]
+    places = theme_places(run, [str(members.paths[row]) for row in rows])
+    texts = shown_texts(workspace, selection.card, [members.ids[row] for row in rows])
+    named = labels(run, selection.descriptions)
+    told = []
+    for row in rows:
+        record, place = members.ids[row], places[str(members.paths[row])]
+        told.append(
+            AssignedRecord(
+                id=record,
+                text=shorten(texts.get(record, ""), EXEMPLAR_CHARACTERS),
+                cluster=place,
+                title=named.get(place),
+                noise_reason=None if reasons is None else str(reasons[row]) or None,
+            )
+        )
+    return told
 
 
 def _stale(selection: Selection) -> list[str]:

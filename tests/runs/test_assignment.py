@@ -169,6 +169,27 @@ async def test_strangers_are_noise_and_the_answer_says_so(client: Client) -> Non
     assert len(odd) > 30
 
 
+async def test_few_new_records_are_each_named_with_their_theme(client: Client) -> None:
+    await finish(client, "ingest", dataset="few", rows=some(40))
+    await finish(client, "cluster", dataset="few")
+    known = {row["text"] for row in some(40)}
+    rows = [row for row in [*some(42), *odd_texts(1)] if row["text"] not in known]
+    await finish(client, "ingest", dataset="few", rows=rows)
+    answer = await finish(client, "cluster", dataset="few", assign=True)
+    listed = answer.data["assigned_records"]
+    assert {record["text"] for record in listed} == {row["text"] for row in rows}
+    assert len(listed) == answer.data["assigned"] == len(rows) <= 20
+    assert "Each new record:" in answer.text
+    for record in listed:
+        line = next(line for line in answer.text.splitlines() if f"[{record['id']}]" in line)
+        assert line.startswith(f"  {record['cluster']}")
+        page = await call(
+            client, "get-members", cluster=record["cluster"], dataset="few", limit=100
+        )
+        assert record["id"] in {member["id"] for member in page.data["members"]}
+        assert (record["title"] is None) == (record["cluster"] == "noise")
+
+
 async def refused(client: Client, **arguments: Any) -> str:
     answer = await finish(client, "cluster", assign=True, **arguments)
     assert answer.is_error, answer.text

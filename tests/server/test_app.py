@@ -30,6 +30,7 @@ NAMES = {
     "get-members",
     "check-stability",
     "search",
+    "apply-themes",
     "plot",
     "list-datasets",
     "set-default",
@@ -104,6 +105,7 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
         "compare-runs",
         "get-members",
         "search",
+        "apply-themes",
         "list-datasets",
         "get-job",
     }

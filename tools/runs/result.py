@@ -44,6 +44,24 @@ class TopCluster(Result):
         )
 
 
+class AssignedRecord(Result):
+    """A new record and the theme that it was put into."""
+
+    id: Verbatim
+    text: str
+    cluster: Verbatim
+    """The theme, or the part of it found by drilling down; `noise` where it fits none."""
+    title: str | None
+    """The theme's title, or its first keywords."""
+    noise_reason: Verbatim | None
+    """Why it is noise; None in a theme, or where that is not known."""
+
+    def as_text(self) -> str:
+        """The record and its theme in a line."""
+        why = f" ({self.noise_reason})" if self.noise_reason else ""
+        return f"  {self.cluster}{f' {self.title}' if self.title else why}: [{self.id}] {self.text}"
+
+
 class ClusterResult(Result):
     """What a clustering found."""
 
@@ -78,6 +96,8 @@ class ClusterResult(Result):
     assigned_from: Verbatim | None
     assigned: int
     """New records that were put into the clusters of `assigned_from`."""
+    assigned_records: list[AssignedRecord]
+    """Each of them with its theme, where they are few."""
     hint: Verbatim | None
     regardless_of: list[Verbatim]
     """Columns across whose values the themes were found."""
@@ -120,6 +140,8 @@ class ClusterResult(Result):
                 f"Found across {' and '.join(self.regardless_of)}: what the texts of each value "
                 "share was taken off."
             )
+        if self.assigned_records:
+            lines += ["Each new record:", *(record.as_text() for record in self.assigned_records)]
         lines += self.warnings
         if self.noise_reasons:
             lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
