@@ -25,10 +25,14 @@ def selection(workspace: Workspace) -> Selection:
 
 
 def asked(
-    workspace: Workspace, selection: Selection, *ids: str, refresh: bool = False
+    workspace: Workspace,
+    selection: Selection,
+    *ids: str,
+    refresh: bool = False,
+    brief: bool = False,
 ) -> AssistantOrder:
     nodes: list[Node] = [selection.node(cluster) for cluster in ids]
-    return order_for_assistant(workspace, selection, nodes, refresh)
+    return order_for_assistant(workspace, selection, nodes, refresh, brief=brief)
 
 
 def describe(workspace: Workspace, selection: Selection, cluster: str, title: str) -> None:

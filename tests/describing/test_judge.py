@@ -13,8 +13,8 @@ from corpuscope.server.settings import Settings, open_workspace
 from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Node, Sentence
 from corpuscope.tools.describing.evidence import Findings, build_evidence
 from corpuscope.tools.describing.gathering import DescriptionTask
-from corpuscope.tools.describing.judge import MISTAKES_SHOWN, Judge, open_judge
-from corpuscope.tools.describing.proof import Trial
+from corpuscope.tools.describing.judge import Judge, open_judge
+from corpuscope.tools.describing.proof import MISSED_SHOWN, TAKEN_SHOWN, Trial
 from corpuscope.tools.describing.sampling import Pick
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.remote import EndpointEmbedder
@@ -134,7 +134,7 @@ def test_too_few_texts_are_not_tried(lexical: Embedder, inside: int, outside: in
 
 def test_mistakes_are_named_as_texts_a_few_on_each_side(lexical: Embedder) -> None:
     wrong = Judge(lexical, same_space=False).mistakes(described(*OTHER), COFFEE.trial)
-    assert len(wrong.missed) == len(wrong.taken) == MISTAKES_SHOWN
+    assert (len(wrong.missed), len(wrong.taken)) == (MISSED_SHOWN, TAKEN_SHOWN)
     assert set(wrong.missed) <= set(OF_THEME["coffee"])
     assert set(wrong.taken) <= set(OF_THEME["garden"])
 

@@ -338,7 +338,7 @@ async def test_personal_data_reach_no_model_and_no_assistant(
     await describe(writing, dataset=contacts)
     members = await call(writing, "get-members", cluster="1", dataset=contacts)
     hits = await call(writing, "search", query="refund", dataset=contacts)
-    detailed = await describe(writing, dataset=contacts, detail="detailed")
+    detailed = await describe(writing, dataset=contacts, detail="full")
     shown = [*prompts(script), members.text, hits.text, detailed.text]
     assert all("[email]" in text for text in prompts(script))
     assert "[phone]" in members.text

@@ -69,7 +69,7 @@ async def test_evidence_answered_for_all_clusters_in_one_call_is_saved_with_its_
     listed = await call(shop, "list-clusters")
     assert {line["title"] for line in listed.data["clusters"]} == set(TITLES.values())
     assert re.search(r"Parcels that do not arrive .*, proof \d\.\d\d (strong|fair)", listed.text)
-    again = await finish(shop, "describe-cluster", cluster="all", detail="detailed")
+    again = await finish(shop, "describe-cluster", cluster="all", detail="full")
     assert again.data["evidence"] is None
     assert {one["author"] for one in again.data["descriptions"]} == {"assistant"}
 
@@ -81,7 +81,7 @@ async def test_references_lead_to_the_records_that_were_shown(
     evidence = await finish(shop, "describe-cluster", cluster=cluster, refresh=True)
     shown = dict(re.findall(r"^(r\d+) \([^)]*\): (.+)$", evidence.data["evidence"], re.MULTILINE))
     await label(shop, answers=[words_for("coffee", cluster)])
-    told = await finish(shop, "describe-cluster", cluster=cluster, detail="detailed")
+    told = await finish(shop, "describe-cluster", cluster=cluster, detail="full")
     summary = told.data["descriptions"][0]["summary"]
     for number, sentence in enumerate(summary, start=1):
         assert shown[f"r{number}"][:60] in sentence["text"]
@@ -164,7 +164,7 @@ async def test_a_single_answer_may_be_given_flat_with_record_ids(
         shop, cluster=cluster, title="What grows badly", summary=SENTENCES, records=ids
     )
     assert not saved.is_error, saved.text
-    told = await finish(shop, "describe-cluster", cluster=cluster, detail="detailed")
+    told = await finish(shop, "describe-cluster", cluster=cluster, detail="full")
     assert told.data["descriptions"][0]["title"] == "What grows badly"
     assert f"[{ids[0]}]" in told.text
 

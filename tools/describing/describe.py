@@ -22,13 +22,14 @@ from corpuscope.tools.describing.answers import (
     cite_sentence,
     clean_title,
 )
-from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.evidence import Evidence, Excerpt
 from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import Judge, open_judge
 from corpuscope.tools.describing.prompting import (
     PromptContext,
     again_prompt,
     describe_prompt,
+    missed_excerpts,
     shown_description,
     sort_prompt,
     writer_instructions,
@@ -238,12 +239,17 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _ask(describer: Describer, task: DescriptionTask, prompt: Prompt) -> Description:
-    """The description, with its proof, that the model answers to the prompt."""
-    context = describer.context
-    rules = Rules(task.evidence, context.language, writer_instructions(context))
+def _ask(
+    describer: Describer, task: DescriptionTask, prompt: Prompt, missed: Sequence[Excerpt] = ()
+) -> Description:
+    """The description, with its proof, that the model answers to the prompt, which shows it
+    further texts that it `missed` before."""
+    context, shown = describer.context, task.evidence.with_missed(missed)
+    rules = Rules(shown, context.language, writer_instructions(context))
     answer = describer.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
-    description = _sign(describer, description_from_answer(answer, task.evidence, "llm"))
+    description = _sign(describer, description_from_answer(answer, shown, "llm"))
+    # It stands for the cluster's evidence, whatever was shown beside it.
+    description = replace(description, evidence_key=task.evidence.key)
     return prove_description(describer.judge, description, task)
 
 
@@ -265,7 +271,7 @@ def _mend(describer: Describer, first: Description, task: DescriptionTask) -> De
     mistakes = judge.mistakes(first, tried)
     try:
         prompt = again_prompt(describer.context, task.evidence, first, mistakes)
-        second = _ask(describer, task, prompt)
+        second = _ask(describer, task, prompt, missed_excerpts(mistakes))
     except Unavailable:
         return first  # it is there and paid for, whatever becomes of a better one
     if first.proof is None or second.proof is None or second.proof.auc <= first.proof.auc:

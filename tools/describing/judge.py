@@ -27,9 +27,6 @@ from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
 from corpuscope.tools.workspace.workspace import Workspace
 
-MISTAKES_SHOWN = 3
-"""Texts on each side that a writer is shown to do better: they go on top of full evidence."""
-
 
 @dataclass(frozen=True)
 class Judge:
@@ -78,7 +75,7 @@ class Judge:
         try:
             with self._one_at_a_time:
                 words = self._vector(description)
-                return mistakes(words, self._comparable(trial), MISTAKES_SHOWN)
+                return mistakes(words, self._comparable(trial))
         except Unavailable as error:
             logging.getLogger(__name__).warning("mistakes were not looked for: %s", error)
             return Mistakes([], [])

@@ -29,7 +29,7 @@ CLUSTERS_NAMED = 30
 
 MILLION = 1_000_000
 
-Detail = Literal["concise", "detailed"]
+Detail = Literal["brief", "full"]
 
 
 class DescribedCluster(Result):

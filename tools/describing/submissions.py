@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import NOISE, Author, Description
+from corpuscope.tools.core.text import shorten
 from corpuscope.tools.describing.answers import (
     REFERENCE,
     DescriptionAnswer,
@@ -37,7 +38,7 @@ SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*")
 """Where a summary that came in one piece is cut."""
 
 REFERENCES_AFTER_STOP = re.compile(
-    "([.!?\u3002\uff01\uff1f])\\s*([\\[(]r\\d+(?:[,;\\s]+r\\d+)*[\\])])"
+    "([.!?\u3002\uff01\uff1f])\\s*([\\[(][rm]\\d+(?:[,;\\s]+[rm]\\d+)*[\\])])"
 )
 
 MOST_SENTENCES = 4
@@ -206,7 +207,8 @@ def improvements(
             mistakes = judge.mistakes(known[cluster], tried)
             reasons[cluster].append(
                 f"its words do not tell its texts from those of the nearest clusters. It misses: "
-                f"{_quoted(mistakes.missed)}. It takes in, of others: {_quoted(mistakes.taken)}"
+                f"{_quoted(mistakes.missed, mistakes.records)}. It takes in, of others: "
+                f"{_quoted(mistakes.taken)}"
             )
         elif (proof := known[cluster].proof) and proof.passed_over:
             parts = {part.id: part.label for part in task.evidence.children}
@@ -231,8 +233,13 @@ def _misplaced(selection: Selection, cluster: str, taken: Collection[str]) -> st
     return ""
 
 
-def _quoted(texts: Sequence[str]) -> str:
-    return "; ".join(f'"{text[:QUOTED_CHARACTERS]}"' for text in texts) or "none"
+def _quoted(texts: Sequence[str], records: Sequence[str] = ()) -> str:
+    """The texts in quotes, each with the id by which it can be cited, if there is one."""
+    ids = [f" [{record}]" for record in records] or [""] * len(texts)
+    quotes = [
+        f'"{shorten(text, QUOTED_CHARACTERS)}"{id_}' for text, id_ in zip(texts, ids, strict=True)
+    ]
+    return "; ".join(quotes) or "none"
 
 
 def _same_titles(
