@@ -86,7 +86,7 @@ def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
     task = gather_tasks(workspace, selection, [selection.node("1")])[0]
     spread = {one.cluster for one in task.evidence.excerpts if one.role == "spread"}
     assert spread == {"1.1", "1.2"}
-    assert re.search(r"^r\d+ \(spread, part 1\.2\): ", task.evidence.as_text(), re.MULTILINE)
+    assert re.search(r"^r\d+ \(spread, part 1\.2, 2024-", task.evidence.as_text(), re.MULTILINE)
     assert {*task.trial.parts} == {"1.1", "1.2"}
 
 

@@ -1,5 +1,6 @@
 """What answers show: records short enough for a chat, and no text that is not redacted."""
 
+from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_type_hints
@@ -18,8 +19,12 @@ VALUE_CHARACTERS = 100
 COLUMNS_SHOWN = 12
 
 
-def first_values(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
-    """The first columns of a record that have a value."""
+def first_values(
+    metadata: dict[str, Scalar], columns: Sequence[str] | None = None
+) -> dict[str, Scalar]:
+    """These columns of a record, or the first ones that have a value."""
+    if columns is not None:
+        return {name: metadata.get(name) for name in columns}
     filled = [(name, value) for name, value in metadata.items() if value is not None]
     return dict(filled[:COLUMNS_SHOWN])
 
@@ -94,8 +99,15 @@ def _without_last(words: list[str]) -> list[str]:
 
 def metadata_line(metadata: dict[str, Scalar]) -> str:
     """The metadata as a line of its own below a text; "" where there is none."""
-    values = ", ".join(f"{name}={value}" for name, value in metadata.items())
+    values = ", ".join(
+        f"{name}={_whole(value)}" for name, value in metadata.items() if value is not None
+    )
     return f"\n    ({values})" if values else ""
+
+
+def _whole(value: Scalar) -> Scalar:
+    """A number without decimals as an integer: of a large one Python would show an exponent."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def redacted(shown: T, redact: Redact) -> T:

@@ -35,7 +35,6 @@ Verbatim: TypeAlias = Annotated[str, VERBATIM]
 NOISE = "noise"
 """The id of what belongs to no cluster. It is counted, and never described as if it were one."""
 
-
 COLUMN = "column"
 """The embedding of vectors that came with the file and whose model nobody named."""
 
@@ -323,10 +322,11 @@ Author = Literal["llm", "assistant", "person", "keywords"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """One sentence of a summary and the record ids that support it."""
+    """One sentence of a summary, the record ids that support it, and those that seem not to."""
 
     text: str
     records: list[Verbatim] = field(default_factory=list)
+    doubtful: list[Verbatim] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,11 +174,16 @@ def describe_with_keywords(evidence: Evidence) -> Description:
 def prove_description(
     judge: Judge | None, description: Description, task: DescriptionTask
 ) -> Description:
-    """The description with its proof, on the texts that it was neither written nor mended by; as it
-    was where there is no judge."""
+    """The description with its proof, on the texts that it was neither written nor mended by, and
+    with doubts about what it cites; as it was where there is no judge."""
     if judge is None:
         return description
-    _, scored = task.trial.halves()
+    mending, scored = task.trial.halves()
+    if description.author in ("llm", "assistant"):
+        shown = mending or task.trial
+        texts = dict(zip(shown.records, shown.inside_texts, strict=False))
+        texts |= {excerpt.record: excerpt.text for excerpt in task.evidence.excerpts}
+        description = judge.with_doubts(description, texts, scored)
     return replace(description, proof=judge.proof(description, scored, task.trial))
 
 

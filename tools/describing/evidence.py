@@ -14,8 +14,9 @@ from corpuscope.tools.core.schema import Node, to_json
 from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.describing.sampling import OUTSIDE_ROLES, OUTSIDE_SHOWN, Pick, Role
 
-EVIDENCE_CHARACTERS = 12_000
-"""The most that `Evidence.as_text` gives; about 3,000 tokens of English."""
+EVIDENCE_CHARACTERS = 14_000
+"""The most that `Evidence.as_text` gives, of a cluster with many parts; about 3,500 tokens of
+English."""
 
 BRIEF_CHARACTERS = 1_200
 """The most that `Evidence.as_brief_text` gives: fifteen clusters fit into one answer."""
@@ -36,6 +37,9 @@ BRIEF_EXCERPT_CHARACTERS = 40
 
 EXCERPTS_CHARACTERS = 6_600
 """The part of it that all excerpts share; keywords, siblings and metadata have the rest."""
+
+LEAST_EXCERPT_CHARACTERS = 150
+"""The least room of one text, however many there are."""
 
 EXCERPT_CHARACTERS = 450
 """The most of one text: its subject shows within a paragraph."""
@@ -246,6 +250,7 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
     by_text: dict[str, Excerpt] = {}
     shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE_SHOWN], *findings.outside[:OUTSIDE_SHOWN]]
     room = EXCERPTS_CHARACTERS // max(1, len(shown)) - EXCERPT_LINE_CHARACTERS
+    room = max(room, LEAST_EXCERPT_CHARACTERS)
     for pick in shown:
         text = clean_text(findings.texts[pick.point])
         folded = text.casefold()

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.exemplars import SAME_TEXT_COSINE, choose_exemplars
-from corpuscope.tools.analysis.regions import Region, find_regions, in_turn
+from corpuscope.tools.analysis.regions import Places, Region, find_regions, in_turn
 from corpuscope.tools.core.schema import Floats, Ints
 from corpuscope.tools.core.vectors import unit_mean
 
@@ -26,8 +25,6 @@ other does; `outside`: of another cluster; `overlap`: of another one, but on thi
 `missed`: an earlier description passed it over."""
 
 OUTSIDE_ROLES: tuple[Role, ...] = ("outside", "overlap")
-
-Places: TypeAlias = NDArray[np.int64]
 
 CENTRAL_SHOWN, SPREAD_SHOWN, EDGE_SHOWN, OUTSIDE_SHOWN = 5, 5, 2, 4
 """Texts shown for each role: with some 450 characters each, evidence stays below 10,000."""

@@ -29,6 +29,7 @@ from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
 from corpuscope.tools.describing.prompting import assistant_instructions, prompt_context
 from corpuscope.tools.describing.proof import is_weak
+from corpuscope.tools.describing.result import citation_doubts
 from corpuscope.tools.llm.completion import format_faults
 from corpuscope.tools.workspace.arguments import as_id
 from corpuscope.tools.workspace.selection import Selection, cluster_rows
@@ -202,6 +203,8 @@ def improvements(
         named = ", ".join(f'{other} "{known[other].title}"' for other in sorted(others))
         reasons[cluster].append(f"its title is nearly that of {named}; say in what they differ")
     for cluster, task in new.items():
+        if doubts := citation_doubts(known[cluster].summary):
+            reasons[cluster].append(doubts)
         tried = task.trial.halves()[0] or task.trial
         if judge is not None and is_weak(known[cluster].proof):
             mistakes = judge.mistakes(known[cluster], tried)
