@@ -10,7 +10,7 @@ from support.endpoint_server import DIM, EndpointServer, embeds, endpoint_server
 from support.texts import THEMES, tickets
 
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Node, Sentence
+from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Mask, Node, Sentence
 from corpuscope.tools.describing.evidence import Findings, build_evidence
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge, open_judge
@@ -204,6 +204,21 @@ def test_the_dataset_s_own_embedder_judges_where_it_is_there(workspace: Workspac
     assert judge.same_space
     text = "My password is rejected"
     np.testing.assert_array_equal(judge.embedder.embed_query(text), embedder.embed_query(text))
+
+
+def test_what_the_dataset_masks_counts_neither_in_the_proof_nor_in_titles(
+    workspace: Workspace,
+) -> None:
+    masked = replace(card(COLUMN), mask=Mask(kinds=("handles", "urls")))
+    judge = open_judge(workspace, masked, [COFFEE])
+    assert judge is not None
+    title, summary = FITTING
+    named = described(f"{title} @garden https://rose.example/tree", f"{summary} @lawn")
+    assert judge.proof(named, COFFEE.trial) == judge.proof(described(*FITTING), COFFEE.trial)
+    assert judge.alike({"1": "Late @united", "2": "Late @delta"}) == [("1", "2")]
+    whole = open_judge(workspace, card(COLUMN), [COFFEE])
+    assert whole is not None
+    assert whole.alike({"1": "Late @united", "2": "Late @delta"}) == []
 
 
 def test_an_embedder_of_another_size_than_the_vectors_does_not_judge_them(

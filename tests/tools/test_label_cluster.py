@@ -127,6 +127,23 @@ async def test_words_that_do_not_fit_their_texts_are_to_be_improved_and_why(
     await label(shop, answers=[words_for("login", themes["login"])])
 
 
+async def test_a_sentence_that_is_near_none_of_what_it_cites_is_named_and_saved(
+    shop: Client, themes: dict[str, str]
+) -> None:
+    page = await call(shop, "get-members", cluster=themes["coffee"], limit=1)
+    record = page.data["members"][0]["id"]
+    about_roses = {"text": "Roses, lawn seed or trees withered.", "refs": [record]}
+    right = {"text": SUMMARIES["coffee"][0], "refs": ["r1"]}
+    await finish(shop, "describe-cluster", cluster=themes["coffee"], refresh=True)
+    answer = words_for("coffee", themes["coffee"], summary=[right, about_roses])
+    saved = await label(shop, answers=[answer])
+    doubt = f"sentence 2 cites {record}, which is near it neither in words nor in meaning"
+    assert doubt in saved.data["saved"][0]["improve"]
+    again = await finish(shop, "describe-cluster", cluster=themes["coffee"])
+    assert f"To check: {doubt}." in again.text
+    await label(shop, answers=[words_for("coffee", themes["coffee"])])
+
+
 async def test_titles_that_are_nearly_equal_are_to_be_told_apart(
     shop: Client, themes: dict[str, str]
 ) -> None:

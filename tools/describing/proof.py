@@ -21,7 +21,9 @@ FEWEST = 5
 STRONG = 0.9
 FAIR = 0.75
 """What the words say of the score. On BANKING77 the keywords of the right cluster reach 0.92 in the
-mean, those of the nearest other one 0.50: one in 52 is strong (`make bench-describe`)."""
+mean, those of the nearest other one 0.50: one in 52 is strong (`make bench-describe`). The words of
+a strong model reach 0.92 too: the score tells right from wrong words, not good ones from bare
+keywords."""
 
 MISSED_SHOWN, TAKEN_SHOWN = 6, 3
 """Texts on the wrong side that a writer is shown to do better: they go on top of full evidence."""
@@ -162,8 +164,9 @@ def format_proof(proof: Proof | None) -> str:
 PROOF_MEANING = (
     "proof: how often title and summary are nearer to one of its texts that the writer did not see "
     f"than to one of the nearest clusters (0.5 is chance): strong from {STRONG}, fair from {FAIR}, "
-    "weak: write it anew, blurred: the cluster itself overlaps others. It shows that the words are "
-    "distinct, not that each sentence is true: detail=full quotes the texts behind them."
+    "weak: write it anew, blurred: the cluster itself overlaps others. It checks that the words "
+    "are distinct, as bare keywords are too; not that they are well chosen, or each sentence true: "
+    "detail=full quotes the texts behind them."
 )
 
 
