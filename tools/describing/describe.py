@@ -6,7 +6,7 @@ clusters at once.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -172,16 +172,21 @@ def describe_with_keywords(evidence: Evidence) -> Description:
 
 
 def prove_description(
-    judge: Judge | None, description: Description, task: DescriptionTask
+    judge: Judge | None,
+    description: Description,
+    task: DescriptionTask,
+    cited: Mapping[str, str] | None = None,
 ) -> Description:
     """The description with its proof, on the texts that it was neither written nor mended by, and
-    with doubts about what it cites; as it was where there is no judge."""
+    with doubts about what it cites; as it was where there is no judge. `cited` are texts by record
+    id that may be cited beside those of the task."""
     if judge is None:
         return description
     mending, scored = task.trial.halves()
     if description.author in ("llm", "assistant"):
         shown = mending or task.trial
         texts = dict(zip(shown.records, shown.inside_texts, strict=False))
+        texts |= cited or {}
         texts |= {excerpt.record: excerpt.text for excerpt in task.evidence.excerpts}
         description = judge.with_doubts(description, texts, scored)
     return replace(description, proof=judge.proof(description, scored, task.trial))

@@ -40,6 +40,10 @@ from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
 from corpuscope.tools.workspace.workspace import Workspace
 
+FAR = 0.75
+"""A text supports a sentence with which it shares no word if it is nearer to it than so many of the
+texts of other clusters: of texts on another subject three of four are not."""
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -99,7 +103,7 @@ class Judge:
         self, description: Description, texts: Mapping[str, str], trial: Trial
     ) -> Description:
         """The description, each sentence with those of its records that are `doubtful`: they share
-        no word with it, and are less near to it than the middle one of the trial's outsiders.
+        no word with it, and are less near to it than the nearest quarter (`FAR`) of the outsiders.
 
         `texts`: those of the records, by id; what is not among them is not looked at, nor is a
         description in another language than they are in.
@@ -140,7 +144,7 @@ class Judge:
         for text, record in sorted(pairs):
             sentence = self.embedder.embed_query(text)
             cosine = float(self.embedder.embed([texts[record]])[0] @ sentence)
-            if cosine < float(np.median(outside @ sentence)):
+            if cosine < float(np.quantile(outside @ sentence, FAR)):
                 far.add((text, record))
         return far
 
