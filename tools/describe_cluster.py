@@ -50,8 +50,9 @@ def describe_cluster(
     layer: LayerIndex = None,
     refresh: Annotated[bool, Field(description="Write anew what is described already.")] = False,
     detail: Annotated[
-        Detail, Field(description="detailed: the texts that support each description as well.")
-    ] = "concise",
+        Detail,
+        Field(description="full: all evidence, and the texts behind each description."),
+    ] = "brief",
     focus: Focus = None,
     verify: Annotated[
         bool,
@@ -91,11 +92,13 @@ def describe_cluster(
             "out, and you get the evidence to write from (or set CORPUSCOPE_LLM_MODEL)."
         )
     else:
-        assistant = order_for_assistant(workspace, selection, nodes, refresh)
+        assistant = order_for_assistant(
+            workspace, selection, nodes, refresh, brief=detail == "brief"
+        )
         result = _result(workspace, selection, assistant.described).with_evidence(
             assistant.to_write, refresh, assistant.prompt
         )
-    if detail == "detailed":
+    if detail == "full":
         result = _with_quotes(workspace, selection, result)
     return result
 

@@ -4,24 +4,46 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.clustering.noise import NoiseKind, noise_kind
 from corpuscope.tools.core.errors import BadInput, NotReady
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shortened_values
+from corpuscope.tools.core.excerpts import (
+    COLUMNS_SHOWN,
+    PAGE_CHARACTERS,
+    metadata_line,
+    shortened_values,
+)
 from corpuscope.tools.core.ids import is_within
-from corpuscope.tools.core.schema import NOISE, Members, Record, Result, Run, Scalar, Verbatim
+from corpuscope.tools.core.schema import (
+    NOISE,
+    DatasetCard,
+    Members,
+    Record,
+    Result,
+    Run,
+    Scalar,
+    Verbatim,
+)
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.arguments import (
-    ClusterId,
     DatasetName,
     LayerIndex,
     RunId,
     WhereFilter,
+    as_id,
 )
-from corpuscope.tools.workspace.selection import cluster_rows, select, shown_records
+from corpuscope.tools.workspace.selection import (
+    cluster_rows,
+    select,
+    shown_records,
+    theme_places,
+)
 from corpuscope.tools.workspace.tables import where_members
 from corpuscope.tools.workspace.workspace import Workspace
+
+ALL = "all"
+"""Every record of the run, in place of a cluster."""
 
 
 class MemberLine(Result):
@@ -32,14 +54,24 @@ class MemberLine(Result):
     strength: float
     cluster: Verbatim
     """The finest cluster that it is in."""
+    theme: Verbatim
+    """The theme of the layer shown that it is in, or a part of it that was split off; `noise` in
+    none."""
     noise_reason: Verbatim | None = None
     """Why it is noise: `between 3 and 7.1`; None in a cluster, or where that is not known."""
     metadata: dict[str, Scalar]
 
     def as_text(self) -> str:
         """The record in a line or more."""
+        return f"[{self.id}] {self._said()}"
+
+    def with_theme(self) -> str:
+        """The same with the theme before the text."""
+        return f"[{self.id}] ({self.theme}) {self._said()}"
+
+    def _said(self) -> str:
         why = f" ({self.noise_reason})" if self.noise_reason else ""
-        return f"[{self.id}] {self.text}{metadata_line(self.metadata)}{why}"
+        return f"{self.text}{metadata_line(self.metadata)}{why}"
 
 
 class MemberPage(Result):
@@ -66,9 +98,16 @@ class MemberPage(Result):
         first = self.offset + 1 if self.members else 0
         last = self.offset + len(self.members) + self.gone
         beside = f" and the noise beside it ({self.of_noise:,})" if self.of_noise else ""
-        where = f"{self.cluster}{beside} (run {self.run})"
-        lines = [f"Records {first} to {last} of {self.total:,} in {where}:"]
-        lines += [member.as_text() for member in self.members]
+        if self.cluster == ALL:
+            lines = [
+                f"Records {first} to {last} of {self.total:,} of run {self.run}, each with its "
+                "theme:",
+                *(member.with_theme() for member in self.members),
+            ]
+        else:
+            where = f"{self.cluster}{beside} (run {self.run})"
+            lines = [f"Records {first} to {last} of {self.total:,} in {where}:"]
+            lines += [member.as_text() for member in self.members]
         if self.gone:
             lines.append(f"{self.gone} records of the run are no longer in the dataset.")
         if self.next_offset is not None:
@@ -78,7 +117,11 @@ class MemberPage(Result):
 
 def get_members(
     workspace: Workspace,
-    cluster: ClusterId,
+    cluster: Annotated[
+        str,
+        BeforeValidator(as_id),
+        Field(description='A cluster id (3, 3.1), noise, or "all": every record of the run.'),
+    ],
     dataset: DatasetName = None,
     run: RunId = None,
     layer: LayerIndex = None,
@@ -98,21 +141,29 @@ def get_members(
         bool,
         Field(description="Also the noise nearest to it, after cluster(noise='assign')."),
     ] = False,
+    fields: Annotated[
+        list[str] | None,
+        Field(description="Metadata columns to show; [] for none. Left out: the first 12."),
+    ] = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Records on a page.")] = 10,
     offset: Annotated[int, Field(ge=0, description="Records to skip.")] = 0,
     seed: Annotated[int, Field(ge=0, description="Seed of the random order.")] = 0,
 ) -> MemberPage:
-    """Read the texts in a cluster, or in the noise, with their metadata.
+    """Read the texts in a cluster, in the noise or of the whole run, with their metadata.
 
     Use it to check what a theme really holds, or to quote. Long texts are shortened. Strength, 0
     to 1, says how firmly a record belongs; in the noise it is 0, and each record says why it is
     noise.
     """
     selection = select(workspace, dataset, run, layer)
-    selection.check(cluster)
+    if cluster != ALL:
+        selection.check(cluster)
+    _check_fields(selection.card, fields)
     members = workspace.runs.members(selection.run)
-    rows = cluster_rows(selection.run, members, cluster)
-    if with_noise:
+    rows = np.arange(len(members.ids), dtype=np.int64)
+    if cluster != ALL:
+        rows = cluster_rows(selection.run, members, cluster)
+    if with_noise and cluster != ALL:
         rows = np.union1d(rows, _noise_beside(selection.run.id, members, cluster))
     if noise_reason is not None:
         rows = _noise_of_kind(selection.run, members, rows, cluster, noise_reason)
@@ -122,10 +173,12 @@ def get_members(
         rows = rows[where_members(workspace, selection.card, where, ids)]
     rows = _ordered(members, rows, sort, seed)
     page = rows[offset : offset + limit]
-    records = shown_records(workspace, selection.card, [members.ids[row] for row in page])
+    ids = [members.ids[row] for row in page]
+    records = shown_records(workspace, selection.card, ids, fields)
     most = PAGE_CHARACTERS // max(1, len(page))
+    themes = theme_places(selection.run, {str(members.paths[row]) for row in page})
     lines = [
-        _line(records[members.ids[row]], members, int(row), most)
+        _line(records[members.ids[row]], members, int(row), most, themes)
         for row in page
         if members.ids[row] in records
     ]
@@ -138,9 +191,19 @@ def get_members(
         offset=offset,
         next_offset=after if after < len(rows) else None,
         gone=len(page) - len(lines),
-        of_noise=_count_beside(members, rows, cluster) if with_noise else 0,
+        of_noise=_count_beside(members, rows, cluster) if with_noise and cluster != ALL else 0,
         members=lines,
     )
+
+
+def _check_fields(card: DatasetCard, fields: list[str] | None) -> None:
+    unknown = [name for name in fields or () if name not in card.metadata_columns]
+    if unknown:
+        there = ", ".join(card.metadata_columns) or "none"
+        raise BadInput(
+            f"'{card.name}' has no column {', '.join(repr(name[:40]) for name in unknown[:5])}. "
+            f"Columns: {there}. Leave fields out to see the first {COLUMNS_SHOWN} with a value."
+        )
 
 
 def _noise_beside(run: str, members: Members, cluster: str) -> NDArray[np.int64]:
@@ -184,13 +247,16 @@ def _ordered(members: Members, rows: NDArray[np.int64], sort: str, seed: int) ->
     return np.asarray(rows[order])
 
 
-def _line(record: Record, members: Members, row: int, most: int) -> MemberLine:
+def _line(
+    record: Record, members: Members, row: int, most: int, themes: dict[str, str]
+) -> MemberLine:
     reasons = members.noise_reasons
     return MemberLine(
         id=record.id,
         text=shorten(record.text, most),
         strength=round(float(members.strengths[row]), 3),
         cluster=str(members.paths[row]),
+        theme=themes[str(members.paths[row])],
         noise_reason=None if reasons is None else str(reasons[row]) or None,
         metadata=shortened_values(record.metadata),
     )

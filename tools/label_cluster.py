@@ -18,7 +18,7 @@ from corpuscope.tools.describing.submissions import (
     take_submissions,
 )
 from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId, as_id
-from corpuscope.tools.workspace.selection import select, shown_descriptions
+from corpuscope.tools.workspace.selection import select, shown_descriptions, shown_texts
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_ANSWERS = 100
@@ -125,8 +125,11 @@ def label_cluster(
     watch.report(0.5, "trying them")
     new = {submitted: tasks[submitted] for submitted in sound}
     judge = open_judge(workspace, selection.card, list(new.values()))
+    sentences = [sentence for words in sound.values() for sentence in words.summary]
+    cited = {record for sentence in sentences for record in sentence.records}
+    texts = shown_texts(workspace, selection.card, sorted(cited))
     for submitted, description in sound.items():
-        sound[submitted] = prove_description(judge, description, new[submitted])
+        sound[submitted] = prove_description(judge, description, new[submitted], texts)
         workspace.runs.save_description(selection.run, sound[submitted])
     known = shown_descriptions(workspace, selection.run)
     better = improvements(new, known, judge)

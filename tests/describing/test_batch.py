@@ -128,11 +128,12 @@ def test_a_heading_is_named_from_the_titles_of_its_parts(
     workspace: Workspace, selection: Selection, endpoint: EndpointServer
 ) -> None:
     found = written(workspace, selection, "1", "1.1", "1.2")
-    made_of = next(
-        line for line in endpoint.requests[-1].prompt.splitlines() if line.startswith("Made of: ")
-    )
-    parts = [f'{part} "{found[part].title}" ({SIZE} records)' for part in ("1.1", "1.2")]
-    assert made_of == f"Made of: {'; '.join(parts)}"
+    lines = endpoint.requests[-1].prompt.splitlines()
+    made_of = lines[next(n for n, line in enumerate(lines) if line.startswith("Made of ")) + 1 :]
+    for line, part in zip(made_of, ("1.1", "1.2"), strict=False):
+        # With its size, its share, and two excerpts of it.
+        expected = rf'- {part} "{re.escape(found[part].title)}": {SIZE}, 50.0%, (r\d+, )+r\d+'
+        assert re.fullmatch(expected, line), line
 
 
 def test_the_words_of_a_person_are_left_alone(

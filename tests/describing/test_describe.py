@@ -140,7 +140,7 @@ def test_a_weak_description_is_written_once_more_with_its_mistakes_and_the_bette
     task = made_task(inside=INSIDE, outside=OUTSIDE)
     better = {
         "title": "Refund of a charge",
-        "summary": [{"text": "A refund of charge number.", "refs": ["r1"]}] * 2,
+        "summary": [{"text": "A refund of charge number.", "refs": ["r1", "m1"]}] * 2,
     }
     with endpoint_server(weak_then(better)) as server, describer_at(server) as describer:
         description = describe_with_model(describer, task)
@@ -149,10 +149,29 @@ def test_a_weak_description_is_written_once_more_with_its_mistakes_and_the_bette
     assert len(asked) == 2
     assert "The earlier title: Pin code of account" in asked[1].prompt
     # Mistakes are of the half that mends; the score is of the other.
-    shown = set(re.findall(r"^- (.+)$", asked[1].prompt, re.MULTILINE))
-    assert shown & set(INSIDE[::2])
-    assert shown & set(OUTSIDE[::2])
-    assert not shown & set(INSIDE[1::2] + OUTSIDE[1::2])
+    missed = dict(re.findall(r"^(m\d): (.+)$", asked[1].prompt, re.MULTILINE))
+    taken = set(re.findall(r"^- (.+)$", asked[1].prompt, re.MULTILINE))
+    assert list(missed) == ["m1", "m2", "m3", "m4", "m5", "m6"]
+    assert {*missed.values()} <= {*INSIDE[::2]}
+    assert taken & {*OUTSIDE[::2]}
+    assert not taken & {*INSIDE[1::2], *OUTSIDE[1::2]}
+    # What was missed may be cited, and stands for the record that it is.
+    cited = task.trial.records[INSIDE.index(missed["m1"])]
+    assert description.summary[0].records == [record(0), cited]
+    assert description.evidence_key == task.evidence.key
+
+
+def test_a_sentence_that_is_near_none_of_what_it_cites_is_said() -> None:
+    task = made_task(inside=INSIDE, outside=OUTSIDE)
+    summary = [
+        {"text": "A refund of a second charge is awaited.", "refs": ["r1", "r2"]},
+        {"text": "Others ask for the pin code of an account number.", "refs": ["r2", "r4"]},
+    ]
+    description = describe(says(summary=summary), task)
+    assert [sentence.doubtful for sentence in description.summary] == [
+        [],
+        [record(1), record(4)],
+    ]
 
 
 def test_a_second_description_that_is_worse_is_dropped() -> None:

@@ -11,8 +11,10 @@ from support.made_evidence import nearby_evidence, rich_evidence
 from corpuscope.tools.core.schema import Node
 from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.describing.evidence import (
+    BRIEF_CHARACTERS,
     EVIDENCE_CHARACTERS,
     EXCERPT_CHARACTERS,
+    LEAST_EXCERPT_CHARACTERS,
     MAX_EXCERPTS,
     Evidence,
     Findings,
@@ -52,7 +54,8 @@ def full_findings() -> Findings:
     return replace(
         found,
         picks=[picks[0], Pick(1, "central", 1200), *picks[2:]],
-        homes={4: "3.2", 5: "noise"},
+        outside=[Pick(4, "outside", 1), Pick(5, "overlap", 1)],
+        homes={2: "3.1.1", 4: "3.2", 5: "noise"},
         keywords=[Keyphrase(text="refund", share=0.62, beside=0.041), Keyphrase(text="card")],
         siblings=[
             Sibling(id="3.2", label="Returned goods", titled=True, size=210),
@@ -61,6 +64,7 @@ def full_findings() -> Findings:
         ],
         children=[Sibling(id="3.1.1", label="late, weeks", size=900)],
         traits=["venue = BBC: 41 of 120 (34%; 9% elsewhere)"],
+        days={0: "2024-05-02", 4: "2024-05-03"},
     )
 
 
@@ -68,21 +72,41 @@ FULL = """\
 Cluster 3.1 of the dataset tickets: 1,420 records, 4.2% of all.
 Keywords (share of its texts, of the nearest clusters' texts): refund (62%, 4%); card
 Beside it, the nearest first: 3.2 "Returned goods" (210 records); 3.3 (pin, code); 3.4 (no keywords)
-Made of: 3.1.1 (late, weeks)
+Made of (its records, their share of this cluster, excerpts):
+- 3.1.1 (late, weeks): 900, 63.4%, r3
+- in none of these: 520, 36.6%
 Metadata:
 - venue = BBC: 41 of 120 (34%; 9% elsewhere)
 Excerpts of its texts:
-r1 (central): Where is my refund?
-r2 (central, 1,200 alike): Refund please
-r3 (spread): Card refund
+r1 (central, 2024-05-02): Where is my refund?
+r2 (central, x1,200): Refund please
+r3 (spread, part 3.1.1): Card refund
 r4 (edge): Shop gone bust
 Not in it, but near (in the clusters named):
-r5 (in 3.2): I want to return it
-r6 (in noise): Is it raining?"""
+r5 (in 3.2, 2024-05-03): I want to return it
+r6 (same subject, in noise): Is it raining?"""
+
+BRIEF = """\
+Cluster 3.1: 1,420 records, 4.2% of all.
+Keywords: refund (62%, 4%); card
+Beside it: 3.2 "Returned goods"; 3.3 (pin, code); 3.4 (no keywords)
+Made of: 3.1.1 (late, weeks): 900, 63.4%; in none of these: 520, 36.6%
+- venue = BBC: 41 of 120 (34%; 9% elsewhere)
+r1 (2024-05-02): Where is my refund?
+r2 (x1,200): Refund please
+r3: Card refund
+r5 (not in it, but in 3.2, 2024-05-03): I want to return it"""
 
 
 def test_the_text_of_full_evidence_reads_so() -> None:
     assert build_evidence("tickets", node(), full_findings()).as_text() == FULL
+
+
+def test_brief_evidence_has_the_same_references_and_no_dates_twice() -> None:
+    found = full_findings()
+    dates = "created: 2024-01-02 to 2024-06-30, peak 2024-05: 152 of 400 sampled (38%)"
+    found = replace(found, traits=[dates, *found.traits])
+    assert build_evidence("tickets", node(), found).as_brief_text() == BRIEF
 
 
 def test_where_there_is_nothing_to_say_no_heading_stands() -> None:
@@ -113,7 +137,7 @@ def test_other_clusters_are_shown_under_the_titles_that_they_have_by_now() -> No
         '3.2 "Returned goods" (210 records); 3.3 "Forgotten PINs" (7 records); 3.4 (no keywords)'
         in shown
     )
-    assert re.search(r'Made of: 3\.1\.1 "t{20,60} … t{10,60}" \(900 records\)\n', shown)
+    assert re.search(r'\n- 3\.1\.1 "t{20,60} … t{10,60}": 900, 63.4%, r3\n', shown)
     assert "Nobody asked" not in shown
 
 
@@ -140,6 +164,7 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
         {"picks": [Pick(0, "central", 2), *full.picks[1:]]},
         {"picks": [Pick(0, "edge", 1), *full.picks[1:]]},
         {"homes": {4: "3.2", 5: "3.3"}},
+        {"days": {0: "2024-05-01"}},
     ]
     changed = [
         build_evidence("others", node(), full),
@@ -155,9 +180,9 @@ def test_the_key_changes_with_everything_else_that_is_shown() -> None:
 
 def test_the_key_of_the_same_evidence_is_the_same_in_every_version() -> None:
     # It stands in saved descriptions: were it another one, all would be written anew and paid for.
-    assert rich_evidence().key == "926338d9c146badb"
-    assert nearby_evidence().key == "213568e41f792475"
-    assert build_evidence("tickets", node(), full_findings()).key == "ce60d2c436477083"
+    assert rich_evidence().key == "4a25d5bbd16e88c8"
+    assert nearby_evidence().key == "8b881d1032a05a48"
+    assert build_evidence("tickets", node(), full_findings()).key == "f7197c3027e5954e"
 
 
 def test_texts_that_differ_only_in_case_and_space_are_shown_once_with_their_count() -> None:
@@ -166,7 +191,7 @@ def test_texts_that_differ_only_in_case_and_space_are_shown_once_with_their_coun
         ("r1", f"{0:032x}", "Where is my card?", 2),
         ("r2", f"{2:032x}", "Refund please", 1),
     ]
-    assert "r1 (central, 2 alike): Where is my card?" in evidence.as_text()
+    assert "r1 (central, x2): Where is my card?" in evidence.as_text()
 
 
 def test_a_text_that_is_inside_and_outside_is_shown_inside_and_not_counted_twice() -> None:
@@ -206,7 +231,8 @@ def worst_findings(texts: int, outside: int) -> Findings:
     ]
     return replace(
         found,
-        homes=dict.fromkeys(found.homes, DEEP),
+        homes=dict.fromkeys(range(texts + outside), DEEP),
+        days=dict.fromkeys(range(texts + outside), "2024-05-02"),
         keywords=[Keyphrase(text=LONG, share=1.0, beside=1.0)] * 100,
         siblings=others,
         children=others,
@@ -219,17 +245,21 @@ def test_evidence_is_bounded_whatever_it_is_made_of(texts: int, outside: int) ->
     found = worst_findings(texts, outside)
     evidence = build_evidence(LONG, node(DEEP, 123_456_789, 0.99999), found)
     titled = evidence.with_titles({one.id: LONG for one in found.siblings})
-    for shown in (evidence.as_text(), titled.as_text()):
-        assert len(shown) <= EVIDENCE_CHARACTERS
+    for shown in (evidence, titled):
+        assert len(shown.as_text()) <= EVIDENCE_CHARACTERS
+        least = 0.9 * BRIEF_CHARACTERS if texts > 1 else 0
+        assert least < len(shown.as_brief_text()) <= BRIEF_CHARACTERS
     assert len(evidence.excerpts) == min(texts, MAX_EXCERPTS - OUTSIDE_SHOWN)
     assert len(evidence.outside) == min(outside, OUTSIDE_SHOWN)
-    assert len(evidence.excerpts[0].text) > 200
+    assert len(evidence.excerpts[0].text) >= LEAST_EXCERPT_CHARACTERS
 
 
 def test_the_bound_is_used_up_by_the_longest_evidence_that_a_sample_gives() -> None:
-    evidence = build_evidence(LONG, node(DEEP, 123_456_789, 0.99999), worst_findings(12, 4))
-    assert len(evidence.as_text()) > 0.95 * EVIDENCE_CHARACTERS
-    assert min(len(one.text) for one in evidence.excerpts) > 350
+    def evidence(texts: int) -> Evidence:
+        return build_evidence(LONG, node(DEEP, 123_456_789, 0.99999), worst_findings(texts, 4))
+
+    assert len(evidence(MAX_EXCERPTS).as_text()) > 0.95 * EVIDENCE_CHARACTERS
+    assert min(len(one.text) for one in evidence(12).excerpts) > 350
 
 
 def test_every_line_of_a_metadata_profile_is_shown() -> None:

@@ -5,13 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.made_shop import SIZE, fill, made_run
+from support.made_shop import FLAT, SIZE, fill, made_run
+from support.texts import tickets
 
 from corpuscope.tools.core.errors import NotReady
 from corpuscope.tools.core.redaction import redact
 from corpuscope.tools.describing.gathering import clusters_beside, gather_tasks, stored_evidence
 from corpuscope.tools.workspace.selection import Selection
 from corpuscope.tools.workspace.workspace import Workspace
+
+ROWS_BY_TEXT = {row["text"]: row for row in tickets(each=SIZE)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,8 +89,26 @@ def test_excerpts_of_a_heading_are_of_all_its_parts_and_say_which(
     task = gather_tasks(workspace, selection, [selection.node("1")])[0]
     spread = {one.cluster for one in task.evidence.excerpts if one.role == "spread"}
     assert spread == {"1.1", "1.2"}
-    assert re.search(r"^r\d+ \(spread, part 1\.2\): ", task.evidence.as_text(), re.MULTILINE)
+    assert re.search(r"^r\d+ \(spread, part 1\.2, 2024-", task.evidence.as_text(), re.MULTILINE)
     assert {*task.trial.parts} == {"1.1", "1.2"}
+
+
+def test_every_strong_keyword_is_in_some_excerpt_and_each_has_its_day(
+    workspace: Workspace,
+) -> None:
+    telling = made_run(workspace, FLAT, telling=True)
+    nodes = telling.standing_in(1)
+    for task in gather_tasks(workspace, telling, nodes):
+        evidence = task.evidence
+        texts = " ".join(excerpt.text for excerpt in evidence.excerpts).lower()
+        for word in evidence.keywords:
+            if word.share is not None and word.beside is not None and word.share >= 0.03:
+                assert word.share < 2 * word.beside or word.text in texts, word
+        for excerpt in evidence.excerpts:
+            day = ROWS_BY_TEXT[excerpt.text]["date"]
+            assert excerpt.date == day
+            assert f"{day}): {excerpt.text}" in evidence.as_text()
+            assert excerpt.text not in task.trial.inside_texts
 
 
 def test_no_clusters_need_no_reading(workspace: Workspace, selection: Selection) -> None:

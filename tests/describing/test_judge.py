@@ -10,11 +10,11 @@ from support.endpoint_server import DIM, EndpointServer, embeds, endpoint_server
 from support.texts import THEMES, tickets
 
 from corpuscope.server.settings import Settings, open_workspace
-from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Node, Sentence
+from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Mask, Node, Sentence
 from corpuscope.tools.describing.evidence import Findings, build_evidence
 from corpuscope.tools.describing.gathering import DescriptionTask
-from corpuscope.tools.describing.judge import MISTAKES_SHOWN, Judge, open_judge
-from corpuscope.tools.describing.proof import Trial
+from corpuscope.tools.describing.judge import Judge, open_judge
+from corpuscope.tools.describing.proof import MISSED_SHOWN, TAKEN_SHOWN, Trial
 from corpuscope.tools.describing.sampling import Pick
 from corpuscope.tools.embedding.factory import fit_embedder
 from corpuscope.tools.embedding.remote import EndpointEmbedder
@@ -134,7 +134,7 @@ def test_too_few_texts_are_not_tried(lexical: Embedder, inside: int, outside: in
 
 def test_mistakes_are_named_as_texts_a_few_on_each_side(lexical: Embedder) -> None:
     wrong = Judge(lexical, same_space=False).mistakes(described(*OTHER), COFFEE.trial)
-    assert len(wrong.missed) == len(wrong.taken) == MISTAKES_SHOWN
+    assert (len(wrong.missed), len(wrong.taken)) == (MISSED_SHOWN, TAKEN_SHOWN)
     assert set(wrong.missed) <= set(OF_THEME["coffee"])
     assert set(wrong.taken) <= set(OF_THEME["garden"])
 
@@ -204,6 +204,21 @@ def test_the_dataset_s_own_embedder_judges_where_it_is_there(workspace: Workspac
     assert judge.same_space
     text = "My password is rejected"
     np.testing.assert_array_equal(judge.embedder.embed_query(text), embedder.embed_query(text))
+
+
+def test_what_the_dataset_masks_counts_neither_in_the_proof_nor_in_titles(
+    workspace: Workspace,
+) -> None:
+    masked = replace(card(COLUMN), mask=Mask(kinds=("handles", "urls")))
+    judge = open_judge(workspace, masked, [COFFEE])
+    assert judge is not None
+    title, summary = FITTING
+    named = described(f"{title} @garden https://rose.example/tree", f"{summary} @lawn")
+    assert judge.proof(named, COFFEE.trial) == judge.proof(described(*FITTING), COFFEE.trial)
+    assert judge.alike({"1": "Late @united", "2": "Late @delta"}) == [("1", "2")]
+    whole = open_judge(workspace, card(COLUMN), [COFFEE])
+    assert whole is not None
+    assert whole.alike({"1": "Late @united", "2": "Late @delta"}) == []
 
 
 def test_an_embedder_of_another_size_than_the_vectors_does_not_judge_them(

@@ -37,6 +37,7 @@ GERMAN = PromptContext(
 WRONG = Mistakes(
     missed=["The shop took my money two times.", "Paid once, booked twice."],
     taken=["My card was charged in a country I never visited."],
+    records=[record(21), record(22)],
 )
 
 
@@ -149,8 +150,8 @@ def test_what_an_earlier_description_said_and_got_wrong_is_within_the_fence() ->
         "The earlier summary: Customers were charged twice. They wait for one of the sums to come "
         "back.",
         "Texts of the cluster that it misses:",
-        "- The shop took my money two times.",
-        "- Paid once, booked twice.",
+        "m1: The shop took my money two times.",
+        "m2: Paid once, booked twice.",
         "Texts of other clusters that it takes in:",
         "- My card was charged in a country I never visited.",
     ]
@@ -159,7 +160,7 @@ def test_what_an_earlier_description_said_and_got_wrong_is_within_the_fence() ->
 @pytest.mark.parametrize(
     ("wrong", "there", "missing"),
     [
-        (Mistakes(["one"], []), "that it misses:", "that it takes in:"),
+        (Mistakes(["one"], [], ["a"]), "that it misses:", "that it takes in:"),
         (Mistakes([], ["one"]), "that it takes in:", "that it misses:"),
     ],
 )

@@ -9,8 +9,10 @@ from corpuscope.tools.core.schema import Floats, Proof
 from corpuscope.tools.describing.proof import (
     FAIR,
     FEWEST,
+    MISSED_SHOWN,
     PROOF_MEANING,
     STRONG,
+    TAKEN_SHOWN,
     Trial,
     format_proof,
     is_weak,
@@ -115,28 +117,29 @@ def test_of_few_texts_all_are_kept_to_score_by(inside: int, outside: int) -> Non
     assert scoring is few
 
 
-def test_mistakes_are_the_texts_on_the_wrong_side_the_gravest_first() -> None:
+def test_of_the_texts_missed_the_most_typical_come_first_of_those_taken_in_the_gravest() -> None:
     inside = vectors(0.9, 0.02, 0.8, 0.05, 0.7)
     outside = vectors(0.1, 0.75, 0.15, 0.95, 0.2)
-    found = mistakes(INSIDE, trial(inside, outside), 3)
-    assert found.missed == ["in 1", "in 3"]
+    found = mistakes(INSIDE, replace(trial(inside, outside), records=["a", "b", "c", "d", "e"]))
+    assert (found.missed, found.records) == (["in 3", "in 1"], ["d", "b"])
     assert found.taken == ["out 3", "out 1"]
 
 
-def test_no_more_mistakes_are_named_than_were_asked_for() -> None:
-    found = mistakes(OUTSIDE, GOOD, 2)
-    assert (found.missed, found.taken) == (["in 0", "in 1"], ["out 4", "out 5"])
+def test_no_more_mistakes_are_named_than_a_writer_can_use() -> None:
+    many = trial(vectors(*[0.1] * 20), vectors(*[0.9] * 20))
+    found = mistakes(INSIDE, many)
+    assert (len(found.missed), len(found.taken)) == (MISSED_SHOWN, TAKEN_SHOWN) == (6, 3)
 
 
 def test_words_that_tell_all_texts_apart_make_no_mistakes() -> None:
-    found = mistakes(INSIDE, GOOD, 3)
+    found = mistakes(INSIDE, GOOD)
     assert (found.missed, found.taken) == ([], [])
 
 
 @pytest.mark.parametrize(("inside", "outside"), [(0, 3), (3, 0), (0, 0)])
 def test_with_nothing_on_a_side_there_are_no_mistakes(inside: int, outside: int) -> None:
     empty = trial(vectors(*[0.1] * inside), vectors(*[0.9] * outside))
-    found = mistakes(INSIDE, empty, 3)
+    found = mistakes(INSIDE, empty)
     assert (found.missed, found.taken) == ([], [])
 
 

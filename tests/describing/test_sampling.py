@@ -13,13 +13,16 @@ from corpuscope.tools.describing.sampling import (
     FEWEST_SHOWN,
     KEPT_ASIDE,
     NEAR_CLUSTERS,
+    OF_EACH_PART,
     OUTSIDE_SHOWN,
     SAME_TEXT,
     SPREAD_SHOWN,
     Partition,
+    Pick,
     Sample,
     make_partition,
     sample_cluster,
+    with_keyword_texts,
 )
 
 DIM = 64
@@ -371,15 +374,61 @@ def test_a_huge_cluster_is_sampled_as_well_as_a_small_one() -> None:
     assert same(sample, sample_cluster(partition, 0, vectors, weights, seed=1))
 
 
-def test_the_spread_has_a_text_of_every_part_the_largest_first() -> None:
+def test_two_texts_of_every_part_are_shown_those_in_the_middle_counted() -> None:
     sizes = [40, 35, 30, 25, 20, 15]
     own = np.concatenate([around(0.3, size, seed) for seed, size in enumerate(sizes, 10)])
     partition, vectors, weights = one_cluster(own)
     parts = np.full(len(vectors), -1, np.int32)
     parts[: len(own)] = np.repeat(np.arange(len(sizes)), sizes)
     sample = sample_cluster(partition, 0, vectors, weights, seed=1, parts=parts)
-    spread = [parts[pick.point] for pick in sample.picks if pick.role == "spread"]
-    assert spread == list(range(len(sizes)))
+    of_part = Counter(
+        int(parts[pick.point]) for pick in sample.picks if pick.role in ("central", "spread")
+    )
+    assert set(of_part) == set(range(len(sizes)))
+    assert min(of_part.values()) >= OF_EACH_PART
+    assert {pick.role for pick in sample.picks} == {"central", "spread", "edge"}
+
+
+def test_a_text_like_no_other_shows_the_spread_once_at_most_and_is_marked() -> None:
+    # Two real groups, and three texts each of which is far from all else.
+    groups = [around(0.5, 30, seed, width=0.6) for seed in (11, 12)]
+    alone = around(0.0, 3, 40, width=3.0)
+    partition, vectors, weights = one_cluster(np.concatenate([*groups, alone]))
+    sample = sample_cluster(partition, 0, vectors, weights, seed=1)
+    lone = [pick.role for pick in sample.picks if 60 <= pick.point < 63 and pick.role != "edge"]
+    assert lone == ["outlier"]
+    assert roles(sample)["spread"] == SPREAD_SHOWN - 1
+
+
+def test_outsiders_that_contrast_come_first_and_one_on_the_same_subject_last() -> None:
+    own, other = around(1.0, 40, 1), around(0.4, 40, 2)
+    strays = around(1.0, 6, 1, width=0.5)  # in the other cluster, on this one's subject
+    vectors = np.concatenate([own, other, strays])
+    labels = np.repeat([0, 1], [40, 46]).astype(np.int32)
+    partition = make_partition(["1", "2"], labels, vectors)
+    sample = sample_cluster(partition, 0, vectors, np.ones(86, np.int32), seed=1)
+    shown_roles = [(pick.role, pick.point >= 80) for pick in sample.outside]
+    assert shown_roles == [("outside", False)] * (OUTSIDE_SHOWN - 1) + [("overlap", True)]
+
+
+def test_where_all_outsiders_near_are_on_the_same_subject_they_are_shown_as_such() -> None:
+    vectors = around(1.0, 60, 1)
+    labels = np.repeat([0, 1], 30).astype(np.int32)
+    partition = make_partition(["1", "2"], labels, vectors)
+    sample = sample_cluster(partition, 0, vectors, np.ones(60, np.int32), seed=1)
+    marks = [pick.role for pick in sample.outside]
+    assert marks == sorted(marks, key=lambda role: role == "overlap")
+    assert "overlap" in marks
+
+
+def test_texts_shown_for_a_keyword_are_not_tried_on() -> None:
+    partition, vectors, weights = five_clusters()
+    sample = sample_cluster(partition, 0, vectors, weights, seed=1)
+    point = int(sample.trial_inside[0])
+    more = with_keyword_texts(sample, partition, vectors, [point], weights)
+    assert more.picks[-1] == Pick(point, "keyword", 1)
+    assert point not in more.trial_inside
+    assert {*more.trial_inside} < {*sample.trial_inside}
 
 
 def test_parts_that_hold_none_of_the_texts_are_as_no_parts() -> None:

@@ -18,6 +18,7 @@ from corpuscope.tools.describing.answers import Rules
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
 from corpuscope.tools.describing.prompting import PromptContext, assistant_prompt
+from corpuscope.tools.describing.proof import MISSED_SHOWN, TAKEN_SHOWN
 from corpuscope.tools.describing.submissions import (
     QUOTED_CHARACTERS,
     GivenAnswer,
@@ -296,7 +297,7 @@ def test_words_that_do_not_tell_the_texts_apart_are_named_with_texts_of_both_sid
     reason = improvements(new, known, judge)["3.1"]
     assert reason.startswith("its words do not tell its texts from those of the nearest clusters. ")
     missed, taken = reason.split("It misses: ")[1].split(". It takes in, of others: ")
-    assert missed.count('"refund of charge number ') == 3
+    assert missed.count('"refund of charge number ') == MISSED_SHOWN
     assert taken.count('"pin code of account number ') == 3
     assert taken.endswith('".')
 
@@ -315,7 +316,7 @@ def test_long_texts_are_cut_where_they_are_named(judge: Judge) -> None:
     new = {"3.1": made_task("3.1", inside=long, outside=OUTSIDE)}
     known = {"3.1": tried(judge, new["3.1"], "Pin code of an account", "They ask for a pin code.")}
     reason = improvements(new, known, judge)["3.1"]
-    assert len(reason) < 6 * QUOTED_CHARACTERS + 200
+    assert len(reason) < (MISSED_SHOWN + TAKEN_SHOWN) * QUOTED_CHARACTERS + 200
 
 
 def test_a_title_that_is_nearly_anothers_is_told_with_the_other_one(judge: Judge) -> None:

@@ -83,6 +83,7 @@ def _trial(inside: Sequence[str], outside: Sequence[str]) -> Trial:
         centroid=np.zeros(1, np.float32),
         inside_texts=inside,
         outside_texts=outside,
+        records=[record(100 + number) for number in range(len(inside))],
     )
 
 

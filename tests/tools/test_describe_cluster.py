@@ -136,7 +136,7 @@ def prompts(script: Script) -> list[str]:
 
 
 async def test_without_a_model_the_evidence_comes_with_the_way_to_answer(keyless: Client) -> None:
-    answer = await describe(keyless, "1")
+    answer = await describe(keyless, "1", detail="full")
     assert answer.data["to_write"] == ["1"]
     assert answer.data["descriptions"] == []
     for part in (
@@ -148,7 +148,9 @@ async def test_without_a_model_the_evidence_comes_with_the_way_to_answer(keyless
     ):
         assert part in answer.text
     assert re.search(r"^Not in it, but near", answer.text, re.MULTILINE)
-    assert re.search(r"^r\d+ \(in [2-5]\): ", answer.text, re.MULTILINE)
+    assert re.search(
+        r"^r\d+ \((same subject, )?in [2-5], 2024-\d\d-\d\d\): ", answer.text, re.MULTILINE
+    )
     assert re.search(
         r"^- theme = \w+: \d+ of \d+ \(\d+%; .* elsewhere\)", answer.text, re.MULTILINE
     )
@@ -158,13 +160,30 @@ async def test_without_a_model_the_evidence_comes_with_the_way_to_answer(keyless
 async def test_the_evidence_is_the_same_every_time_and_whatever_is_asked_with_it(
     keyless: Client,
 ) -> None:
-    first = await describe(keyless, "2")
-    again = await describe(keyless, "2")
-    with_others = await describe(keyless, ["1", "2", "3"])
+    first = await describe(keyless, "2", detail="full")
+    again = await describe(keyless, "2", detail="full")
+    with_others = await describe(keyless, ["1", "2", "3"], detail="full")
     assert again.data == first.data
     pack = first.data["evidence"].partition("\nCluster 2 of")[2].partition("\nDATA")[0]
     assert len(pack) > 500
     assert pack in with_others.data["evidence"]
+
+
+async def test_evidence_is_brief_unless_all_of_it_is_asked_for_with_the_same_references(
+    keyless: Client,
+) -> None:
+    brief, full = await describe(keyless), await describe(keyless, "1", detail="full")
+    assert brief.data["to_write"] == ["1", "2", "3", "4", "5"]
+    packs = brief.data["evidence"].partition("<<<DATA")[2].partition("\nDATA")[0]
+    first, *others = re.split(r"\n(?=Cluster \d: )", packs)[1:]
+    assert max(len(pack.strip()) for pack in (first, *others)) <= 1_200
+    texts = dict(re.findall(r"^(r\d+)(?: \(.*?\))?: (.+)$", first, re.MULTILINE))
+    whole = dict(re.findall(r"^(r\d+) \(.*?\): (.+)$", full.text, re.MULTILINE))
+    assert len(texts) >= 5
+    for ref, text in texts.items():
+        head, _, tail = text.partition(" \N{HORIZONTAL ELLIPSIS} ")
+        assert whole[ref].startswith(head)
+        assert whole[ref].endswith(tail)
 
 
 async def test_evidence_for_all_clusters_keeps_to_the_size_that_hosts_take(keyless: Client) -> None:
@@ -338,7 +357,7 @@ async def test_personal_data_reach_no_model_and_no_assistant(
     await describe(writing, dataset=contacts)
     members = await call(writing, "get-members", cluster="1", dataset=contacts)
     hits = await call(writing, "search", query="refund", dataset=contacts)
-    detailed = await describe(writing, dataset=contacts, detail="detailed")
+    detailed = await describe(writing, dataset=contacts, detail="full")
     shown = [*prompts(script), members.text, hits.text, detailed.text]
     assert all("[email]" in text for text in prompts(script))
     assert "[phone]" in members.text

@@ -69,7 +69,7 @@ async def test_evidence_answered_for_all_clusters_in_one_call_is_saved_with_its_
     listed = await call(shop, "list-clusters")
     assert {line["title"] for line in listed.data["clusters"]} == set(TITLES.values())
     assert re.search(r"Parcels that do not arrive .*, proof \d\.\d\d (strong|fair)", listed.text)
-    again = await finish(shop, "describe-cluster", cluster="all", detail="detailed")
+    again = await finish(shop, "describe-cluster", cluster="all", detail="full")
     assert again.data["evidence"] is None
     assert {one["author"] for one in again.data["descriptions"]} == {"assistant"}
 
@@ -81,7 +81,7 @@ async def test_references_lead_to_the_records_that_were_shown(
     evidence = await finish(shop, "describe-cluster", cluster=cluster, refresh=True)
     shown = dict(re.findall(r"^(r\d+) \([^)]*\): (.+)$", evidence.data["evidence"], re.MULTILINE))
     await label(shop, answers=[words_for("coffee", cluster)])
-    told = await finish(shop, "describe-cluster", cluster=cluster, detail="detailed")
+    told = await finish(shop, "describe-cluster", cluster=cluster, detail="full")
     summary = told.data["descriptions"][0]["summary"]
     for number, sentence in enumerate(summary, start=1):
         assert shown[f"r{number}"][:60] in sentence["text"]
@@ -127,6 +127,23 @@ async def test_words_that_do_not_fit_their_texts_are_to_be_improved_and_why(
     await label(shop, answers=[words_for("login", themes["login"])])
 
 
+async def test_a_sentence_that_is_near_none_of_what_it_cites_is_named_and_saved(
+    shop: Client, themes: dict[str, str]
+) -> None:
+    page = await call(shop, "get-members", cluster=themes["coffee"], limit=1)
+    record = page.data["members"][0]["id"]
+    about_roses = {"text": "Roses, lawn seed or trees withered.", "refs": [record]}
+    right = {"text": SUMMARIES["coffee"][0], "refs": ["r1"]}
+    await finish(shop, "describe-cluster", cluster=themes["coffee"], refresh=True)
+    answer = words_for("coffee", themes["coffee"], summary=[right, about_roses])
+    saved = await label(shop, answers=[answer])
+    doubt = f"sentence 2 cites {record}, which is near it neither in words nor in meaning"
+    assert doubt in saved.data["saved"][0]["improve"]
+    again = await finish(shop, "describe-cluster", cluster=themes["coffee"])
+    assert f"To check: {doubt}." in again.text
+    await label(shop, answers=[words_for("coffee", themes["coffee"])])
+
+
 async def test_titles_that_are_nearly_equal_are_to_be_told_apart(
     shop: Client, themes: dict[str, str]
 ) -> None:
@@ -164,7 +181,7 @@ async def test_a_single_answer_may_be_given_flat_with_record_ids(
         shop, cluster=cluster, title="What grows badly", summary=SENTENCES, records=ids
     )
     assert not saved.is_error, saved.text
-    told = await finish(shop, "describe-cluster", cluster=cluster, detail="detailed")
+    told = await finish(shop, "describe-cluster", cluster=cluster, detail="full")
     assert told.data["descriptions"][0]["title"] == "What grows badly"
     assert f"[{ids[0]}]" in told.text
 

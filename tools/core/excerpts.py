@@ -1,5 +1,6 @@
 """What answers show: records short enough for a chat, and no text that is not redacted."""
 
+from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_type_hints
@@ -7,8 +8,8 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 from pydantic import BaseModel
 
 from corpuscope.tools.core.redaction import Redact, as_it_is
-from corpuscope.tools.core.schema import VERBATIM, Scalar
-from corpuscope.tools.core.text import shorten
+from corpuscope.tools.core.schema import VERBATIM, ColumnType, Scalar
+from corpuscope.tools.core.text import CUT, shorten
 
 T = TypeVar("T")
 
@@ -18,8 +19,12 @@ VALUE_CHARACTERS = 100
 COLUMNS_SHOWN = 12
 
 
-def first_values(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
-    """The first columns of a record that have a value."""
+def first_values(
+    metadata: dict[str, Scalar], columns: Sequence[str] | None = None
+) -> dict[str, Scalar]:
+    """These columns of a record, or the first ones that have a value."""
+    if columns is not None:
+        return {name: metadata.get(name) for name in columns}
     filled = [(name, value) for name, value in metadata.items() if value is not None]
     return dict(filled[:COLUMNS_SHOWN])
 
@@ -49,10 +54,60 @@ def redact_value(column: str, text: str, redact: Redact) -> str:
     return redact(after.removeprefix(lead) if after.startswith(lead) else text)
 
 
+def redact_columns(
+    columns: dict[str, ColumnType], metadata: dict[int, dict[str, Scalar]], redact: Redact
+) -> tuple[dict[str, ColumnType], dict[int, dict[str, Scalar]]]:
+    """Metadata by row, redacted, and the columns that may be profiled: not those with numbers that
+    redaction takes out, such as those of cards, whose quartiles are numbers of cards too."""
+    redact_text = cache(lambda column, text: redact_value(column, text, redact))
+
+    def redacted(column: str, value: Scalar) -> Scalar:
+        return redact_text(column, value) if isinstance(value, str) else value
+
+    profiled = {
+        name: kind
+        for name, kind in columns.items()
+        if kind != "number"
+        or all(
+            (text := str(values.get(name))) == redact_text(name, text)
+            for values in metadata.values()
+        )
+    }
+    return profiled, {
+        row: {name: redacted(name, values.get(name)) for name in profiled}
+        for row, values in metadata.items()
+    }
+
+
+def redact_cut(text: str, redact: Redact) -> str:
+    """A text redacted that was cut before: the words beside the cut go, since half an address would
+    not be known as one."""
+    head, cut, tail = text.partition(CUT)
+    if not cut:
+        return redact(text)
+    before, after = _without_last(head.split()), _without_last(tail.split()[::-1])[::-1]
+    return f"{redact(' '.join(before))}{CUT}{redact(' '.join(after))}"
+
+
+def _without_last(words: list[str]) -> list[str]:
+    """The words but the last, and those with digits before it: numbers are written in groups."""
+    rest = words[:-1]
+    while rest and any(map(str.isdigit, rest[-1])):
+        rest = rest[:-1]
+    return rest
+
+
 def metadata_line(metadata: dict[str, Scalar]) -> str:
     """The metadata as a line of its own below a text; "" where there is none."""
-    values = ", ".join(f"{name}={value}" for name, value in metadata.items())
+    values = ", ".join(
+        f"{name}={_whole(value)}" for name, value in metadata.items() if value is not None
+    )
     return f"\n    ({values})" if values else ""
+
+
+def _whole(value: Scalar) -> Scalar:
+    """A number without decimals as an integer: of a large one Python would show an exponent."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def redacted(shown: T, redact: Redact) -> T:

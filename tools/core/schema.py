@@ -323,10 +323,11 @@ Author = Literal["llm", "assistant", "person", "keywords"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """One sentence of a summary and the record ids that support it."""
+    """One sentence of a summary, the record ids that support it, and those that seem not to."""
 
     text: str
     records: list[Verbatim] = field(default_factory=list)
+    doubtful: list[Verbatim] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,13 +42,13 @@ FULL_STOP = re.compile(r"(?<!\b[^\W\d]\.[^\W\d])[.\u3002]+$")
 SEPARATORS = re.compile("[,;|/\u00b7\u3001\uff0c]")
 """Between the keywords of a list."""
 
-INLINE = re.compile(r"\s*[\[(]r\d+(?:[,;\s]+r\d+)*[\])]")
+INLINE = re.compile(r"\s*[\[(][rm]\d+(?:[,;\s]+[rm]\d+)*[\])]")
 """References written into a sentence: `[r1, r4]`. Nobody sees later what they stand for."""
 
 COPIED_WORDS = 6
 """A sentence of so many words that stands in the evidence is no description; fewer may agree."""
 
-REFERENCE = re.compile(r"\br\d+\b|\b[0-9a-f]{16,}\b")
+REFERENCE = re.compile(r"\b[rm]\d+\b|\b[0-9a-f]{16,}\b")
 """A reference, or the id of a record."""
 
 REFS_NAMED = 5

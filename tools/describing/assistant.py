@@ -19,7 +19,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 ANSWER_CHARACTERS = 20_000
 """Evidence for several clusters at a time, within the 25 kB that hosts take well."""
 
-MOST_CLUSTERS = 16
+MOST_CLUSTERS = 20
 """More evidence than this does not fit even where all texts are short."""
 
 
@@ -34,12 +34,17 @@ class AssistantOrder:
 
 
 def order_for_assistant(
-    workspace: Workspace, selection: Selection, nodes: Sequence[Node], refresh: bool
+    workspace: Workspace,
+    selection: Selection,
+    nodes: Sequence[Node],
+    refresh: bool,
+    *,
+    brief: bool,
 ) -> AssistantOrder:
     """Choose the clusters to write now, the largest first, and keep their evidence as it is shown.
 
-    With `refresh` all are to write, else those without a description. Headings come later: they are
-    named from the titles of their parts.
+    With `refresh` all are to write, else those without a description; `brief` evidence is of more
+    clusters at a time. Headings come later: they are named from the titles of their parts.
 
     Raises:
         NotReady: The dataset was replaced after the run.
@@ -51,7 +56,7 @@ def order_for_assistant(
     context = prompt_context(workspace, selection)
     titles = shown_titles(context, known)
     tasks = gather_tasks(workspace, selection, _writable_now(missing)[:MOST_CLUSTERS])
-    shown = _fitting([task.evidence.with_titles(titles) for task in tasks])
+    shown = _fitting([task.evidence.with_titles(titles) for task in tasks], brief)
     for evidence in shown:
         # The references in the answer are to what was shown.
         runs.save_evidence(run, evidence.cluster, evidence)
@@ -66,7 +71,7 @@ def order_for_assistant(
     return AssistantOrder(
         described=[] if refresh else [node for node in nodes if node.id in known],
         to_write=to_write,
-        prompt=assistant_prompt(context, shown) if shown else None,
+        prompt=assistant_prompt(context, shown, brief=brief) if shown else None,
     )
 
 
@@ -77,11 +82,11 @@ def _writable_now(missing: Sequence[Node]) -> list[Node]:
     return sorted(first, key=lambda node: -node.size)
 
 
-def _fitting(evidences: Sequence[Evidence]) -> list[Evidence]:
+def _fitting(evidences: Sequence[Evidence], brief: bool) -> list[Evidence]:
     """As many as one answer holds, at least one."""
     room = ANSWER_CHARACTERS
     for number, evidence in enumerate(evidences):
-        room -= len(evidence.as_text())
+        room -= len(evidence.as_brief_text() if brief else evidence.as_text())
         if room < 0 and number:
             return list(evidences[:number])
     return list(evidences)

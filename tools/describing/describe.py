@@ -6,7 +6,7 @@ clusters at once.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,13 +22,14 @@ from corpuscope.tools.describing.answers import (
     cite_sentence,
     clean_title,
 )
-from corpuscope.tools.describing.evidence import Evidence
+from corpuscope.tools.describing.evidence import Evidence, Excerpt
 from corpuscope.tools.describing.gathering import DescriptionTask, gather_tasks
 from corpuscope.tools.describing.judge import Judge, open_judge
 from corpuscope.tools.describing.prompting import (
     PromptContext,
     again_prompt,
     describe_prompt,
+    missed_excerpts,
     shown_description,
     sort_prompt,
     writer_instructions,
@@ -171,13 +172,23 @@ def describe_with_keywords(evidence: Evidence) -> Description:
 
 
 def prove_description(
-    judge: Judge | None, description: Description, task: DescriptionTask
+    judge: Judge | None,
+    description: Description,
+    task: DescriptionTask,
+    cited: Mapping[str, str] | None = None,
 ) -> Description:
-    """The description with its proof, on the texts that it was neither written nor mended by; as it
-    was where there is no judge."""
+    """The description with its proof, on the texts that it was neither written nor mended by, and
+    with doubts about what it cites; as it was where there is no judge. `cited` are texts by record
+    id that may be cited beside those of the task."""
     if judge is None:
         return description
-    _, scored = task.trial.halves()
+    mending, scored = task.trial.halves()
+    if description.author in ("llm", "assistant"):
+        shown = mending or task.trial
+        texts = dict(zip(shown.records, shown.inside_texts, strict=False))
+        texts |= cited or {}
+        texts |= {excerpt.record: excerpt.text for excerpt in task.evidence.excerpts}
+        description = judge.with_doubts(description, texts, scored)
     return replace(description, proof=judge.proof(description, scored, task.trial))
 
 
@@ -238,12 +249,17 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _ask(describer: Describer, task: DescriptionTask, prompt: Prompt) -> Description:
-    """The description, with its proof, that the model answers to the prompt."""
-    context = describer.context
-    rules = Rules(task.evidence, context.language, writer_instructions(context))
+def _ask(
+    describer: Describer, task: DescriptionTask, prompt: Prompt, missed: Sequence[Excerpt] = ()
+) -> Description:
+    """The description, with its proof, that the model answers to the prompt, which shows it
+    further texts that it `missed` before."""
+    context, shown = describer.context, task.evidence.with_missed(missed)
+    rules = Rules(shown, context.language, writer_instructions(context))
     answer = describer.asker.ask(prompt, DescriptionAnswer, answer_checker(rules))
-    description = _sign(describer, description_from_answer(answer, task.evidence, "llm"))
+    description = _sign(describer, description_from_answer(answer, shown, "llm"))
+    # It stands for the cluster's evidence, whatever was shown beside it.
+    description = replace(description, evidence_key=task.evidence.key)
     return prove_description(describer.judge, description, task)
 
 
@@ -265,7 +281,7 @@ def _mend(describer: Describer, first: Description, task: DescriptionTask) -> De
     mistakes = judge.mistakes(first, tried)
     try:
         prompt = again_prompt(describer.context, task.evidence, first, mistakes)
-        second = _ask(describer, task, prompt)
+        second = _ask(describer, task, prompt, missed_excerpts(mistakes))
     except Unavailable:
         return first  # it is there and paid for, whatever becomes of a better one
     if first.proof is None or second.proof is None or second.proof.auc <= first.proof.auc:

@@ -6,26 +6,50 @@ Pure: the same findings give the same evidence.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from corpuscope.tools.core.schema import Node, to_json
 from corpuscope.tools.core.text import clean_text, shorten_middle
-from corpuscope.tools.describing.sampling import OUTSIDE_SHOWN, Pick, Role
+from corpuscope.tools.describing.sampling import OUTSIDE_ROLES, OUTSIDE_SHOWN, Pick, Role
 
-EVIDENCE_CHARACTERS = 12_000
-"""The most that `Evidence.as_text` gives; about 3,000 tokens of English."""
+EVIDENCE_CHARACTERS = 14_000
+"""The most that `Evidence.as_text` gives, of a cluster with many parts; about 3,500 tokens of
+English."""
 
-EXCERPTS_CHARACTERS = 6_900
+BRIEF_CHARACTERS = 1_200
+"""The most that `Evidence.as_brief_text` gives: fifteen clusters fit into one answer."""
+
+BRIEF_HEAD_CHARACTERS = 520
+"""Of it the most for all but the excerpts."""
+
+BRIEF_KEYWORDS, BRIEF_SIBLINGS, BRIEF_CHILDREN, BRIEF_TRAITS = 6, 3, 3, 2
+
+OF_DATES = re.compile(r": \d{4}-\d\d-\d\d to ")
+"""A line of metadata about dates, which brief evidence shows beside the texts."""
+
+BRIEF_SHOWN: dict[Role, int] = {"central": 3, "spread": 2, "keyword": 1, "outside": 1}
+"""Excerpts of brief evidence by role, the first of each."""
+
+BRIEF_EXCERPT_CHARACTERS = 40
+"""The least of one text in brief evidence: shorter says nothing."""
+
+EXCERPTS_CHARACTERS = 6_600
 """The part of it that all excerpts share; keywords, siblings and metadata have the rest."""
+
+LEAST_EXCERPT_CHARACTERS = 150
+"""The least room of one text, however many there are."""
 
 EXCERPT_CHARACTERS = 450
 """The most of one text: its subject shows within a paragraph."""
 
-EXCERPT_LINE_CHARACTERS = 50
-"""What stands in the line of an excerpt beside its text: reference, role, copies, cluster."""
+EXCERPT_LINE_CHARACTERS = 60
+"""What stands in the line of an excerpt beside its text: reference, role, copies, cluster, day."""
 
-MAX_EXCERPTS = 24
+MAX_EXCERPTS = 38
+"""As many as a sample of a cluster with many parts has."""
+
 MAX_KEYWORDS = 8
 MAX_SIBLINGS = 8
 """Clusters beside it, the nearest: from the others it differs anyway."""
@@ -54,6 +78,8 @@ class Excerpt:
     copies: int = 1
     cluster: str | None = None
     """Of an outsider the cluster that it is in, `noise` if in none; else the part, if any."""
+    date: str | None = None
+    """The record's day, ISO 8601, where the dataset has a column of dates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +147,15 @@ class Evidence:
 
         return replace(self, siblings=titled(self.siblings), children=titled(self.children))
 
+    def with_missed(self, missed: Sequence[Excerpt]) -> "Evidence":
+        """The same evidence with texts that an earlier description missed, which may be cited."""
+        return replace(self, excerpts=[*self.excerpts, *missed])
+
     def as_text(self) -> str:
         """The evidence as lines, at most `EVIDENCE_CHARACTERS` long."""
-        share = f"{self.share:.1%}" if self.share >= 0.001 else "under 0.1%"
         lines = [
             f"Cluster {self.cluster} of the dataset {self.dataset}: "
-            f"{self.size:,} records, {share} of all.",
+            f"{self.size:,} records, {_share_text(self.share)} of all.",
         ]
         if self.keywords:
             counted = any(word.share is not None for word in self.keywords)
@@ -134,9 +163,11 @@ class Evidence:
             phrases = "; ".join(_keyphrase_text(word) for word in self.keywords)
             lines.append(f"{head if counted else 'Keywords'}: {phrases}")
         if self.siblings:
-            lines.append(f"Beside it, the nearest first: {_siblings_text(self.siblings)}")
+            beside = "; ".join(map(_sibling_text, self.siblings))
+            lines.append(f"Beside it, the nearest first: {beside}")
         if self.children:
-            lines.append(f"Made of: {_siblings_text(self.children)}")
+            lines.append("Made of (its records, their share of this cluster, excerpts):")
+            lines += [f"- {part}" for part in self._parts()]
         if self.traits:
             lines.append("Metadata:")
             lines += [f"- {trait}" for trait in self.traits]
@@ -146,6 +177,46 @@ class Evidence:
             lines.append("Not in it, but near (in the clusters named):")
             lines += [_excerpt_line(excerpt) for excerpt in self.outside]
         return "\n".join(lines)
+
+    def as_brief_text(self) -> str:
+        """What tells most of it, at most `BRIEF_CHARACTERS` long; the references are the same."""
+        share = _share_text(self.share)
+        lines = [f"Cluster {self.cluster}: {self.size:,} records, {share} of all."]
+        if self.keywords:
+            words = "; ".join(_keyphrase_text(word) for word in self.keywords[:BRIEF_KEYWORDS])
+            lines.append(f"Keywords: {words}")
+        if self.siblings:
+            beside = "; ".join(f"{one.id} {_name(one)}" for one in self.siblings[:BRIEF_SIBLINGS])
+            lines.append(f"Beside it: {beside}")
+        if self.children:
+            parts = self._parts(excerpts=False)
+            more = f"; {len(parts) - BRIEF_CHILDREN} more" if len(parts) > BRIEF_CHILDREN else ""
+            lines.append(f"Made of: {'; '.join(parts[:BRIEF_CHILDREN])}{more}")
+        traits = [trait for trait in self.traits if not OF_DATES.search(trait)]
+        lines += [f"- {trait}" for trait in traits[:BRIEF_TRAITS]]
+        limit = _common_limit(lines, BRIEF_HEAD_CHARACTERS - len(lines))
+        lines = [shorten_middle(line, limit) for line in lines]
+        shown = [
+            excerpt
+            for role, count in BRIEF_SHOWN.items()
+            for excerpt in [one for one in [*self.excerpts, *self.outside] if one.role == role][
+                :count
+            ]
+        ]
+        room = BRIEF_CHARACTERS - sum(len(line) + 1 for line in lines)
+        return "\n".join([*lines, *_fitted(shown, room)])
+
+    def _parts(self, *, excerpts: bool = True) -> list[str]:
+        """The parts of the cluster in words, with what is in none that is named."""
+        texts = []
+        for part in self.children:
+            refs = [one.ref for one in self.excerpts if one.cluster == part.id] if excerpts else []
+            share = _share_text(part.size / max(1, self.size))
+            texts.append(", ".join([f"{part.id} {_name(part)}: {part.size:,}", share, *refs]))
+        rest = self.size - sum(part.size for part in self.children)
+        if rest > 0:
+            texts.append(f"in none of these: {rest:,}, {_share_text(rest / self.size)}")
+        return texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +237,8 @@ class Findings:
     siblings: Sequence[Sibling] = ()
     children: Sequence[Sibling] = ()
     traits: Sequence[str] = ()
+    days: Mapping[int, str] = field(default_factory=dict)
+    """The day of each point that has one."""
 
 
 def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
@@ -177,12 +250,13 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
     by_text: dict[str, Excerpt] = {}
     shown = [*findings.picks[: MAX_EXCERPTS - OUTSIDE_SHOWN], *findings.outside[:OUTSIDE_SHOWN]]
     room = EXCERPTS_CHARACTERS // max(1, len(shown)) - EXCERPT_LINE_CHARACTERS
+    room = max(room, LEAST_EXCERPT_CHARACTERS)
     for pick in shown:
         text = clean_text(findings.texts[pick.point])
         folded = text.casefold()
         if (earlier := by_text.get(folded)) is not None:
             # A text on both sides tells nothing, and is no copy of the one inside.
-            if pick.role != "outside" or earlier.role == "outside":
+            if pick.role not in OUTSIDE_ROLES or earlier.role in OUTSIDE_ROLES:
                 by_text[folded] = replace(earlier, copies=earlier.copies + pick.records)
         elif text:
             by_text[folded] = Excerpt(
@@ -192,6 +266,7 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
                 role=pick.role,
                 copies=pick.records,
                 cluster=findings.homes.get(pick.point),
+                date=findings.days.get(pick.point),
             )
     return Evidence(
         dataset=shorten_middle(clean_text(dataset), LABEL_CHARACTERS),
@@ -205,8 +280,8 @@ def build_evidence(dataset: str, node: Node, findings: Findings) -> Evidence:
             shorten_middle(clean_text(trait), TRAIT_CHARACTERS)
             for trait in findings.traits[:MAX_TRAITS]
         ],
-        excerpts=[excerpt for excerpt in by_text.values() if excerpt.role != "outside"],
-        outside=[excerpt for excerpt in by_text.values() if excerpt.role == "outside"],
+        excerpts=[one for one in by_text.values() if one.role not in OUTSIDE_ROLES],
+        outside=[one for one in by_text.values() if one.role in OUTSIDE_ROLES],
     )
 
 
@@ -224,18 +299,60 @@ def _keyphrase_text(word: Keyphrase) -> str:
     return f"{word.text} ({word.share:.0%}, {word.beside:.0%})"
 
 
-def _siblings_text(siblings: Sequence[Sibling]) -> str:
-    return "; ".join(
-        f'{sibling.id} "{sibling.label}" ({sibling.size:,} records)'
-        if sibling.titled
-        else f"{sibling.id} ({sibling.label or 'no keywords'})"
-        for sibling in siblings
-    )
+def _share_text(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "under 0.1%"
+
+
+def _name(sibling: Sibling) -> str:
+    return f'"{sibling.label}"' if sibling.titled else f"({sibling.label or 'no keywords'})"
+
+
+def _sibling_text(sibling: Sibling) -> str:
+    records = f" ({sibling.size:,} records)" if sibling.titled else ""
+    return f"{sibling.id} {_name(sibling)}{records}"
 
 
 def _excerpt_line(excerpt: Excerpt) -> str:
-    copies = f", {excerpt.copies:,} alike" if excerpt.copies > 1 else ""
-    place = f"in {excerpt.cluster}" if excerpt.role == "outside" else excerpt.role
-    if excerpt.role != "outside" and excerpt.cluster is not None:
+    place: str = excerpt.role
+    if excerpt.role in OUTSIDE_ROLES:
+        place = f"in {excerpt.cluster}"
+    elif excerpt.cluster is not None:
         place += f", part {excerpt.cluster}"
-    return f"{excerpt.ref} ({place}{copies}): {excerpt.text}"
+    if excerpt.role == "overlap":
+        place = f"same subject, {place}"
+    return f"{excerpt.ref} ({', '.join([place, *_marks(excerpt)])}): {excerpt.text}"
+
+
+def _marks(excerpt: Excerpt) -> list[str]:
+    """How many records say the same, and the day."""
+    copies = [f"x{excerpt.copies:,}"] if excerpt.copies > 1 else []
+    return copies + ([excerpt.date] if excerpt.date else [])
+
+
+def _fitted(excerpts: Sequence[Excerpt], room: int) -> list[str]:
+    """The excerpts in lines that fit into so many characters: long texts are cut to one length, and
+    the last are left out where that is too short."""
+    leads = []
+    for excerpt in excerpts:
+        outside = [f"not in it, but in {excerpt.cluster}"] if excerpt.role == "outside" else []
+        marks = ", ".join([*outside, *_marks(excerpt)])
+        leads.append(f"{excerpt.ref} ({marks}): " if marks else f"{excerpt.ref}: ")
+    for count in range(len(excerpts), 0, -1):
+        texts = [excerpt.text for excerpt in excerpts[:count]]
+        limit = _common_limit(texts, room - sum(len(lead) + 1 for lead in leads[:count]))
+        if limit >= min(BRIEF_EXCERPT_CHARACTERS, max(map(len, texts))):
+            cut = [shorten_middle(text, limit) for text in texts]
+            return [lead + text for lead, text in zip(leads, cut, strict=False)]
+    return []
+
+
+def _common_limit(texts: Sequence[str], room: int) -> int:
+    """The length to which texts are to be cut so that all together have so many characters: what
+    short ones leave goes to the long ones."""
+    lengths = sorted(map(len, texts))
+    for number, length in enumerate(lengths):
+        limit = room // (len(texts) - number)
+        if length > limit:
+            return limit
+        room -= length
+    return lengths[-1] if texts else 0

@@ -7,20 +7,25 @@ redacted here, before anything is cut off.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corpuscope.tools.analysis.keyword_texts import (
+    SURELY_SHOWN,
+    count_keywords,
+    from_keyword,
+    missing_keywords,
+)
 from corpuscope.tools.analysis.metadata_profile import profile_metadata
-from corpuscope.tools.analysis.terms import term_pattern
 from corpuscope.tools.clustering.corpus import Corpus
-from corpuscope.tools.core.excerpts import redact_value
+from corpuscope.tools.core.excerpts import redact_columns, redact_cut, redact_value
 from corpuscope.tools.core.ids import is_within, lineage
 from corpuscope.tools.core.masking import keyword_text
-from corpuscope.tools.core.redaction import Redact, as_it_is
-from corpuscope.tools.core.schema import NOISE, ColumnType, Ints, Members, Node, Run, Scalar
-from corpuscope.tools.core.text import CUT, clean_text, shorten_middle
+from corpuscope.tools.core.redaction import as_it_is
+from corpuscope.tools.core.schema import NOISE, Ints, Members, Node, Run
+from corpuscope.tools.core.text import clean_text, shorten_middle
 from corpuscope.tools.describing.evidence import (
     EXCERPT_CHARACTERS,
     Evidence,
@@ -37,6 +42,7 @@ from corpuscope.tools.describing.sampling import (
     Sample,
     make_partition,
     sample_cluster,
+    with_keyword_texts,
 )
 from corpuscope.tools.workspace.reading import load_run
 from corpuscope.tools.workspace.selection import Selection
@@ -47,6 +53,9 @@ COUNTED = 200
 
 COUNTED_CHARACTERS = 1_000
 """Read of one text: what it is about is said at its beginning."""
+
+DAY = len("2015-02-24")
+"""Of a date what is shown beside a text."""
 
 PROFILED, PROFILED_ELSEWHERE = 300, 1_000
 """Records whose metadata are read, of each cluster and of all together: shares to within 6 points.
@@ -120,6 +129,9 @@ class _SampledCluster:
     place: int
     sample: Sample
     parts: dict[int, str]
+    phrases: list[Keyphrase]
+    holding: dict[int, str]
+    """The keyword for which a text of the sample is shown, by point."""
 
 
 def gather_tasks(
@@ -145,15 +157,15 @@ def gather_tasks(
     # Several threads add up in the order in which they end: the last digits would be chance.
     with threadpool_limits(1):
         clusters = [_sample(material, node, seed) for node in nodes]
+    profiles = _traits(material, clusters, seed)
+    days = _days(material, clusters)
     return [
         DescriptionTask(
-            build_evidence(selection.card.name, node, _findings(material, cluster, traits)),
+            build_evidence(selection.card.name, node, _findings(material, cluster, traits, days)),
             _trial(material, cluster),
             tuple(cluster.partition.ids),
         )
-        for node, cluster, traits in zip(
-            nodes, clusters, _traits(material, clusters, seed), strict=True
-        )
+        for node, cluster, traits in zip(nodes, clusters, profiles, strict=True)
     ]
 
 
@@ -163,7 +175,7 @@ def stored_evidence(workspace: Workspace, run: Run, cluster: str) -> Evidence | 
     evidence = workspace.runs.evidence(run, cluster, Evidence)
     if evidence is None or workspace.redact is as_it_is:
         return evidence
-    redact = partial(_redact_cut, redact=workspace.redact)
+    redact = partial(redact_cut, redact=workspace.redact)
 
     def redact_texts(excerpts: list[Excerpt]) -> list[Excerpt]:
         return [replace(excerpt, text=redact(excerpt.text)) for excerpt in excerpts]
@@ -236,12 +248,16 @@ def _sample(material: _Material, node: Node, seed: int) -> _SampledCluster:
     sample = sample_cluster(
         partition, place, corpus.vectors, material.weights, seed=seed, parts=labels
     )
+    phrases, holding = _keyphrases(material, node, partition, place, sample)
+    sample = with_keyword_texts(sample, partition, corpus.vectors, list(holding), material.weights)
     points = [*(pick.point for pick in sample.picks), *sample.trial_inside.tolist()]
     parts = {point: children[labels[point]] for point in points if labels[point] >= 0}
-    return _SampledCluster(node, partition, place, sample, parts)
+    return _SampledCluster(node, partition, place, sample, parts, phrases, holding)
 
 
-def _findings(material: _Material, cluster: _SampledCluster, traits: list[str]) -> Findings:
+def _findings(
+    material: _Material, cluster: _SampledCluster, traits: list[str], days: dict[int, str]
+) -> Findings:
     partition, sample = cluster.partition, cluster.sample
     selection = material.selection
     near = [partition.ids[other] for other in partition.nearest(cluster.place)]
@@ -251,48 +267,75 @@ def _findings(material: _Material, cluster: _SampledCluster, traits: list[str]) 
     return Findings(
         picks=sample.picks,
         outside=sample.outside,
-        texts={point: material.text(point) for point in points},
+        texts={
+            point: from_keyword(material.text(point), cluster.holding.get(point))
+            for point in points
+        },
         records={point: material.record(point) for point in points},
         homes=cluster.parts | outside,
-        keywords=_keyphrases(material, cluster),
+        keywords=cluster.phrases,
         siblings=[as_sibling(selection, selection.node(other)) for other in near],
         children=[as_sibling(selection, child) for child in selection.children(cluster.node.id)],
         traits=traits,
+        days=days,
     )
 
 
-def _keyphrases(material: _Material, cluster: _SampledCluster) -> list[Keyphrase]:
+def _keyphrases(
+    material: _Material, node: Node, partition: Partition, place: int, sample: Sample
+) -> tuple[list[Keyphrase], dict[int, str]]:
     """The cluster's keywords, with the share of its texts and of the nearest clusters' that hold
-    each."""
-    partition, place = cluster.partition, cluster.place
+    each; and a text for each strong one, as a point, that none of the sample holds."""
     near = partition.nearest(place)[:NEAR_CLUSTERS]
     inside = _some_texts(material, np.flatnonzero(partition.labels == place))
     beside = _some_texts(material, np.flatnonzero(np.isin(partition.labels, near)))
-    phrases = []
-    for word in cluster.node.keywords:
-        pattern = term_pattern(word)
-        share, share_beside = (
-            sum(bool(pattern.search(text)) for text in texts) / max(1, len(texts))
-            for texts in (inside, beside)
+    counts = count_keywords(node.keywords, inside, list(beside.values()))
+    shown = _read_texts(material, [pick.point for pick in sample.picks], SURELY_SHOWN)
+    points = np.array(list(inside), np.int64)
+    nearness = material.corpus.vectors[points] @ partition.centroids[place]
+    holding = missing_keywords(counts, shown.values(), inside, nearness)
+    redact = material.workspace.redact
+    phrases = [
+        Keyphrase(
+            text=redact(count.word),
+            # Keywords are counted as words, this counts letters: where they disagree, nothing is
+            # said.
+            share=round(count.share, 3) if count.holding and beside else None,
+            beside=round(count.beside, 3) if count.holding and beside else None,
         )
-        # Keywords are counted as words, this counts letters: where they disagree, nothing is said.
-        counted = share > 0 and bool(beside)
-        phrases.append(
-            Keyphrase(
-                text=material.workspace.redact(word),
-                share=round(share, 3) if counted else None,
-                beside=round(share_beside, 3) if counted else None,
-            )
-        )
-    return phrases
+        for count in counts
+    ]
+    return phrases, holding
 
 
-def _some_texts(material: _Material, points: NDArray[np.int64]) -> list[str]:
-    """An even sample of texts, masked, lower-cased and cut as keywords are read."""
+def _some_texts(material: _Material, points: NDArray[np.int64]) -> dict[int, str]:
+    """An even sample of texts, as keywords are read, by point."""
     step = max(1, -(-len(points) // COUNTED))
-    texts = (material.corpus.texts[point] for point in points[::step])
-    without_mask = keyword_text(material.selection.card.mask, as_it_is)
-    return [without_mask(text[:COUNTED_CHARACTERS]).lower() for text in texts]
+    return _read_texts(material, points[::step].tolist(), COUNTED_CHARACTERS)
+
+
+def _read_texts(material: _Material, points: Sequence[int], characters: int) -> dict[int, str]:
+    """The beginnings of texts, masked and lower-cased as keywords are read, by point."""
+    texts, read = material.corpus.texts, keyword_text(material.selection.card.mask, as_it_is)
+    return {point: read(texts[point][:characters]).lower() for point in points}
+
+
+def _days(material: _Material, clusters: Sequence[_SampledCluster]) -> dict[int, str]:
+    """The day of each text that is shown, by point, from the first column of dates."""
+    card = material.selection.card
+    column = next((name for name, kind in card.metadata_columns.items() if kind == "date"), None)
+    if column is None:
+        return {}
+    samples = [cluster.sample for cluster in clusters]
+    points = {pick.point for sample in samples for pick in [*sample.picks, *sample.outside]}
+    record_of = {point: material.record(point) for point in sorted(points)}
+    fetched = material.workspace.store.fetch(card, list(record_of.values()))
+    days = {}
+    for point, record in record_of.items():
+        value = fetched[record].metadata.get(column) if record in fetched else None
+        if isinstance(value, str):
+            days[point] = redact_value(column, value[:DAY], material.workspace.redact)
+    return days
 
 
 def _traits(material: _Material, clusters: Sequence[_SampledCluster], seed: int) -> list[list[str]]:
@@ -320,7 +363,7 @@ def _traits(material: _Material, clusters: Sequence[_SampledCluster], seed: int)
         for row in wanted
         if (record := corpus.ids[row]) in fetched
     }
-    columns, metadata = _redact_metadata(columns, metadata, material.workspace.redact)
+    columns, metadata = redact_columns(columns, metadata, material.workspace.redact)
     lines = []
     for cluster, members in zip(clusters, inside, strict=True):
         outside = anywhere[cluster.partition.labels[corpus.copies_of[anywhere]] != cluster.place]
@@ -332,31 +375,6 @@ def _traits(material: _Material, clusters: Sequence[_SampledCluster], seed: int)
         )
         lines.append([material.workspace.redact(trait.text) for trait in traits])
     return lines
-
-
-def _redact_metadata(
-    columns: dict[str, ColumnType], metadata: dict[int, dict[str, Scalar]], redact: Redact
-) -> tuple[dict[str, ColumnType], dict[int, dict[str, Scalar]]]:
-    """Metadata by row, redacted, and the columns that may be profiled: not those with numbers that
-    redaction takes out, such as those of cards, whose quartiles are numbers of cards too."""
-    redact_text = cache(lambda column, text: redact_value(column, text, redact))
-
-    def redacted(column: str, value: Scalar) -> Scalar:
-        return redact_text(column, value) if isinstance(value, str) else value
-
-    profiled = {
-        name: kind
-        for name, kind in columns.items()
-        if kind != "number"
-        or all(
-            (text := str(values.get(name))) == redact_text(name, text)
-            for values in metadata.values()
-        )
-    }
-    return profiled, {
-        row: {name: redacted(name, values.get(name)) for name in profiled}
-        for row, values in metadata.items()
-    }
 
 
 def _trial(material: _Material, cluster: _SampledCluster) -> Trial:
@@ -372,22 +390,5 @@ def _trial(material: _Material, cluster: _SampledCluster) -> Trial:
         inside_texts=texts(inside),
         outside_texts=texts(outside),
         parts=[cluster.parts.get(int(point), "") for point in inside],
+        records=[material.record(int(point)) for point in inside],
     )
-
-
-def _redact_cut(text: str, redact: Redact) -> str:
-    """A text redacted that was cut before: the words beside the cut go, since half an address would
-    not be known as one."""
-    head, cut, tail = text.partition(CUT)
-    if not cut:
-        return redact(text)
-    before, after = _without_last(head.split()), _without_last(tail.split()[::-1])[::-1]
-    return f"{redact(' '.join(before))}{CUT}{redact(' '.join(after))}"
-
-
-def _without_last(words: list[str]) -> list[str]:
-    """The words but the last, and those with digits before it: numbers are written in groups."""
-    rest = words[:-1]
-    while rest and any(map(str.isdigit, rest[-1])):
-        rest = rest[:-1]
-    return rest

@@ -11,8 +11,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
+from corpuscope.tools.analysis.language import clashing_language, language_of
 from corpuscope.tools.core.errors import Unavailable
-from corpuscope.tools.core.schema import COLUMN, DatasetCard, Description, Floats, Proof
+from corpuscope.tools.core.masking import masked_text
+from corpuscope.tools.core.schema import (
+    COLUMN,
+    NO_MASK,
+    DatasetCard,
+    Description,
+    Floats,
+    Mask,
+    Proof,
+)
 from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.proof import (
     Mistakes,
@@ -22,13 +34,15 @@ from corpuscope.tools.describing.proof import (
     neglected_part,
     prove,
 )
-from corpuscope.tools.describing.titles import alike_pairs
+from corpuscope.tools.describing.titles import alike_pairs, content_stems
 from corpuscope.tools.embedding.factory import fit_embedder
+from corpuscope.tools.embedding.masked import with_mask
 from corpuscope.tools.embedding.spec import LEXICAL, Embedder
 from corpuscope.tools.workspace.workspace import Workspace
 
-MISTAKES_SHOWN = 3
-"""Texts on each side that a writer is shown to do better: they go on top of full evidence."""
+FAR = 0.75
+"""A text supports a sentence with which it shares no word if it is nearer to it than so many of the
+texts of other clusters: of texts on another subject three of four are not."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +50,12 @@ class Judge:
     """Compares descriptions with texts, one at a time, from any thread.
 
     `same_space`: whether `embedder` made the vectors of the dataset; if not, it makes those of the
-    texts on trial as well.
+    texts on trial as well. What the dataset masks (`mask`) counts neither in vectors nor in titles.
     """
 
     embedder: Embedder
     same_space: bool
+    mask: Mask = NO_MASK
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def proof(
@@ -66,6 +81,7 @@ class Judge:
 
     def alike(self, titles: Mapping[str, str]) -> list[tuple[str, str]]:
         """The pairs of clusters, by id, whose titles are equal or nearly so."""
+        titles = {cluster: masked_text(title, self.mask) for cluster, title in titles.items()}
         try:
             with self._one_at_a_time:
                 return alike_pairs(titles, self.embedder)
@@ -78,10 +94,59 @@ class Judge:
         try:
             with self._one_at_a_time:
                 words = self._vector(description)
-                return mistakes(words, self._comparable(trial), MISTAKES_SHOWN)
+                return mistakes(words, self._comparable(trial))
         except Unavailable as error:
             logging.getLogger(__name__).warning("mistakes were not looked for: %s", error)
             return Mistakes([], [])
+
+    def with_doubts(
+        self, description: Description, texts: Mapping[str, str], trial: Trial
+    ) -> Description:
+        """The description, each sentence with those of its records that are `doubtful`: they share
+        no word with it, and are less near to it than the nearest quarter (`FAR`) of the outsiders.
+
+        `texts`: those of the records, by id; what is not among them is not looked at, nor is a
+        description in another language than they are in.
+        """
+        strange = {
+            (sentence.text, record)
+            for sentence in description.summary
+            for record in sentence.records
+            if record in texts and not content_stems(sentence.text) & content_stems(texts[record])
+        }
+        if not strange or not enough_texts(trial):
+            return description
+        words = " ".join(sentence.text for sentence in description.summary)
+        language = language_of(" ".join(texts[record] for _, record in sorted(strange)))
+        if language is None or clashing_language(words, language):
+            return description
+        try:
+            with self._one_at_a_time:
+                far = self._far(strange, texts, trial)
+        except Unavailable as error:
+            logging.getLogger(__name__).warning("citations were not checked: %s", error)
+            return description
+        summary = [
+            replace(
+                sentence,
+                doubtful=[record for record in sentence.records if (sentence.text, record) in far],
+            )
+            for sentence in description.summary
+        ]
+        return replace(description, summary=summary)
+
+    def _far(
+        self, pairs: set[tuple[str, str]], texts: Mapping[str, str], trial: Trial
+    ) -> set[tuple[str, str]]:
+        """The pairs of a sentence and a record that are no nearer than outsiders usually are."""
+        outside = self._comparable(trial).outside
+        far = set()
+        for text, record in sorted(pairs):
+            sentence = self.embedder.embed_query(text)
+            cosine = float(self.embedder.embed([texts[record]])[0] @ sentence)
+            if cosine < float(np.quantile(outside @ sentence, FAR)):
+                far.add((text, record))
+        return far
 
     def _vector(self, description: Description) -> Floats:
         summary = " ".join(sentence.text for sentence in description.summary)
@@ -109,11 +174,11 @@ def open_judge(
         try:
             embedder = workspace.embedders.of(card, workspace.dataset_folder(card))
             if embedder.dim == card.dim:  # an endpoint is asked for it
-                return Judge(embedder, same_space=True)
+                return Judge(embedder, same_space=True, mask=card.mask)
         except Unavailable:
             pass  # its package, model or endpoint is gone: words can still be compared
     texts = [
-        text
+        masked_text(text, card.mask)
         for task in tasks
         for text in [
             *(excerpt.text for excerpt in task.evidence.excerpts),
@@ -125,4 +190,5 @@ def open_judge(
         return None
     with TemporaryDirectory() as folder:
         options = workspace.embedders.options
-        return Judge(fit_embedder(LEXICAL, texts, options, Path(folder)).embedder, same_space=False)
+        fitted = fit_embedder(LEXICAL, texts, options, Path(folder))
+        return Judge(with_mask(fitted.embedder, card.mask), same_space=False, mask=card.mask)

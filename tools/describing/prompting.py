@@ -15,7 +15,7 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.redaction import Redact, as_it_is
 from corpuscope.tools.core.schema import Description
 from corpuscope.tools.core.text import shorten_middle
-from corpuscope.tools.describing.evidence import KEY_LETTERS, Evidence
+from corpuscope.tools.describing.evidence import KEY_LETTERS, Evidence, Excerpt
 from corpuscope.tools.describing.proof import Mistakes
 from corpuscope.tools.llm.asker import Prompt
 from corpuscope.tools.workspace.selection import Selection, redact_description
@@ -100,8 +100,13 @@ def again_prompt(
         evidence.as_text(),
         f"The earlier title: {description.title}",
         f"The earlier summary: {summary}",
-        *_headed("Texts of the cluster that it misses:", mistakes.missed),
-        *_headed("Texts of other clusters that it takes in:", mistakes.taken),
+        *_headed(
+            "Texts of the cluster that it misses:",
+            [f"{one.ref}: {one.text}" for one in missed_excerpts(mistakes)],
+        ),
+        *_headed(
+            "Texts of other clusters that it takes in:", [f"- {text}" for text in mistakes.taken]
+        ),
     ]
     user = _rendered(
         context,
@@ -111,6 +116,17 @@ def again_prompt(
         evidence=fence("\n".join(lines)),
     )
     return Prompt(system_prompt(context), user)
+
+
+def missed_excerpts(mistakes: Mistakes) -> list[Excerpt]:
+    """The texts that a description misses, with references of their own: m1, m2, …; none where
+    nobody knows their records."""
+    return [
+        Excerpt(ref=f"m{number}", record=record, text=text, role="missed")
+        for number, (record, text) in enumerate(
+            zip(mistakes.records, mistakes.missed, strict=False), start=1
+        )
+    ]
 
 
 def apart_prompt(
@@ -151,12 +167,17 @@ def sort_prompt(context: PromptContext, description: Description, texts: Sequenc
         for number, text in enumerate(texts, 1)
     ]
     user = _rendered(context, "describe-sort", texts=fence("\n".join(lines)))
-    return Prompt(system_prompt(context), user)
+    return Prompt(_rendered(context, "describe-sort-system"), user)
 
 
-def assistant_prompt(context: PromptContext, evidences: Sequence[Evidence]) -> str:
-    """The evidence and how to answer it, for the assistant where no model is configured."""
-    all_evidence = "\n\n".join(evidence.as_text() for evidence in evidences)
+def assistant_prompt(
+    context: PromptContext, evidences: Sequence[Evidence], *, brief: bool = False
+) -> str:
+    """The evidence, whole or brief, and how to answer it, for the assistant where no model is
+    configured."""
+    all_evidence = "\n\n".join(
+        evidence.as_brief_text() if brief else evidence.as_text() for evidence in evidences
+    )
     return _rendered(
         context,
         "describe-yourself",
@@ -183,7 +204,7 @@ def _focus(context: PromptContext) -> str:
 
 
 def _headed(heading: str, texts: Sequence[str]) -> list[str]:
-    return [heading, *(f"- {text}" for text in texts)] if texts else []
+    return [heading, *texts] if texts else []
 
 
 def _rendered(context: PromptContext, name: str, /, **values: str) -> str:

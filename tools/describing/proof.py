@@ -8,7 +8,7 @@ come the score, the word for it, the texts on the wrong side, and the part that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,12 @@ FEWEST = 5
 STRONG = 0.9
 FAIR = 0.75
 """What the words say of the score. On BANKING77 the keywords of the right cluster reach 0.92 in the
-mean, those of the nearest other one 0.50: one in 52 is strong (`make bench-describe`)."""
+mean, those of the nearest other one 0.50: one in 52 is strong (`make bench-describe`). The words of
+a strong model reach 0.92 too: the score tells right from wrong words, not good ones from bare
+keywords."""
+
+MISSED_SHOWN, TAKEN_SHOWN = 6, 3
+"""Texts on the wrong side that a writer is shown to do better: they go on top of full evidence."""
 
 BLURRED = 0.05
 """So far below the cluster's own mean the words are to blame; nearer, the border is."""
@@ -40,6 +45,8 @@ class Trial:
     inside_texts: Sequence[str]
     outside_texts: Sequence[str]
     parts: Sequence[str] = ()
+    records: Sequence[str] = ()
+    """(a), the record behind each text inside, by which it can be cited."""
 
     def halves(self) -> tuple["Trial | None", "Trial"]:
         """One half to mend a description by, and one to score it; all to score it where few."""
@@ -55,15 +62,19 @@ class Trial:
             self.inside_texts[start::2],
             self.outside_texts[start::2],
             self.parts[start::2],
+            self.records[start::2],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """Texts that a description puts on the wrong side, the gravest first."""
+    """Texts that a description puts on the wrong side: those of the cluster that it misses, the
+    most typical first, with their `records` where they are known, and those of others that it takes
+    in, the gravest first."""
 
     missed: list[str]
     taken: list[str]
+    records: list[str] = field(default_factory=list)
 
 
 def enough_texts(trial: Trial) -> bool:
@@ -103,16 +114,20 @@ def neglected_part(words: Floats, trial: Trial) -> str | None:
     return part if least < FAIR else None
 
 
-def mistakes(words: Floats, trial: Trial, count: int) -> Mistakes:
-    """Up to `count` texts on each side that the description ranks worst, if it ranks them wrong."""
+def mistakes(words: Floats, trial: Trial) -> Mistakes:
+    """The texts on each side that the description ranks wrong: of those missed the most typical
+    `MISSED_SHOWN`, since the gravest are those that hardly belong; of those taken in the gravest
+    `TAKEN_SHOWN`."""
     if not enough_texts(trial):
         return Mistakes([], [])
     near, far = trial.inside @ words, trial.outside @ words
-    missed = [row for row in np.argsort(near, kind="stable") if near[row] < np.median(far)]
+    typical = np.argsort(-(trial.inside @ trial.centroid), kind="stable")
+    missed = [row for row in typical if near[row] < np.median(far)][:MISSED_SHOWN]
     taken = [row for row in np.argsort(-far, kind="stable") if far[row] > np.median(near)]
     return Mistakes(
-        [trial.inside_texts[row] for row in missed[:count]],
-        [trial.outside_texts[row] for row in taken[:count]],
+        [trial.inside_texts[row] for row in missed],
+        [trial.outside_texts[row] for row in taken[:TAKEN_SHOWN]],
+        [trial.records[row] for row in missed] if trial.records else [],
     )
 
 
@@ -149,8 +164,9 @@ def format_proof(proof: Proof | None) -> str:
 PROOF_MEANING = (
     "proof: how often title and summary are nearer to one of its texts that the writer did not see "
     f"than to one of the nearest clusters (0.5 is chance): strong from {STRONG}, fair from {FAIR}, "
-    "weak: write it anew, blurred: the cluster itself overlaps others. It shows that the words are "
-    "distinct, not that each sentence is true: detail=detailed quotes the texts behind them."
+    "weak: write it anew, blurred: the cluster itself overlaps others. It checks that the words "
+    "are distinct, as bare keywords are too; not that they are well chosen, or each sentence true: "
+    "detail=full quotes the texts behind them."
 )
 
 

@@ -29,7 +29,7 @@ CLUSTERS_NAMED = 30
 
 MILLION = 1_000_000
 
-Detail = Literal["concise", "detailed"]
+Detail = Literal["brief", "full"]
 
 
 class DescribedCluster(Result):
@@ -71,6 +71,8 @@ class DescribedCluster(Result):
         summary = summary or "Its title was given alone; with refresh a summary is written."
         holds = f", {format_stability(self.stability)}" if self.stability_word else ""
         misfits = f"\n  Does not fit: {self.misfits}" if self.misfits else ""
+        if doubts := citation_doubts(self.summary):
+            misfits += f"\n  To check: {doubts}."
         if self.note:
             misfits += f"\n  {self.note} With refresh it is asked again."
         if self.stale:
@@ -213,6 +215,16 @@ class DescribeResult(Result):
             rest = f"Afterwards, call describe-cluster for: {', '.join(self.remaining)}"
             lines.append(f"{rest}, with refresh=true." if self.refresh else f"{rest}.")
         return "\n".join(lines)
+
+
+def citation_doubts(summary: Sequence[Sentence]) -> str:
+    """Which sentences cite what is not near them; empty where none does."""
+    return "; ".join(
+        f"sentence {number} cites {', '.join(sentence.doubtful)}, which is near it neither in "
+        "words nor in meaning"
+        for number, sentence in enumerate(summary, start=1)
+        if sentence.doubtful
+    )
 
 
 def described_cluster(

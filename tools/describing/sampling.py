@@ -2,23 +2,29 @@
 
 Unit vectors of distinct texts and their clusters come in. Out go the texts to show: the most
 central, some spread over the parts of the cluster (its children, or a partition by k-means), some
-at its edge, and the nearest outsiders; none of them says the same as another. Pure functions,
-repeatable for a seed.
+at its edge, and the nearest outsiders, those that contrast with it first; none of them says the
+same as another. Pure functions, repeatable for a seed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from corpuscope.tools.analysis.exemplars import SAME_TEXT_COSINE, choose_exemplars
+from corpuscope.tools.analysis.regions import Places, Region, find_regions, in_turn
 from corpuscope.tools.core.schema import Floats, Ints
 from corpuscope.tools.core.vectors import unit_mean
 
-Role: TypeAlias = Literal["central", "spread", "edge", "outside"]
-Places: TypeAlias = NDArray[np.int64]
+Role: TypeAlias = Literal[
+    "central", "spread", "outlier", "edge", "keyword", "outside", "overlap", "missed"
+]
+"""Why a text is shown. `outlier`: there are few like it; `keyword`: it holds a keyword that no
+other does; `outside`: of another cluster; `overlap`: of another one, but on this one's subject;
+`missed`: an earlier description passed it over."""
+
+OUTSIDE_ROLES: tuple[Role, ...] = ("outside", "overlap")
 
 CENTRAL_SHOWN, SPREAD_SHOWN, EDGE_SHOWN, OUTSIDE_SHOWN = 5, 5, 2, 4
 """Texts shown for each role: with some 450 characters each, evidence stays below 10,000."""
@@ -42,18 +48,18 @@ NEAR_CLUSTERS = 3
 harder, but then even the mean of the cluster fails (AUC 0.66 on StackOverflow): the score would be
 of the border and not of the words."""
 
-MOST_SPREAD = 8
-"""Texts that show the spread of a cluster with many parts: one of each, as far as that goes."""
+OF_EACH_PART, MOST_PARTS = 2, 12
+"""Texts of each part of a cluster that are shown at least, central ones included, and the parts of
+which they are, the largest."""
 
-SPREAD_AMONG = 2_000
-"""Members of which the spread is taken, a random sample of more; and the weakest that are tried as
-the edge."""
+OVERLAP_SHOWN = 1
+"""Outsiders on the cluster's own subject: that there are some, one shows."""
+
+WEAKEST_TRIED = 2_000
+"""The members that are tried as the edge, the weakest first."""
 
 TRIED = 50
 """The nearest texts of each near cluster, of which its outsiders are taken."""
-
-KMEANS_ROUNDS = 10
-"""Steps of k-means: medoids of a rough partition show the spread as well as those of the best."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,81 +149,136 @@ def sample_cluster(
     members = np.flatnonzero(partition.labels == place)
     if not len(members):
         return Sample([], [], members, members)
-    groups = _parts(members, vectors, parts) or _kmeans_parts(members, vectors, random)
+    groups = find_regions(members, vectors, parts, random)
     picks = _inside(partition, place, members, vectors, groups)
     cosines = vectors[members] @ vectors[[point for point, _ in picks]].T
     alike = cosines >= partition.least(SAME_TEXT)
     # A text is counted once, with the first that says the same.
     first = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
     counts = [int(weights[members[first == number]].sum()) for number in range(len(picks))]
-    outside, candidates = _outside(partition, place, vectors)
-    shown = np.array([*(point for point, _ in picks), *outside])
+    outside, candidates = _outside(partition, place, members, vectors)
+    shown = np.array([point for point, _ in [*picks, *outside]])
     return Sample(
         picks=[
             # A zero vector is not even like itself.
             Pick(point, role, max(count, int(weights[point])))
             for (point, role), count in zip(picks, counts, strict=True)
         ],
-        outside=[Pick(int(point), "outside", int(weights[point])) for point in outside],
+        outside=[Pick(point, role, int(weights[point])) for point, role in outside],
         trial_inside=_set_aside(members, shown, vectors, partition.least(SAME_TEXT), random),
         trial_outside=_set_aside(candidates, shown, vectors, partition.least(SAME_TEXT), random),
     )
 
 
-def _inside(
-    partition: Partition, place: int, members: Places, vectors: Floats, groups: list[list[int]]
-) -> list[tuple[int, Role]]:
-    """Points of the cluster with their roles: none twice, and none that says what another says.
+def with_keyword_texts(
+    sample: Sample, partition: Partition, vectors: Floats, points: Sequence[int], weights: Ints
+) -> Sample:
+    """The sample with these members shown too, for keywords that no other text holds: none of the
+    texts set aside says the same."""
+    if not points:
+        return sample
+    same = partition.least(SAME_TEXT)
+    aside = sample.trial_inside
+    left = aside[(vectors[aside] @ vectors[points].T < same).all(axis=1) & ~np.isin(aside, points)]
+    added = [Pick(int(point), "keyword", int(weights[point])) for point in points]
+    return replace(sample, picks=[*sample.picks, *added], trial_inside=left)
 
-    `groups` are its parts, the largest first, each with the most typical points first.
-    """
+
+def _inside(
+    partition: Partition, place: int, members: Places, vectors: Floats, groups: list[Region]
+) -> list[tuple[int, Role]]:
+    """Points of the cluster with their roles: none twice, and none that says what another says."""
     points = members.astype(np.int32)
     most = max(FEWEST_SHOWN, 2 * len(members) // 3)
     central, edge = min(CENTRAL_SHOWN, most // 2), min(EDGE_SHOWN, most // 6)
-    spread = min(max(SPREAD_SHOWN, min(len(groups), MOST_SPREAD)), most - central - edge)
+    parts = min(MOST_PARTS, sum(group.is_part for group in groups))
+    spread = min(max(SPREAD_SHOWN, OF_EACH_PART * parts), most - central - edge)
     nearest = choose_exemplars(vectors, points, np.ones(len(vectors), np.float32), count=central)
     picks: list[tuple[int, Role]] = [
         # Those of a narrow cluster are all alike: only what says the same is left out.
         (point, "central")
         for point in _distinct(nearest.tolist(), [], vectors, central, partition.least(SAME_TEXT))
     ]
-    longest = max(map(len, groups))
-    in_turn = [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
-    alike = partition.least(SAME_TEXT_COSINE)
-    picks += [(point, "spread") for point in _distinct(in_turn, picks, vectors, spread, alike)]
+    picks += _spread(partition, groups, [point for point, _ in picks], vectors, spread)
     # At the edge is what is hardly nearer to its own cluster than to the next one.
     near = [place, *partition.nearest(place)[:NEAR_CLUSTERS]]
     cosines = vectors[members] @ partition.centroids[near].T
     weakness = cosines[:, 1:].max(axis=1, initial=-1.0) - cosines[:, 0]
-    weakest = members[np.argsort(-weakness, kind="stable")][:SPREAD_AMONG]
-    picks += [(point, "edge") for point in _distinct(weakest, picks, vectors, edge, alike)]
+    weakest = members[np.argsort(-weakness, kind="stable")][:WEAKEST_TRIED]
+    taken = [point for point, _ in picks]
+    alike = partition.least(SAME_TEXT_COSINE)
+    picks += [(point, "edge") for point in _distinct(weakest, taken, vectors, edge, alike)]
     return picks
 
 
-def _outside(partition: Partition, place: int, vectors: Floats) -> tuple[list[int], Places]:
+def _spread(
+    partition: Partition, groups: list[Region], central: list[int], vectors: Floats, count: int
+) -> list[tuple[int, Role]]:
+    """Up to `count` points that show the parts of a cluster: `OF_EACH_PART` of each, then from
+    where its texts are dense, and at most one that stands alone."""
+    alike, same = partition.least(SAME_TEXT_COSINE), partition.least(SAME_TEXT)
+    chosen: list[int] = []
+
+    def take(candidates: Sequence[int], most: int, cosine: float = alike) -> int:
+        room = min(most, count - len(chosen))
+        found = _distinct(candidates, [*central, *chosen], vectors, room, cosine)
+        chosen.extend(found)
+        return len(found)
+
+    for turn in range(OF_EACH_PART):
+        for part in [group for group in groups if group.is_part][:MOST_PARTS]:
+            if sum(point in part.members for point in [*central, *chosen]) <= turn:
+                _ = take(part.dense, 1) or take(part.dense, 1, same)
+    take([group.dense[0] for group in groups if group.dense and not group.is_part], count)
+    # The largest group that is like nothing else is not passed over.
+    strays = [group.sparse[0] for group in groups if group.sparse and not group.dense]
+    has_stray = any(take([stray], 1) for stray in strays)
+    take(in_turn([group.dense for group in groups]), count)
+    if not has_stray:
+        take(in_turn([group.sparse for group in groups]), 1)
+    alone = {point for group in groups for point in group.sparse}
+    return [(point, "outlier" if point in alone else "spread") for point in chosen]
+
+
+def _outside(
+    partition: Partition, place: int, members: Places, vectors: Floats
+) -> tuple[list[tuple[int, Role]], Places]:
     """The nearest outsiders to show, at most half of them from one cluster, and all there are.
 
-    They are of the nearest clusters; of what is in no cluster where there is no other.
+    They are of the nearest clusters; of what is in no cluster where there is no other. Those that
+    contrast come first. On the cluster's own subject is what is as near to its mean as the middle
+    one of its own texts, or nearer to it than to the mean of the cluster that it is in.
     """
     near = partition.nearest(place)[:NEAR_CLUSTERS]
     inside = np.isin(partition.labels, near) if near else partition.labels == -1
     candidates = np.flatnonzero(inside)
-    order = np.argsort(-(vectors[candidates] @ partition.centroids[place]), kind="stable")
-    nearest = candidates[order]
-    homes = partition.labels[nearest]
-    tried = [np.flatnonzero(homes == home)[:TRIED] for home in near or [-1]]
-    shown: list[int] = []
-    alike = partition.least(SAME_TEXT_COSINE)
+    centroid = partition.centroids[place]
+    cosines = vectors[candidates] @ centroid
+    homes = partition.labels[candidates]
+    own = np.einsum("ij,ij->i", vectors[candidates], partition.centroids[homes])
+    overlaps = cosines >= np.median(vectors[members] @ centroid)
+    # Texts without a vector are on no subject.
+    overlaps = (overlaps | ((homes >= 0) & (cosines >= own))) & (cosines > 0)
+    order = np.argsort(-cosines, kind="stable")
     most = OUTSIDE_SHOWN if len(near) < 2 else OUTSIDE_SHOWN // 2
-    for point in nearest[np.sort(np.concatenate(tried))]:
-        from_same = sum(partition.labels[earlier] == partition.labels[point] for earlier in shown)
-        if (
-            len(shown) < OUTSIDE_SHOWN
-            and from_same < most
-            and _says_more(point, shown, vectors, alike)
-        ):
-            shown.append(int(point))
-    return shown, candidates
+    alike = partition.least(SAME_TEXT_COSINE)
+    shown: list[tuple[int, Role]] = []
+    roles: list[tuple[Role, int]] = [
+        ("outside", OUTSIDE_SHOWN - min(OVERLAP_SHOWN, int(overlaps.sum()))),
+        ("overlap", OUTSIDE_SHOWN),
+        ("outside", OUTSIDE_SHOWN),
+    ]
+    for role, until in roles:
+        rows = order[overlaps[order] == (role == "overlap")]
+        tried = [rows[homes[rows] == home][:TRIED] for home in near or [-1]]
+        nearest = np.concatenate(tried)
+        for point in candidates[nearest[np.argsort(-cosines[nearest], kind="stable")]]:
+            points = [earlier for earlier, _ in shown]
+            from_same = int((partition.labels[points] == partition.labels[point]).sum())
+            full = len(shown) >= until or from_same >= most
+            if not full and _says_more(point, points, vectors, alike):
+                shown.append((int(point), role))
+    return sorted(shown, key=lambda pick: pick[1] == "overlap"), candidates
 
 
 def _set_aside(
@@ -229,53 +290,15 @@ def _set_aside(
     return random.permutation(left)[:KEPT_ASIDE]
 
 
-def _parts(members: Places, vectors: Floats, parts: Ints | None) -> list[list[int]]:
-    """The points of each part of a cluster, the largest first, the nearest to its mean first; what
-    is in none comes last. Empty where there are no parts."""
-    if parts is None or (parts[members] < 0).all():
-        return []
-    inside = parts[members]
-    sizes = np.bincount(inside[inside >= 0])
-    groups = []
-    for part in [*np.argsort(-sizes, kind="stable").tolist(), -1]:
-        points = members[inside == part]
-        if len(points):
-            cosines = vectors[points] @ vectors[points].mean(axis=0)
-            groups.append(points[np.argsort(-cosines, kind="stable")][:TRIED].tolist())
-    return groups
-
-
-def _kmeans_parts(members: Places, vectors: Floats, random: np.random.Generator) -> list[list[int]]:
-    """The points of each part of a k-means partition, the largest first, the nearest to its centre
-    first."""
-    from sklearn.cluster import KMeans
-
-    points = members
-    if len(members) > SPREAD_AMONG:
-        points = np.sort(random.choice(members, SPREAD_AMONG, replace=False))
-    rows = vectors[points]
-    parts = min(
-        SPREAD_SHOWN, len({row.tobytes() for row in rows})
-    )  # it takes no more than there are
-    seed = int(random.integers(2**31))
-    kmeans = KMeans(parts, n_init=1, max_iter=KMEANS_ROUNDS, random_state=seed).fit(rows)
-    distances = kmeans.transform(rows)
-    return [
-        points[places[np.argsort(distances[places, part], kind="stable")]].tolist()
-        for part in np.argsort(-np.bincount(kmeans.labels_, minlength=parts), kind="stable")
-        if len(places := np.flatnonzero(kmeans.labels_ == part))
-    ]
-
-
 def _distinct(
     candidates: Sequence[int] | Places,
-    picks: Sequence[tuple[int, Role]],
+    earlier: Sequence[int],
     vectors: Floats,
     count: int,
     alike: float,
 ) -> list[int]:
     """The first candidates that say something else than what was picked before."""
-    taken = [point for point, _ in picks]
+    taken = [*earlier]
     chosen: list[int] = []
     for candidate in candidates:
         point = int(candidate)

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.schema import NOISE, Author, Description
+from corpuscope.tools.core.text import shorten
 from corpuscope.tools.describing.answers import (
     REFERENCE,
     DescriptionAnswer,
@@ -30,6 +31,7 @@ from corpuscope.tools.describing.gathering import DescriptionTask
 from corpuscope.tools.describing.judge import Judge
 from corpuscope.tools.describing.prompting import assistant_instructions, prompt_context
 from corpuscope.tools.describing.proof import is_weak
+from corpuscope.tools.describing.result import citation_doubts
 from corpuscope.tools.llm.completion import format_faults
 from corpuscope.tools.workspace.arguments import as_id
 from corpuscope.tools.workspace.selection import Selection, cluster_rows
@@ -39,7 +41,7 @@ SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*")
 """Where a summary that came in one piece is cut."""
 
 REFERENCES_AFTER_STOP = re.compile(
-    "([.!?\u3002\uff01\uff1f])\\s*([\\[(]r\\d+(?:[,;\\s]+r\\d+)*[\\])])"
+    "([.!?\u3002\uff01\uff1f])\\s*([\\[(][rm]\\d+(?:[,;\\s]+[rm]\\d+)*[\\])])"
 )
 
 MOST_SENTENCES = 4
@@ -222,12 +224,15 @@ def improvements(
         named = ", ".join(f'{other} "{known[other].title}"' for other in sorted(others))
         reasons[cluster].append(f"its title is nearly that of {named}; say in what they differ")
     for cluster, task in new.items():
+        if doubts := citation_doubts(known[cluster].summary):
+            reasons[cluster].append(doubts)
         tried = task.trial.halves()[0] or task.trial
         if judge is not None and is_weak(known[cluster].proof):
             mistakes = judge.mistakes(known[cluster], tried)
             reasons[cluster].append(
                 f"its words do not tell its texts from those of the nearest clusters. It misses: "
-                f"{_quoted(mistakes.missed)}. It takes in, of others: {_quoted(mistakes.taken)}"
+                f"{_quoted(mistakes.missed, mistakes.records)}. It takes in, of others: "
+                f"{_quoted(mistakes.taken)}"
             )
         elif (proof := known[cluster].proof) and proof.passed_over:
             parts = {part.id: part.label for part in task.evidence.children}
@@ -252,8 +257,13 @@ def _misplaced(selection: Selection, cluster: str, taken: Collection[str]) -> st
     return ""
 
 
-def _quoted(texts: Sequence[str]) -> str:
-    return "; ".join(f'"{text[:QUOTED_CHARACTERS]}"' for text in texts) or "none"
+def _quoted(texts: Sequence[str], records: Sequence[str] = ()) -> str:
+    """The texts in quotes, each with the id by which it can be cited, if there is one."""
+    ids = [f" [{record}]" for record in records] or [""] * len(texts)
+    quotes = [
+        f'"{shorten(text, QUOTED_CHARACTERS)}"{id_}' for text, id_ in zip(texts, ids, strict=True)
+    ]
+    return "; ".join(quotes) or "none"
 
 
 def _same_titles(

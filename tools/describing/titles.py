@@ -46,7 +46,7 @@ def alike_pairs(titles: Mapping[str, str], embedder: Embedder | None) -> list[tu
     its texts do not have, so that "Refund of shoes" may be all "Refund" to it.
     """
     ids = list(titles)
-    words = [_words(title) for title in titles.values()]
+    words = [content_stems(title) for title in titles.values()]
     near = np.zeros((len(ids), len(ids)), np.bool_)
     if embedder is not None and embedder.spec != LEXICAL and len(ids) > 1:
         vectors = embedder.embed(list(titles.values()))
@@ -77,9 +77,13 @@ def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -
     """The title with the first keyphrase that sets its cluster apart from others of like title, or
     with the cluster's id where there is none; within the limits of a title.
     """
-    known = {word for other in others for phrase in other.keywords for word in _words(phrase.text)}
-    known |= _words(title)
-    distinct = [phrase.text for phrase in evidence.keywords if not _words(phrase.text) <= known]
+    known = {
+        word for other in others for phrase in other.keywords for word in content_stems(phrase.text)
+    }
+    known |= content_stems(title)
+    distinct = [
+        phrase.text for phrase in evidence.keywords if not content_stems(phrase.text) <= known
+    ]
     room = TITLE_WORDS - len(title.split())
     fitting = [phrase for phrase in distinct if len(phrase.split()) <= room]
     added = (fitting or distinct or [evidence.cluster])[0]
@@ -88,8 +92,9 @@ def with_keyphrase(title: str, evidence: Evidence, others: Sequence[Evidence]) -
     return f"{start[: TITLE_CHARACTERS - len(f' ({added})')].rstrip()} ({added})"
 
 
-def _words(title: str) -> frozenset[str]:
-    """What two titles are compared by: their words, or all of it where there are none (emoji)."""
+def content_stems(title: str) -> frozenset[str]:
+    """What two titles, or a sentence and a text, are compared by: the stems of their words that say
+    something, or all of it where there are none (emoji)."""
     words = re.findall(r"\w+[+#]*", unicodedata.normalize("NFKC", title))
     empty = stop_words() - NEGATIONS
     # In capitals they are names: US, IT.

@@ -211,22 +211,29 @@ def _label(node: Node, description: Description | None) -> str:
     return description.title if description else ", ".join(node.keywords[:WORDS_IN_A_LABEL])
 
 
-def shown_records(workspace: Workspace, card: DatasetCard, ids: Sequence[str]) -> dict[str, Record]:
+def shown_records(
+    workspace: Workspace,
+    card: DatasetCard,
+    ids: Sequence[str],
+    fields: Sequence[str] | None = None,
+) -> dict[str, Record]:
     """Records by id as they may be shown: text and metadata redacted before anything is cut off.
 
     Ids that are not in the dataset are left out.
     """
     records = workspace.store.fetch(card, ids)
-    return {id_: shown_record(workspace, record) for id_, record in records.items()}
+    return {id_: shown_record(workspace, record, fields) for id_, record in records.items()}
 
 
-def shown_record(workspace: Workspace, record: Record) -> Record:
-    """A record as it may be shown, with its first columns that have a value; some numbers are told
-    by the name of their column only."""
+def shown_record(
+    workspace: Workspace, record: Record, fields: Sequence[str] | None = None
+) -> Record:
+    """A record as it may be shown, with the columns of `fields`, or its first ones that have a
+    value; some numbers are told by the name of their column only."""
     redact = workspace.redact
     metadata = {
         name: shown_value(name, value, redact)
-        for name, value in first_values(record.metadata).items()
+        for name, value in first_values(record.metadata, fields).items()
     }
     return replace(record, text=redact(record.text), metadata=metadata)
 
