@@ -23,7 +23,7 @@ NAMES = {
     "ingest",
     "cluster",
     "list-clusters",
-    "compare-runs",
+    "contrast",
     "describe-cluster",
     "label-cluster",
     "get-members",
@@ -88,7 +88,7 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     assert destroying == {"delete"}
     assert reading == {
         "list-clusters",
-        "compare-runs",
+        "contrast",
         "get-members",
         "search",
         "list-datasets",
