@@ -32,7 +32,7 @@ def test_p_values_are_twice_the_tail_of_fishers_test() -> None:
     p = exact_p_values(A, TOTAL_A, B, TOTAL_B)
     for at, (a, b) in enumerate(PAIRS):
         table = [[a, TOTAL_A - a], [b, TOTAL_B - b]]
-        tails = [stats.fisher_exact(table, side).pvalue for side in ("less", "greater")]
+        tails = [stats.fisher_exact(np.array(table), side).pvalue for side in ("less", "greater")]
         assert p[at] == pytest.approx(min(1, 2 * min(tails)))
 
 

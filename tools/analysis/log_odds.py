@@ -15,6 +15,7 @@ from scipy import stats
 
 from corpuscope.tools.analysis.keywords import counted_terms, distinct_terms
 from corpuscope.tools.analysis.rates import q_values
+from corpuscope.tools.analysis.ratios import signed_surprise
 from corpuscope.tools.core.redaction import Redact
 
 PRIOR_SHARE = 0.1
@@ -24,8 +25,10 @@ not win, and little enough that what is said in every tenth keeps its z."""
 FEWEST_TEXTS = 3
 """A word of fewer texts, both sides together, is not tried."""
 
-SURE_WORDS = 0.05
-"""The q below which a word is told. Thousands are tried, so that a z of about 3.5 is needed."""
+SURE_WORDS, LEAST_Z = 0.05, 1.96
+"""A word is told whose q, by the likelihood ratio of the texts that have it, is below the one, and
+whose z, by which words are ranked, reaches the other: z alone is blind to a word that one side has
+in a quarter of its texts and the other in none, q alone takes what is rare for telling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,12 @@ def contrast_words(
     z = log_odds(counts[0], counts[1])
     tried = np.flatnonzero(counts[0] + counts[1] >= FEWEST_TEXTS)
     q = np.ones(len(vocabulary))
-    q[tried] = q_values(2 * stats.norm.sf(np.abs(z[tried])))
+    surprise = signed_surprise(counts[0][tried], of_a, counts[1][tried], len(texts[1]))
+    q[tried] = q_values(2 * stats.norm.sf(np.abs(surprise)))
     unsaid = frozenset(left_out)
     words, held = [], []
     for sign, side, own in ((1, sides[0], counts[0]), (-1, sides[1], counts[1])):
-        sure = tried[(sign * z[tried] > 0) & (q[tried] < SURE_WORDS)]
+        sure = tried[(sign * z[tried] >= LEAST_Z) & (q[tried] < SURE_WORDS)]
         ranked = sure[np.argsort(-sign * z[sure], kind="stable")]
         place = {
             vocabulary[at]: at for at in ranked if not unsaid.intersection(vocabulary[at].split())

@@ -15,7 +15,7 @@ from corpuscope.tools.analysis.keywords import word_stems
 from corpuscope.tools.contrasting.differences import percent
 from corpuscope.tools.contrasting.sides import Side
 from corpuscope.tools.contrasting.themes import theme_counts
-from corpuscope.tools.core.schema import COLUMN, Frozen, Node, Verbatim
+from corpuscope.tools.core.schema import COLUMN, Floats, Frozen, Node, Verbatim
 from corpuscope.tools.core.vectors import unit_rows
 from corpuscope.tools.embedding.spec import LEXICAL
 from corpuscope.tools.workspace.selection import Selection
@@ -23,10 +23,19 @@ from corpuscope.tools.workspace.slices import ThemeColumn
 from corpuscope.tools.workspace.workspace import Workspace
 
 SAME_SUBJECT = 0.7
-"""Cosine of the centred centroids from which two themes are the same subject."""
+"""Cosine of the centred centroids from which two themes are the same subject. Three sets of
+labelled texts (banking questions, programming questions, tweets) were halved and each half
+clustered, with MiniLM and WordLlama vectors. Of themes whose label the other half has as well, 91
+to 100 % reach it (0.6: 94 to 100; 0.8: 89 to 100); where those of the same label are taken away,
+0 % find another in two of the sets, and 19 to 27 % among the banking questions, where half of the
+77 labels have a twin (0.6: 26 to 36 %). Without centring 36 to 55 % of these do."""
 
-SAME_WORDS = 0.25
-"""Share of the keywords of the theme with fewer that both have, likewise."""
+SAME_WORDS = 0.4
+"""Share of the words in the keywords of the theme with fewer that the other has, likewise: 87 to
+100 % are found, and 0 to 28 % wrongly (0.3: 96 to 100 and 0 to 62)."""
+
+FEWEST_CENTRED = 6
+"""Themes of both runs from which on their middle is that of the collection, not of one theme."""
 
 PAIRS_TOLD, ALONE_TOLD = 12, 8
 MOST_KEPT = 60
@@ -103,6 +112,9 @@ class SubjectSide:
     themes: Sequence[Node]
     subjects: list[SubjectOfSide]
     centroids: NDArray[np.float32] | None
+    """(k, dim) of the themes; None where they cannot be compared."""
+    all_centroids: list[Floats]
+    """Those of the run's other themes as well."""
 
 
 def match_themes(
@@ -123,15 +135,21 @@ def match_themes(
     if not a.themes or not b.themes:
         return None
     if a.centroids is not None and b.centroids is not None:
-        return _matched(a, b, centred_cosines(a.centroids, b.centroids), "vectors")
+        return _matched(a, b, _centred_cosines(a, b), "vectors")
     return _matched(a, b, _common_keywords(a.themes, b.themes), "words")
 
 
-def centred_cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(k, l) cosines of unit centroids (k, dim) and (l, dim), without what all have in common:
-    some models put all texts of a collection into one corner of their space."""
-    middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
-    return unit_rows(a - middle) @ unit_rows(b - middle).T
+def _centred_cosines(a: SubjectSide, b: SubjectSide) -> NDArray[np.float32]:
+    """(k, l) cosines without what all themes of both runs have in common: some models put all texts
+    of a collection into one corner of their space."""
+    every = np.stack([*a.all_centroids, *b.all_centroids])
+    middle = every.mean(axis=0) if len(every) >= FEWEST_CENTRED else 0 * every[0]
+    assert a.centroids is not None
+    assert b.centroids is not None
+    cosines: NDArray[np.float32] = (
+        unit_rows(a.centroids - middle) @ unit_rows(b.centroids - middle).T
+    )
+    return cosines
 
 
 def _comparable(sides: tuple[Side, Side], first: Selection, second: Selection) -> bool:
@@ -170,7 +188,9 @@ def _subjects(
     known = workspace.runs.centroids(selection.run) if comparable else {}
     there = bool(themes) and all(theme.id in known for theme in themes)
     centroids = np.stack([known[theme.id] for theme in themes]) if there else None
-    return SubjectSide(themes, subjects, centroids)
+    shown = selection.standing_in(selection.run.recommended)
+    every = [known[theme.id] for theme in shown if theme.id in known]
+    return SubjectSide(themes, subjects, centroids, every)
 
 
 def _common_keywords(a: Sequence[Node], b: Sequence[Node]) -> NDArray[np.float32]:

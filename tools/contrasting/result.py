@@ -62,7 +62,7 @@ class Differences(Result):
         sides = []
         for side, letter in ((self.a, "a"), (self.b, "b")):
             called = side.name if side.label != letter else f"{letter} ({side.name})"
-            where = "" if same else f" of '{side.dataset}'"
+            where = "" if same or side.dataset in side.name else f" of '{side.dataset}'"
             sides.append(f"{called}: {side.records:,} records{where}")
         run = f", run {self.a.run}" if self.a.run and self.a.run == self.b.run else ""
         both = f" {self.shared:,} are in both." if self.shared else ""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from corpuscope.tools.analysis.log_odds import TellingWord, WordSides, contrast_words
 from corpuscope.tools.contrasting.sides import Side
 from corpuscope.tools.core.masking import keyword_text
-from corpuscope.tools.core.schema import Floats, Frozen, Result, Verbatim
+from corpuscope.tools.core.schema import Floats, Frozen, Mask, Result, Verbatim
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.workspace.selection import shown_texts
 from corpuscope.tools.workspace.slices import IN_NOISE, ThemeColumn
@@ -106,7 +106,10 @@ def words_and_quotes(
     """
     read = [_read(workspace, side) for side in sides]
     left_out = sides[0].words | sides[1].words
-    mask = sides[0].card.mask
+    masks = [side.card.mask for side in sides]
+    mask = Mask(
+        tuple({*masks[0].kinds, *masks[1].kinds}), tuple({*masks[0].words, *masks[1].words})
+    )
     found = contrast_words(
         (read[0].texts, read[1].texts),
         count=WORDS_TOLD,
