@@ -173,3 +173,44 @@ async def test_two_datasets_are_matched_by_what_their_themes_mean(
     assert [one["theme"]["id"] for one in matches["only_a"]] == ["1.1"]
     assert matches["only_b"] == []
     assert "Only in shop:\n  1.1 parcel, package, courier (36, 20.0%)" in answer.text
+
+
+async def test_a_list_counts_what_a_filter_fits(client: Client, shop: pd.DataFrame) -> None:
+    where = {"shop": "east", "stars": {"gte": 2}}
+    fits = shop[(shop["shop"] == "east") & (shop["stars"] >= 2)]
+    counts = fits["cluster"].value_counts()
+    page = await call(client, "list-clusters", dataset="shop", where=where)
+    told = {line["id"]: line["fitting"] for line in page.data["clusters"]}
+    assert told == {id_: int(counts.get(id_, 0)) for id_ in THEMES}
+    assert [*told.values()] == sorted(told.values(), reverse=True)
+    assert (page.data["fitting"], page.data["fitting_noise"]) == (len(fits), counts["noise"])
+    assert f"{len(fits):,} of its 180 records fit the filter" in page.text
+    below = await call(client, "list-clusters", dataset="shop", where=where, parent="1")
+    shares = {line["id"]: line["fitting_share"] for line in below.data["clusters"]}
+    assert shares["1.1"] == pytest.approx(counts["1.1"] / len(fits), abs=1e-6)
+    none = await call(client, "list-clusters", dataset="shop", where={"shop": "north"})
+    assert {line["fitting"] for line in none.data["clusters"]} == {0}
+
+
+async def test_a_search_counts_the_texts_that_have_the_words_and_shows_the_fields_asked_for(
+    client: Client, shop: pd.DataFrame
+) -> None:
+    has = shop[shop["text"].str.contains("refund", case=False)]
+    found = await call(client, "search", dataset="shop", query="refund", fields=["stars"], limit=3)
+    total = found.data["total"]
+    counts = has["cluster"].value_counts()
+    assert total["records"] == len(has)
+    assert {one["cluster"]: one["records"] for one in total["themes"]} == counts.to_dict()
+    assert f"'refund' is in the text of {len(has)} records: " in found.text
+    assert [[*hit["metadata"]] for hit in found.data["hits"]] == [["stars"]] * 3
+    part = await call(
+        client, "search", dataset="shop", query='"my bank account and I want"', cluster="1.2",
+        where={"shop": "west"}, fields=[],
+    )  # fmt: skip
+    inside = shop[(shop["cluster"] == "1.2") & (shop["shop"] == "west")]["text"]
+    assert part.data["total"]["records"] == inside.str.contains("my bank account and I want").sum()
+    assert {str(hit["metadata"]) for hit in part.data["hits"]} == {"{}"}
+    asked = await call(client, "search", dataset="shop", query="my refund has not come yet")
+    assert asked.data["total"] is None
+    wrong = await call(client, "search", dataset="shop", query="refund", fields=["colour"])
+    assert "No metadata column 'colour' to show. Columns: theme" in wrong.text

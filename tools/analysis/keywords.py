@@ -148,12 +148,11 @@ def cluster_keywords(
     return {cluster_id: words_of[cluster_id] for cluster_id in clusters}
 
 
-def counted_terms(texts: Sequence[str], redact: Redact) -> tuple[list[str], Any]:
+def counted_terms(texts: Sequence[str], redact: Redact, budget: int) -> tuple[list[str], Any]:
     """The terms of texts, as keywords are counted: the vocabulary, and which text has which term,
-    (texts, terms) sparse of ones. Long texts are read at their beginning."""
-    characters = int(
-        np.clip(CHARACTER_BUDGET // max(1, len(texts)), FEWEST_CHARACTERS, MOST_CHARACTERS)
-    )
+    (texts, terms) sparse of ones. Of all together some `budget` characters are read: long texts at
+    their beginning."""
+    characters = int(np.clip(budget // max(1, len(texts)), FEWEST_CHARACTERS, MOST_CHARACTERS))
     vocabulary, matrix = _count_terms([_beginning(text, characters, redact) for text in texts])
     if not vocabulary:
         return [], None

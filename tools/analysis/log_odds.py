@@ -22,6 +22,9 @@ PRIOR_SHARE = 0.1
 """What the prior weighs, of the words of the smaller side: enough that a word of three texts does
 not win, and little enough that what is said in every tenth keeps its z."""
 
+CHARACTERS_READ = 1_200_000
+"""Of both sides together, in about a second."""
+
 FEWEST_TEXTS = 3
 """A word of fewer texts, both sides together, is not tried."""
 
@@ -85,7 +88,7 @@ def contrast_words(
     to be told, since the sides were chosen by them. What `redact` takes out is in no word.
     """
     of_a = len(texts[0])
-    vocabulary, matrix = counted_terms([*texts[0], *texts[1]], redact)
+    vocabulary, matrix = counted_terms([*texts[0], *texts[1]], redact, CHARACTERS_READ)
     if not vocabulary or not of_a or not texts[1]:
         none = np.zeros((of_a, 0), bool), np.zeros((len(texts[1]), 0), bool)
         return WordSides([], [], *none, 0)

@@ -107,7 +107,7 @@ class Differences(Result):
                 f"{one.name} ({percent(one.share_a)}, {percent(one.share_b)})"
                 for one in self.themes.alike[:ALIKE_TOLD]
             )
-            told.append(f"themes {'; '.join(same)}")
+            told.append(f"{'; '.join(same)}")
         if self.metadata and self.metadata.same:
             told.append(f"no sure difference in {', '.join(self.metadata.same)}")
         if told:
@@ -132,4 +132,4 @@ def _shares_lines(what: str, found: ShareContrast, labels: tuple[str, str]) -> I
         else:
             yield f"{what} more in {label}: none."
     more = f"; {found.left} more differ" if found.left else ""
-    yield f"  ({found.tried} tried, told at q < {SURE} and a ratio beyond 1.25 or below 0.8{more})"
+    yield f"  ({found.tried} tried; told where q < {SURE}{more})"
