@@ -20,7 +20,7 @@ from corpuscope.server.worker_process import GB
 from corpuscope.tools.apply_themes import apply_themes
 from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
-from corpuscope.tools.compare_runs import compare_runs
+from corpuscope.tools.contrast import contrast
 from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
@@ -39,7 +39,7 @@ _SPECS = (
     ToolSpec(ingest, "Read texts into a dataset", open_world=True),
     ToolSpec(cluster, "Find the themes", uses_numba=True),
     ToolSpec(list_clusters, "List the themes", read_only=True),
-    ToolSpec(compare_runs, "Say what changed between two runs", read_only=True),
+    ToolSpec(contrast, "Say what sets two parts apart", read_only=True),
     ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
     ToolSpec(label_cluster, "Write down what a theme is"),
     ToolSpec(edit_clusters, "Correct the themes by hand", repeatable=False),

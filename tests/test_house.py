@@ -32,7 +32,8 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing", "editing", "schemes"}
+TASKS = {"ingestion", "runs", "describing", "editing", "schemes", "contrasting"}
+BELOW_TOOLS = {*BELOW_TASKS, "workspace", *TASKS}
 MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
@@ -53,6 +54,7 @@ MAY_IMPORT = {
     "describing": {*BELOW_TASKS, "workspace"},
     "editing": {*BELOW_TASKS, "workspace", "runs"},
     "schemes": {*BELOW_TASKS, "workspace"},
+    "contrasting": {*BELOW_TASKS, "workspace"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},

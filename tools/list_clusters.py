@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -21,6 +21,7 @@ from corpuscope.tools.workspace.arguments import (
     HeadingsWanted,
     LayerIndex,
     RunId,
+    WhereFilter,
     as_id,
 )
 from corpuscope.tools.workspace.headings import (
@@ -33,6 +34,7 @@ from corpuscope.tools.workspace.headings import (
     themes_below,
 )
 from corpuscope.tools.workspace.selection import Selection, select
+from corpuscope.tools.workspace.slices import FittingSizes, fitting_sizes
 from corpuscope.tools.workspace.workspace import Workspace
 
 KEYWORDS_SHOWN = 6
@@ -53,6 +55,10 @@ class ClusterLine(Result):
     children: int
     heading: Verbatim | None = None
     """The heading that it is listed under."""
+    fitting: int | None = None
+    """With a filter: how many of its records fit it; `size` and `share` are of all."""
+    fitting_share: float | None = None
+    """Of the records that fit, 0 to 1."""
     author: Author | None = None
     """Who wrote the title: llm, assistant, person, or keywords; None where there is no title."""
     stale: Verbatim | None = None
@@ -69,6 +75,13 @@ class ClusterLine(Result):
     stability_word: str | None = None
     """stable, shaky, unstable, or `not checked` where only others were; None where none was."""
 
+    def with_fitting(self, fitting: FittingSizes | None) -> Self:
+        """The line with how many of its records fit a filter, where there is one."""
+        if fitting is None:
+            return self
+        count = fitting.of_cluster.get(self.id, 0)
+        return self._with(fitting=count, fitting_share=round(count / max(1, fitting.total), 6))
+
     def as_text(self) -> str:
         """The cluster in a line."""
         words = ", ".join(self.keywords[:KEYWORDS_SHOWN])
@@ -80,6 +93,9 @@ class ClusterLine(Result):
             origin += f", title from {self.stale}, {self.changed:.0%} of its records changed"
         proven = "" if self.proof is None else f", proof {self.proof:.2f} {self.proof_word}"
         size = f"{self.size:,} records ({self.share:.1%})"
+        if self.fitting is not None:
+            fitting = f"{self.fitting:,} that fit ({self.fitting_share:.1%})"
+            size = f"{fitting}, of {size} in all"
         return f"{self.id}: {named}: {size}{below}{origin}{proven}{holds}"
 
 
@@ -107,6 +123,10 @@ class ClusterPage(Result):
     noise_assigned: int | None
     """Records of the noise that have a nearest theme, after cluster(noise='assign')."""
     records: int
+    fitting: int | None = None
+    """With a filter: the records of the run that fit it."""
+    fitting_noise: int | None = None
+    """Those of them that are noise."""
     headings: list[HeadingLine]
     """Where the clusters are listed under headings: these, in the order of the list."""
     clusters: list[ClusterLine]
@@ -125,9 +145,12 @@ class ClusterPage(Result):
         if self.headings:
             lines = self._under_headings(where)
         else:
+            fit = ""
+            if self.fitting is not None:
+                fit = f" {self.fitting:,} of its {self.records:,} records fit the filter."
             lines = [
                 f"Run {self.run} of '{self.dataset}': clusters {self.offset + 1 if last else 0} to "
-                f"{last} of {self.total} {where}."
+                f"{last} of {self.total} {where}.{fit}"
             ]
             lines += [line.as_text() for line in self.clusters]
         if self.parent is None:
@@ -159,9 +182,20 @@ class ClusterPage(Result):
 
     def _noise_and_layers(self) -> list[str]:
         lines = [f"{NOISE}: {self.noise:,} of {self.records:,} records are in no cluster"]
+        if self.fitting is not None and self.fitting_noise is not None:
+            share = self.fitting_noise / max(1, self.fitting)
+            lines = [
+                f"{NOISE}: {self.fitting_noise:,} of the {self.fitting:,} records that fit "
+                f"({share:.1%}), of {self.noise:,} in all"
+            ]
+            return lines + self._layer_lines()
         lines += noise_levels(self.in_found, self.found_in_noise, self.noise_assigned)
         if self.noise_reasons:
             lines.append(f"Of the {noise_sentence(self.noise_reasons)}.")
+        return lines + self._layer_lines()
+
+    def _layer_lines(self) -> list[str]:
+        lines = []
         if len(self.layers) > 1:
             counts = ", ".join(f"{layer.index}: {layer.clusters}" for layer in self.layers)
             shown = ""
@@ -195,6 +229,7 @@ def list_clusters(
     ] = None,
     layer: LayerIndex = None,
     headings: HeadingsWanted = None,
+    where: WhereFilter = None,
     sort: Annotated[
         Literal["size", "id", "title"], Field(description="Order of the list.")
     ] = "size",
@@ -207,13 +242,17 @@ def list_clusters(
     """List the clusters (themes) of a run: id, title, size, share, keywords, sub-clusters.
 
     Shows one layer; more than 40 themes stand under headings. With parent: the themes below a
-    heading, or the sub-clusters of a theme. Noise, the records in no cluster, is counted by reason.
+    heading, or the sub-clusters of a theme. With where: how many records of each fit. Noise, the
+    records in no cluster, is counted by reason.
     Titles appear once described (`describe-cluster`), how surely a theme holds once checked
     (`check-stability`).
     """
     selection = select(workspace, dataset, run, layer)
     chosen = selection.run
     groups: list[ThemeGroup] = []
+    fitting = fitting_sizes(workspace, selection, where) if where else None
+    if headings and where:
+        raise BadInput("where counts themes one by one: leave headings or where out.")
     if parent is not None:
         if headings:
             raise BadInput("headings=true groups a whole layer: leave parent or headings out.")
@@ -225,11 +264,11 @@ def list_clusters(
         if headings and offset:
             raise BadInput("offset pages through the flat list: give headings=false with it.")
         below = selection.standing_in(chosen.recommended)
-        groups = [] if offset else theme_groups(selection, headings)
+        groups = [] if offset or fitting is not None else theme_groups(selection, headings)
     if groups:
         page = _grouped(groups, limit or USUAL_UNDER_HEADINGS)
     else:
-        ordered = sorted(below, key=_sort_key(selection, sort))
+        ordered = sorted(below, key=_sort_key(selection, sort, fitting))
         page = _Page(ordered[offset:][: limit or USUAL_PAGE], len(below), [], {})
     found = selection.children(NOISE) if parent is None else []
     scores = workspace.runs.stability(chosen)
@@ -248,8 +287,13 @@ def list_clusters(
         in_found=sum(node.size for node in found),
         noise_assigned=chosen.noise_assigned if chosen.recommended == chosen.found_layer else None,
         records=chosen.records,
+        fitting=fitting.total if fitting else None,
+        fitting_noise=fitting.noise if fitting else None,
         headings=[heading_line(selection, group) for group in page.groups],
-        clusters=[_cluster_line(selection, node, scores, page) for node in page.nodes],
+        clusters=[
+            _cluster_line(selection, node, scores, page).with_fitting(fitting)
+            for node in page.nodes
+        ],
         total=page.total,
         offset=offset,
         next_offset=after if after < page.total and not page.groups else None,
@@ -291,9 +335,14 @@ def _cluster_line(
     )
 
 
-def _sort_key(selection: Selection, sort: str) -> Callable[[Node], Any]:
+def _sort_key(
+    selection: Selection, sort: str, fitting: FittingSizes | None
+) -> Callable[[Node], Any]:
+    def size(node: Node) -> int:
+        return fitting.of_cluster.get(node.id, 0) if fitting else node.size
+
     keys: dict[str, Callable[[Node], Any]] = {
-        "size": lambda node: (-node.size, id_sort_key(node.id)),
+        "size": lambda node: (-size(node), -node.size, id_sort_key(node.id)),
         "id": lambda node: id_sort_key(node.id),
         "title": lambda node: selection.label(node).casefold(),
     }

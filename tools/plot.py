@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,11 +22,13 @@ from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView, group_values
 from corpuscope.tools.runs.run_map import ensure_map
+from corpuscope.tools.tables.where import Where
 from corpuscope.tools.workspace.arguments import (
     DatasetName,
     HeadingsWanted,
     LayerIndex,
     RunId,
+    WhereFilter,
     as_id,
 )
 from corpuscope.tools.workspace.headings import (
@@ -35,6 +37,7 @@ from corpuscope.tools.workspace.headings import (
     theme_groups,
 )
 from corpuscope.tools.workspace.selection import Selection, cluster_rows, select, shown_values
+from corpuscope.tools.workspace.tables import where_members
 from corpuscope.tools.workspace.workspace import Workspace
 
 BY_CLUSTER = "cluster"
@@ -122,6 +125,7 @@ def plot(
     ] = None,
     layer: LayerIndex = None,
     headings: HeadingsWanted = None,
+    where: WhereFilter = None,
     save_as: Annotated[
         str | None,
         Field(
@@ -145,6 +149,8 @@ def plot(
     )
     members = workspace.runs.members(selection.run)
     rows = _rows(selection, members, cluster)
+    if where:
+        rows = _fitting(workspace, selection, members, rows, where)
     watch.report(LAYOUT_SHARE, "reading texts")
     records = workspace.store.fetch(selection.card, [members.ids[row] for row in rows])
     rows = np.array([row for row in rows if members.ids[row] in records], dtype=np.int64)
@@ -153,9 +159,13 @@ def plot(
         colours = _by_cluster(selection, members.paths[rows], cluster, headings)
     else:
         colours = _by_column(workspace, selection, shown, color_by)
+    if where:
+        colours = _as_drawn(colours)
     groups, noise = colours.groups, int((colours.group < 0).sum())
     view = MapView(
-        title=selection.card.name + (f", cluster {cluster}" if cluster else ""),
+        title=selection.card.name
+        + (f", cluster {cluster}" if cluster else "")
+        + (", filtered" if where else ""),
         subtitle=_subtitle(selection.run.id, color_by, colours),
         points=points[rows],
         group=colours.group,
@@ -245,6 +255,34 @@ def _rows(selection: Selection, members: Members, cluster: str | None) -> NDArra
         return np.arange(len(members.ids))
     selection.check(cluster)
     return cluster_rows(selection.run, members, cluster)
+
+
+def _fitting(
+    workspace: Workspace,
+    selection: Selection,
+    members: Members,
+    rows: NDArray[np.int64],
+    where: Where,
+) -> NDArray[np.int64]:
+    """Those of the rows whose records fit a filter."""
+    ids = [members.ids[row] for row in rows]
+    fitting = rows[where_members(workspace, selection.card, where, ids)]
+    if not len(fitting):
+        raise BadInput(
+            f"None of the {len(rows):,} records fits the filter, so there is nothing to draw. "
+            "Widen it; list-clusters with the same where counts what fits."
+        )
+    return fitting
+
+
+def _as_drawn(colours: _Colours) -> _Colours:
+    """Groups with the sizes that are drawn, and none that has no point."""
+    sizes = np.bincount(colours.group[colours.group >= 0], minlength=len(colours.groups))
+    kept = np.flatnonzero(sizes)
+    place = np.full(len(sizes) + 1, -1, np.int32)
+    place[kept] = np.arange(len(kept))
+    groups = [replace(colours.groups[at], size=int(sizes[at])) for at in kept]
+    return replace(colours, groups=groups, group=place[colours.group])
 
 
 def _by_cluster(

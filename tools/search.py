@@ -1,17 +1,26 @@
 """The tool `search`."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.core.errors import BadInput, NotFound
-from corpuscope.tools.core.excerpts import PAGE_CHARACTERS, metadata_line, shortened_values
+from corpuscope.tools.core.excerpts import (
+    COLUMNS_SHOWN,
+    PAGE_CHARACTERS,
+    metadata_line,
+    shortened_values,
+)
 from corpuscope.tools.core.schema import (
     COLUMN,
     NOISE,
     DatasetCard,
     Members,
+    Record,
     Result,
     Scalar,
     Verbatim,
@@ -38,8 +47,16 @@ from corpuscope.tools.workspace.selection import (
     shown_text,
     theme_places,
 )
-from corpuscope.tools.workspace.tables import where_ids
+from corpuscope.tools.workspace.slices import IN_NOISE, cluster_mask, theme_column
+from corpuscope.tools.workspace.tables import record_table, where_ids, where_rows
 from corpuscope.tools.workspace.workspace import Workspace
+
+FEW_WORDS = 3
+"""A query of more is a sentence, which stands in no other text."""
+
+QUOTED = re.compile(r"[\"\u201c\u201e](.+)[\"\u201c\u201d]", re.DOTALL)
+
+THEMES_COUNTED = 5
 
 
 class SearchHit(Result):
@@ -63,6 +80,33 @@ class SearchHit(Result):
         return f"[{self.id}] ({self.score:.3f}{place}) {self.text}{metadata_line(self.metadata)}"
 
 
+class ThemeTotal(Result):
+    """How many records of a theme have the words in their text."""
+
+    cluster: Verbatim
+    theme: str
+    records: int
+
+    def as_text(self) -> str:
+        """The count, and the theme."""
+        return f"{self.records:,} in {self.cluster}{f' {self.theme}' if self.theme else ''}"
+
+
+class WordTotal(Result):
+    """How many records have the words of a query in their text, exactly."""
+
+    words: str
+    records: int
+    """Within the cluster and filter of the search, where it has such."""
+    themes: list[ThemeTotal]
+    """Those with most of them, `noise` included; none where the dataset has no run."""
+
+    def as_text(self) -> str:
+        """The total, and where most of them are."""
+        where = f": {'; '.join(one.as_text() for one in self.themes)}" if self.themes else ""
+        return f"'{self.words}' is in the text of {self.records:,} records{where}."
+
+
 class SearchResult(Result):
     """The records nearest to a query."""
 
@@ -71,12 +115,17 @@ class SearchResult(Result):
     query: str
     by: Literal["vectors", "words"]
     note: str | None
+    total: WordTotal | None
+    """Of a query of few words, or in quotation marks."""
     hits: list[SearchHit]
 
     def as_text(self) -> str:
-        """The hits, the nearest first."""
+        """The exact total, where there is one, and the hits, the nearest first."""
+        lines = [self.total.as_text()] if self.total else []
         head = f"{len(self.hits)} records of '{self.dataset}' nearest to '{self.query}':"
-        lines = [head if self.hits else f"Nothing found in '{self.dataset}' for '{self.query}'."]
+        lines.append(
+            head if self.hits else f"Nothing found in '{self.dataset}' for '{self.query}'."
+        )
         return "\n".join(lines + [hit.as_text() for hit in self.hits] + [self.note or ""]).strip()
 
 
@@ -92,15 +141,25 @@ def search(
     ] = None,
     layer: LayerIndex = None,
     where: WhereFilter = None,
+    fields: Annotated[
+        list[str] | None,
+        Field(
+            max_length=COLUMNS_SHOWN,
+            description="Metadata columns to show; left out: the first dozen with a value; "
+            "[] none.",
+        ),
+    ] = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Records to return.")] = 10,
 ) -> SearchResult:
     """Find the records nearest in meaning to a query, with the cluster each is in.
 
-    Use it to find which theme something belongs to, or to check whether a theme exists. The
+    Use it to find which theme something belongs to, or to check whether a theme exists. Of up to
+    three words, or "words in quotation marks", it also says in how many texts they stand. The
     query is embedded by the dataset's own model; where the vectors came without one, records
     that share words with the query are found instead, and the result says so.
     """
     card = workspace.store.card(dataset)
+    _check_fields(card, fields)
     has_run = bool(workspace.runs.ids(card.name))
     if cluster is not None and not has_run:
         raise NotFound(f"'{card.name}' is not clustered yet: call `cluster` first.")
@@ -126,6 +185,7 @@ def search(
         query=query,
         by="words" if card.full_text else "vectors",
         note=_note(card),
+        total=_total(workspace, card, selection, query, (cluster, where)),
         hits=[
             SearchHit(
                 id=record.id,
@@ -136,7 +196,8 @@ def search(
                 metadata=shortened_values(record.metadata),
             )
             for record, score in (
-                (shown_record(workspace, hit.record), hit.score) for hit in fitting[:limit]
+                (shown_record(workspace, _with_fields(hit.record, fields)), hit.score)
+                for hit in fitting[:limit]
             )
         ],
     )
@@ -153,6 +214,51 @@ def _places(
     known = {id_: path for id_, path in pairs if id_ in wanted}
     place = theme_places(selection.run, known.values())
     return {id_: place[path] for id_, path in known.items()}
+
+
+def _check_fields(card: DatasetCard, fields: list[str] | None) -> None:
+    if unknown := [name for name in fields or () if name not in card.metadata_columns]:
+        raise BadInput(
+            f"No metadata column '{shorten(unknown[0], 40)}' to show. "
+            f"Columns: {', '.join(card.metadata_columns) or 'none'}."
+        )
+
+
+def _with_fields(record: Record, fields: list[str] | None) -> Record:
+    """A record with these columns alone, in their order; with all of them for None."""
+    if fields is None:
+        return record
+    return replace(record, metadata={name: record.metadata.get(name) for name in fields})
+
+
+def _total(
+    workspace: Workspace,
+    card: DatasetCard,
+    selection: Selection | None,
+    query: str,
+    bounds: tuple[str | None, WhereFilter],
+) -> WordTotal | None:
+    """In how many texts the words of a query stand; None for one that is a sentence."""
+    quoted = QUOTED.fullmatch(query.strip())
+    words = quoted[1].strip() if quoted else query.strip()
+    if not words or (not quoted and len(words.split()) > FEW_WORDS):
+        return None
+    table = record_table(workspace, card)
+    has = table.with_part(words) & where_rows(workspace, card, bounds[1])
+    current = selection is not None and selection.run.collection == card.collection
+    if selection is None or not current:
+        return WordTotal(words=words, records=int(has.sum()), themes=[])
+    if bounds[0] is not None:
+        has &= cluster_mask(workspace, selection, bounds[0])
+    column = theme_column(workspace, selection)
+    # The first place is that of the noise.
+    counts = np.bincount(column.codes[has & (column.codes >= IN_NOISE)] - IN_NOISE)
+    names = [(NOISE, ""), *((theme.id, selection.label(theme)) for theme in column.themes)]
+    most = [at for at in np.argsort(-counts, kind="stable")[:THEMES_COUNTED] if counts[at]]
+    themes = [
+        ThemeTotal(cluster=names[at][0], theme=names[at][1], records=int(counts[at])) for at in most
+    ]
+    return WordTotal(words=words, records=int(has.sum()), themes=themes)
 
 
 def _bounds(

@@ -97,7 +97,7 @@ def test_only_the_largest_changes_are_told_in_the_text() -> None:
     lines = found.as_text().splitlines()
     assert found.died == 12
     assert "gone: 12 " in lines[1]
-    assert lines[-1] == "  … 4 more changes: `compare-runs`."
+    assert lines[-1] == "  … 4 more changes: `contrast` with the run as a."
 
 
 def test_records_stay_where_they_are_in_the_same_cluster_or_still_in_noise() -> None:

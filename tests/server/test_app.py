@@ -23,7 +23,7 @@ NAMES = {
     "ingest",
     "cluster",
     "list-clusters",
-    "compare-runs",
+    "contrast",
     "describe-cluster",
     "label-cluster",
     "edit-clusters",
@@ -102,7 +102,7 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     assert twice == {"edit-clusters"}, "an undo after an undo undoes more"
     assert reading == {
         "list-clusters",
-        "compare-runs",
+        "contrast",
         "get-members",
         "search",
         "apply-themes",

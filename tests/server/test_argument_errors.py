@@ -68,7 +68,7 @@ def nested(levels: int) -> Any:
         ("label-cluster", {"answers": [{}] * 101}, "answers is [{}, {}, {"),
         ("describe-cluster", {"cluster": {}}, "cluster is {}; it must be a text or a list, each a"),
         ("get-job", {"job_id": ["j1"]}, 'job_id is ["j1"]; it must be a text.'),
-        ("nothing", {}, "No tool 'nothing'. Tools: ingest, cluster, list-clusters, compare-runs"),
+        ("nothing", {}, "No tool 'nothing'. Tools: ingest, cluster, list-clusters, contrast"),
     ],
 )
 async def test_a_wrong_argument_is_told_with_what_it_was_and_what_is_valid(

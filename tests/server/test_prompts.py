@@ -33,7 +33,7 @@ WITH_TEXTS = [
 TOOLS = {
     *("ingest", "cluster", "list-clusters", "describe-cluster", "label-cluster", "get-members"),
     *("search", "plot", "list-datasets", "set-default", "delete", "get-job", "cancel-job"),
-    "compare-runs",
+    "contrast",
     "check-stability",
     "edit-clusters",
 }

@@ -53,6 +53,21 @@ async def test_texts_cannot_become_markup_in_the_page(client: Client) -> None:
     assert "<b>evil" not in page
 
 
+async def test_a_filter_leaves_its_records_on_the_map_and_their_number_in_the_legend(
+    client: Client,
+) -> None:
+    where = {"theme": ["coffee", "garden"]}
+    drawn = await finish(client, "plot", where=where)
+    page = await call(client, "list-clusters", where=where)
+    assert drawn.data["points"] == page.data["fitting"] == 72
+    assert drawn.data["noise"] == page.data["fitting_noise"]
+    sizes = [line["fitting"] for line in page.data["clusters"] if line["fitting"]]
+    assert drawn.data["groups"] == len(sizes)
+    assert sum(sizes) + drawn.data["noise"] == 72
+    none = await finish(client, "plot", where={"theme": "tea"})
+    assert "None of the 181 records fits the filter" in none.text
+
+
 async def test_colours_by_a_column_and_a_part_of_the_map(client: Client) -> None:
     themes = await finish(client, "plot", color_by="theme")
     assert themes.data["groups"] == 6

@@ -184,7 +184,9 @@ async def test_what_was_written_before_is_shown_redacted_and_kept_as_it_was(
     await safe(client, "check-stability", rounds=2, **ASKED)
     again = await safe(client, "cluster", seed=1, **ASKED)
     assert again.data["titles_kept"]
-    await safe(client, "compare-runs", **ASKED)
+    await safe(client, "contrast", a=again.data["run"], **ASKED)
+    for a in ("1", {"cluster": ["1", "2"]}, {"text": {"contains": "parcel"}}):
+        await safe(client, "contrast", a=a, **ASKED)
     drilled = await safe(client, "cluster", within="1", run="r1", min_cluster_size=5, **ASKED)
     more = people(each=26)[120:]
     await safe(client, "ingest", rows=more, id_column="id", **ASKED)

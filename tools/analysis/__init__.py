@@ -9,6 +9,8 @@ May import core.
     exemplars         the few members that show what a cluster is
     rates             shares with their intervals, and q-values
     regions           the parts of a cluster, and which texts stand alone
+    ratios            two shares against each other: ratio, interval, p-value
+    log_odds          words that tell two sets of texts apart
     metadata_profile  values, numbers and dates over-represented in a cluster
     language          the language of a text; codes and names of languages
 """

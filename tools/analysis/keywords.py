@@ -148,6 +148,25 @@ def cluster_keywords(
     return {cluster_id: words_of[cluster_id] for cluster_id in clusters}
 
 
+def counted_terms(texts: Sequence[str], redact: Redact, budget: int) -> tuple[list[str], Any]:
+    """The terms of texts, as keywords are counted: the vocabulary, and which text has which term,
+    (texts, terms) sparse of ones. Of all together some `budget` characters are read: long texts at
+    their beginning."""
+    characters = int(np.clip(budget // max(1, len(texts)), FEWEST_CHARACTERS, MOST_CHARACTERS))
+    vocabulary, matrix = _count_terms([_beginning(text, characters, redact) for text in texts])
+    if not vocabulary:
+        return [], None
+    pieces = _pieces(matrix, vocabulary)
+    kept = [at for at, term in enumerate(vocabulary) if term not in pieces]
+    return [vocabulary[at] for at in kept], matrix[:, kept] if pieces else matrix
+
+
+def distinct_terms(candidates: Sequence[tuple[str, int]], count: int) -> list[str]:
+    """The first `count` of terms, each with the number of texts that have it, that do not repeat
+    each other."""
+    return _choose_distinct(_terms_of(list(candidates[: 12 * count])), count)
+
+
 def _sample_texts(
     clusters: Mapping[str, Ints], families: Mapping[str | None, list[str]], texts: int
 ) -> dict[str, Ints]:

@@ -58,6 +58,9 @@ DISTINCT_SHARE = 0.8
 CLEANED_VALUE_CHARACTERS = 1_000
 """Longer values are compared as they are: cleaning long texts by the thousand takes seconds."""
 
+ID_NAME = re.compile(r"(^|[_\W])id$|[a-z]I[dD]$|^ID$")
+"""How a column of ids is called: their size means nothing, though their order may be time's."""
+
 MIDDLE_DATES = (0.05, 0.95)
 """The part of the dates that chooses between days, months and years: one stray date does not."""
 
@@ -248,8 +251,7 @@ def _number_traits(
     outside = np.sort(np.array([value for value in there if value is not None], dtype=np.float64))
     n, m = len(inside), len(outside)
     blanks = _blank_traits(name, len(here) - n, len(there) - m, sizes)
-    # The size of an id means nothing, though the order of ids may be that of time.
-    if min(n, m) < FEWEST_RECORDS or re.search(r"(^|[_\W])id$|[a-z]I[dD]$|^ID$", name):
+    if min(n, m) < FEWEST_RECORDS or ID_NAME.search(name):
         return blanks, []
     below = np.searchsorted(outside, inside, side="left")
     not_above = np.searchsorted(outside, inside, side="right")

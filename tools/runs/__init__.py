@@ -14,6 +14,7 @@ imported from below: core, store, llm, clustering, analysis, plotting, embedding
 - frozen: themes that a person froze, kept as they are
 - inheritance: ids and descriptions taken over from earlier runs
 - changes: what became of the clusters of an earlier run
+- comparison: what changed between two runs, as an answer
 - result: what the tool `cluster` answers
 - run_map: the map of a run, laid out once
 """

@@ -106,14 +106,14 @@ class Comparison(Result):
     """Splits, mergers, deaths, births and then what was kept, each by size."""
 
     def without_unchanged(self) -> Self:
-        """The comparison without what stayed as it was: that is the rule; `compare-runs` has it."""
+        """The comparison without what stayed as it was: that is the rule; `contrast` has it."""
         return self._with(
             changes=[change for change in self.changes if change.kind != "kept" or change.moved]
         )
 
     def as_text(self) -> str:
         """The counts, and the largest changes a line each."""
-        return "\n".join(self.lines(LINES, "`compare-runs`"))
+        return "\n".join(self.lines(LINES, "`contrast` with the run as a"))
 
     def lines(self, most: int, rest: str) -> list[str]:
         """The counts, up to `most` changes, and where the rest of them is found."""

@@ -1,11 +1,12 @@
-"""The tool `compare-runs`."""
+"""What changed between two runs of the same records, as an answer of the tool `contrast`.
 
-from typing import Annotated
+In: two selections, and what their runs share. Out: clusters kept, new, gone, split, merged; noise;
+agreement.
+"""
 
 import numpy as np
-from pydantic import Field
 
-from corpuscope.tools.core.errors import BadInput, NotFound
+from corpuscope.tools.core.errors import NotFound
 from corpuscope.tools.core.schema import Result, Run, Verbatim
 from corpuscope.tools.runs.changes import (
     ComparedRun,
@@ -16,8 +17,7 @@ from corpuscope.tools.runs.changes import (
 )
 from corpuscope.tools.runs.inheritance import earlier_runs
 from corpuscope.tools.runs.matching import Overlaps, overlaps, same_clusters
-from corpuscope.tools.workspace.arguments import DatasetName, RunId
-from corpuscope.tools.workspace.selection import Selection, labels, select
+from corpuscope.tools.workspace.selection import Selection, labels
 from corpuscope.tools.workspace.workspace import Workspace
 
 CHANGES_TOLD = 25
@@ -60,35 +60,15 @@ class RunComparison(Result):
         return "\n".join(lines)
 
 
-def compare_runs(
-    workspace: Workspace,
-    dataset: DatasetName = None,
-    run: RunId = None,
-    other: Annotated[
-        str | None,
-        Field(
-            description="The run to compare with; left out: the one before, of the same records."
-        ),
-    ] = None,
-) -> RunComparison:
-    """Say what changed between two runs: clusters kept, new, gone, split, merged; noise; agreement.
-
-    Use it after clustering again (more records, another seed or parameters), or to see how sure
-    the clusters are: what comes back with another seed can be relied on. The older run is taken
-    as the earlier one. Clusters are the same that share most of the records both runs know.
-    """
-    first = select(workspace, dataset, run)
-    chosen = _other(workspace, first.run, other)
-    second = select(workspace, first.card.name, chosen.id)
+def compare_selected(
+    workspace: Workspace, first: Selection, second: Selection
+) -> RunComparison | None:
+    """What changed from the older to the newer of two runs of one dataset, whichever is named
+    first; None where they have no record in common."""
     before, after = sorted((first, second), key=lambda selection: int(selection.run.id[1:]))
     shared = overlaps(workspace.runs.members(before.run), workspace.runs.members(after.run))
     if not shared.records:
-        replaced = before.run.collection != after.run.collection
-        why = f": '{first.card.name}' was replaced between them" if replaced else ""
-        raise BadInput(
-            f"{before.run.id} and {after.run.id} have no record in common{why}. "
-            f"Compare others; {_there_are(workspace, first.run.dataset)}"
-        )
+        return None
     same = same_clusters(shared)
     staying = records_staying(before.run, after.run, same, shared)
     return RunComparison(
@@ -104,32 +84,25 @@ def compare_runs(
     )
 
 
-def _other(workspace: Workspace, run: Run, other: str | None) -> Run:
-    """The run to compare with: the one named, or the newest before it of the same records."""
-    if other == run.id:
-        raise BadInput(
-            f"{other} is compared with itself. Name another run with `other`; "
-            f"{_there_are(workspace, run.dataset)}"
-        )
-    if other is not None:
-        return workspace.runs.load(run.dataset, other)
+def run_before(workspace: Workspace, run: Run) -> Run:
+    """The newest run before another of the same records.
+
+    Raises:
+        NotFound: There is none; the message lists the runs there are.
+    """
     past = earlier_runs(workspace.runs, run)
     if not past:
+        runs = [workspace.runs.load(run.dataset, id_) for id_ in workspace.runs.ids(run.dataset)]
+        listed = [f"{one.id} ({one.records:,} records{_part(one)})" for one in runs]
         raise NotFound(
-            f"No run before {run.id} has the same records (dataset, filter). Name one with "
-            f"`other`, or make one with `cluster`; {_there_are(workspace, run.dataset)}"
+            f"No run before {run.id} has the same records (dataset, filter). Name one with b, or "
+            f"make one with `cluster`; there are {', '.join(listed)}."
         )
     return past[0]
 
 
 def _compared(selection: Selection) -> ComparedRun:
     return ComparedRun(selection.run, labels(selection.run, selection.descriptions))
-
-
-def _there_are(workspace: Workspace, dataset: str) -> str:
-    runs = [workspace.runs.load(dataset, run_id) for run_id in workspace.runs.ids(dataset)]
-    listed = [f"{run.id} ({run.records:,} records{_part(run)})" for run in runs]
-    return f"there are {', '.join(listed)}."
 
 
 def _part(run: Run) -> str:

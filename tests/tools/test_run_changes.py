@@ -1,4 +1,4 @@
-"""What a run keeps of the one before, and `compare-runs`, through the client."""
+"""What a run keeps of the one before, and what `contrast` says of two runs, through the client."""
 
 from typing import Any
 
@@ -51,13 +51,13 @@ async def label(client: Client, run: dict[str, Any], title: str, theme: str) -> 
 
 
 async def test_the_first_run_is_compared_with_none(client: Client) -> None:
-    alone = await call(client, "compare-runs")
+    alone = await call(client, "contrast", a="r1")
     assert alone.is_error
     assert "has no run yet" in alone.text
     first = await finish(client, "cluster", min_cluster_size=12)
     assert first.data["comparison"] is None
     assert not any(top["new"] for top in first.data["top"])
-    alone = await call(client, "compare-runs")
+    alone = await call(client, "contrast", a={"run": "r1"})
     assert "No run before r1 has the same records" in alone.text
     assert "there are r1 (120 records)" in alone.text
 
@@ -91,14 +91,16 @@ async def test_a_refit_on_more_data_keeps_ids_and_words_and_says_what_is_new(
 async def test_two_runs_are_compared_the_newest_with_the_one_before(client: Client) -> None:
     before = await finish(client, "cluster", min_cluster_size=12, seed=3)
     again = await finish(client, "cluster", min_cluster_size=12, seed=3)
-    same = await call(client, "compare-runs")
-    assert (same.data["earlier"], same.data["later"]) == (before.data["run"], again.data["run"])
-    assert (same.data["agreement"], same.data["staying"]) == (1.0, 1.0)
-    assert same.data["clusters"]["kept"] == again.data["clusters"]
-    assert all(change["kind"] == "kept" for change in same.data["clusters"]["changes"])
-    first = await call(client, "compare-runs", run="r1", other=again.data["run"])
-    assert (first.data["earlier"], first.data["shared"]) == ("r1", 120)
-    assert first.data["records_after"] == 180
+    answer = await call(client, "contrast", a=again.data["run"])
+    assert answer.data["differences"] is None
+    same = answer.data["changes"]
+    assert (same["earlier"], same["later"]) == (before.data["run"], again.data["run"])
+    assert (same["agreement"], same["staying"]) == (1.0, 1.0)
+    assert same["clusters"]["kept"] == again.data["clusters"]
+    assert all(change["kind"] == "kept" for change in same["clusters"]["changes"])
+    first = await call(client, "contrast", a={"run": again.data["run"]}, b={"run": "r1"})
+    assert (first.data["changes"]["earlier"], first.data["changes"]["shared"]) == ("r1", 120)
+    assert first.data["changes"]["records_after"] == 180
     assert "From r1 to " in first.text
     assert "  kept: " in first.text, "those that grew most"
     assert "120 → 180 records (120 in both)" in first.text
@@ -117,9 +119,15 @@ async def test_what_was_away_for_a_run_comes_back_under_its_id(client: Client) -
 async def test_runs_that_cannot_be_compared_are_refused_with_those_there_are(
     client: Client,
 ) -> None:
-    assert "compared with itself" in (await call(client, "compare-runs", run="r1", other="r1")).text
-    unknown = await call(client, "compare-runs", run="r1", other="r99")
+    itself = await call(client, "contrast", a="r1", b="r1")
+    assert "are the same 120 records: nothing differs" in itself.text
+    unknown = await call(client, "contrast", a="r1", b="r99")
     assert "No run 'r99' of 'shop'. Runs: r1, " in unknown.text
+
+
+async def test_runs_of_a_replaced_dataset_are_compared_by_what_their_themes_mean(
+    client: Client,
+) -> None:
     rows = [{"text": row["text"]} for row in some(8, {"garden"})]
     part = await finish(client, "ingest", dataset="small", rows=rows)
     assert not part.is_error
@@ -128,8 +136,14 @@ async def test_runs_that_cannot_be_compared_are_refused_with_those_there_are(
     await finish(client, "ingest", dataset="small", rows=other, mode="replace")
     later = await finish(client, "cluster", dataset="small")
     assert later.data["comparison"] is None, "a replaced dataset begins anew"
-    apart = await call(client, "compare-runs", dataset="small", run="r2", other="r1")
-    assert "r1 and r2 have no record in common: 'small' was replaced" in apart.text
+    apart = await call(client, "contrast", dataset="small", a="r2", b="r1")
+    assert not apart.is_error, apart.text
+    found = apart.data["differences"]
+    assert found["matches"]["pairs"] == []
+    assert found["words"] is None
+    assert "The records of r1 are gone ('small' was replaced)" in apart.text
+    gone = await call(client, "contrast", dataset="small", a={"run": "r1", "cluster": "1"}, b="r2")
+    assert "'small' was replaced after run r1" in gone.text
 
 
 async def test_a_part_is_compared_with_the_same_part_only(client: Client) -> None:
