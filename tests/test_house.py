@@ -32,7 +32,7 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing"}
+BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing", "exports"}
 MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
@@ -51,6 +51,7 @@ MAY_IMPORT = {
     "ingestion": {*BELOW_TASKS, "workspace"},
     "runs": {*BELOW_TASKS, "workspace"},
     "describing": {*BELOW_TASKS, "workspace"},
+    "exports": {*BELOW_TASKS, "workspace", "describing"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},
@@ -69,7 +70,9 @@ OWNERS = {
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},
+    "jinja2": {"tools/exports/report_pages.py"},
     "langcodes": {"tools/analysis/language.py"},
+    "markupsafe": {"tools/exports/report_pages.py"},
     "matplotlib": {"tools/plotting/static.py"},
     "milvus_lite": {
         "tools/lite/failed_writes.py",
@@ -83,7 +86,7 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/readers/sheets.py"},
+    "openpyxl": {"tools/exports/workbooks.py", "tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py", "tools/lite/live.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
@@ -92,6 +95,8 @@ OWNERS = {
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
         "tools/archive/members.py",
+        "tools/exports/record_columns.py",
+        "tools/exports/record_files.py",
         "tools/lite/insert.py",
         "tools/lite/live.py",
         "tools/readers/parquet_files.py",

@@ -94,6 +94,10 @@ class Result(Frozen, abc.ABC):
         """Files that the result links to."""
         return []
 
+    def resources(self) -> list[str]:
+        """Addresses of resources of this server that the result links to."""
+        return []
+
 
 def _keep_to_itself(result: Result) -> None:
     """The `Watch.ready` of callers that only want the end."""
