@@ -264,8 +264,7 @@ def _answer(shown: Result, note: str = "") -> CallToolResult:
 def _blocks(shown: Result, note: str = "") -> list[ContentBlock]:
     blocks: list[ContentBlock] = [TextContent(type="text", text=shown.as_text() + note)]
     blocks += [_picture(path) for path in shown.pictures()]
-    blocks += [_link(path.as_uri()) for path in shown.documents()]
-    blocks += [_link(uri) for uri in shown.resources()]
+    blocks += [_link(uri) for uri in shown.documents()]
     return blocks
 
 

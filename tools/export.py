@@ -90,13 +90,9 @@ class ExportResult(Result):
             lines.append(f"Readable as {self.resource}")
         return "\n".join(lines)
 
-    def documents(self) -> list[Path]:
-        """The file."""
-        return [Path(self.path)]
-
-    def resources(self) -> list[str]:
-        """The file as a resource of this server, where it is one."""
-        return [self.resource] if self.resource else []
+    def documents(self) -> list[str]:
+        """The file, and where it can be read from this server, its resource."""
+        return [Path(self.path).as_uri(), *filter(None, [self.resource])]
 
 
 def export(
@@ -200,11 +196,11 @@ def _format(what: str, format_: str | None, save_as: str | None) -> str:
         others = [name for name, formats in FORMATS.items() if chosen in formats]
         also = f" ({chosen} is one of {' and '.join(others)}.)" if others else ""
         raise BadInput(
-            f"what='{what}' is written as {', '.join(fitting)}, not as '{chosen[:20]}'. Give one "
+            f"what='{what}' is written as {', '.join(fitting)}, not as {chosen[:20]!a}. Give one "
             f"of these as format, and at the end of save_as.{also}"
         )
     if save_as is not None and ending != chosen:
-        said = f"ends in '.{ending[:20]}'" if ending else "has no ending"
+        said = f"ends in {'.' + ending[:20]!a}" if ending else "has no ending"
         raise BadInput(f"save_as {said}, the format is {chosen}: end it in .{chosen}.")
     return chosen
 

@@ -30,6 +30,7 @@ NAMES = {
     "check-stability",
     "search",
     "plot",
+    "export",
     "list-datasets",
     "set-default",
     "delete",

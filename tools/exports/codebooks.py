@@ -130,7 +130,7 @@ def _entry(theme: ThemeFacts, shared_title: bool) -> CodebookEntry:
 
 
 def _examples(quotes: Sequence[Quote]) -> tuple[str, ...]:
-    """The quotes, without the bar that parts examples; one that a csv may begin with comes first."""
+    """The quotes, without the bar that parts examples; first one that a csv may begin with."""
     texts = [shorten(quote.text.replace("|", "/"), EXAMPLE_CHARACTERS) for quote in quotes]
     return tuple(sorted(texts, key=is_formula))
 

@@ -85,7 +85,8 @@ class ThemeCrossing:
         ]
         found.sort(key=lambda each: -each[0])
         return [
-            f"{cell.share:.0%} of {value} in {row.title} against {row.share:.0%} of all "
+            f"{cell.share:.1%} of {value} is in "
+            f"\u201c{shorten(row.title, LABEL_CHARACTERS)}\u201d, of all {row.share:.1%} "
             f"({cell.lift:.1f} times)"
             for _, value, row, cell in found[:most]
         ]

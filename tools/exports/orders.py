@@ -16,7 +16,7 @@ from corpuscope.tools.exports.codebooks import (
     codebook_markdown,
     write_qdc,
 )
-from corpuscope.tools.exports.record_columns import RecordColumns, record_columns
+from corpuscope.tools.exports.record_columns import ExportColumns, record_columns
 from corpuscope.tools.exports.record_files import write_csv, write_json_lines, write_parquet
 from corpuscope.tools.exports.report import ReportRequest, report_content
 from corpuscope.tools.exports.report_pages import report_html, report_markdown
@@ -118,7 +118,7 @@ def _records(workspace: Workspace, order: ExportOrder, draft: Path, report: Repo
     return FilledOrder(len(order.source), columns.arrow.column_names, notes)
 
 
-def _rows(columns: RecordColumns, report: Report) -> Iterator[tuple[Any, ...]]:
+def _rows(columns: ExportColumns, report: Report) -> Iterator[tuple[Any, ...]]:
     """The records as the rows of a sheet."""
     table = columns.typed()
     done, total = 0, max(1, table.num_rows)

@@ -35,7 +35,7 @@ EXPONENT_FROM = 1e21
 
 
 @dataclass(frozen=True, eq=False)
-class RecordColumns:
+class ExportColumns:
     """The columns of k records: a table of Arrow, and which of them hold dates (ISO 8601)."""
 
     arrow: Any
@@ -67,7 +67,7 @@ class RecordColumns:
 
 def record_columns(
     workspace: Workspace, source: ExportSource, *, details: bool, report: Report
-) -> RecordColumns:
+) -> ExportColumns:
     """The columns of the records chosen.
 
     Args:
@@ -92,7 +92,7 @@ def record_columns(
     names = {name: _free_name(name, taken) for name in (ID, TEXT, *ours)}
     columns = {names[ID]: table.column(ID), names[TEXT]: texts} | metadata
     columns |= {names[name]: column for name, column in ours.items()}
-    return RecordColumns(
+    return ExportColumns(
         pa.table(columns),
         frozenset(name for name, kind in source.table.kinds.items() if kind == "date"),
         {name: new for name, new in names.items() if name != new},

@@ -13,7 +13,7 @@ from pyarrow import csv, parquet
 
 from corpuscope.tools.core.schema import Report
 from corpuscope.tools.exports.cells import FORMULA, MARK, PLAIN_NUMBER, safe_cell
-from corpuscope.tools.exports.record_columns import RecordColumns
+from corpuscope.tools.exports.record_columns import ExportColumns
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Without it spreadsheets take UTF-8 for the letters of their country."""
@@ -21,7 +21,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ROWS_AT_ONCE = 10_000
 
 
-def write_csv(columns: RecordColumns, file: Path) -> int:
+def write_csv(columns: ExportColumns, file: Path) -> int:
     """Write records as csv, safe against formulas.
 
     Returns how many cells got an apostrophe.
@@ -36,12 +36,12 @@ def write_csv(columns: RecordColumns, file: Path) -> int:
     return marked
 
 
-def write_parquet(columns: RecordColumns, file: Path) -> None:
+def write_parquet(columns: ExportColumns, file: Path) -> None:
     """Write records as parquet, with dates as such; raises OSError where it cannot be written."""
     parquet.write_table(columns.typed(), str(file), compression="zstd")
 
 
-def write_json_lines(columns: RecordColumns, file: Path, report: Report) -> None:
+def write_json_lines(columns: ExportColumns, file: Path, report: Report) -> None:
     """Write records as JSON, an object a line; raises OSError where it cannot be written."""
     done, total = 0, columns.arrow.num_rows
     with file.open("w", encoding="utf-8", newline="\n") as lines:

@@ -300,4 +300,5 @@ def _picture(
 
 
 def _short(title: str) -> str:
-    return shorten(title, TITLE_CHARACTERS)
+    """A title within a sentence."""
+    return f"\u201c{shorten(title, TITLE_CHARACTERS)}\u201d"

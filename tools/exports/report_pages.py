@@ -58,17 +58,17 @@ def _templates(html: bool) -> Any:
     )
     templates.filters |= {
         "count": lambda number: f"{number:,}",
-        "percent": lambda share: _percent(share),
+        "percent": _percent,
         "quote": lambda text: shorten(text, QUOTE_CHARACTERS),
     }
     return templates
 
 
 def _percent(share: float) -> str:
-    """A share as people read it: `8.2 %`, a small one not as nothing."""
+    """A share as people read it: `8.2%`, a small one not as nothing."""
     if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * share:.1f} %"
+        return "<0.1%"
+    return f"{share:.1%}"
 
 
 def _markdown_value(value: object) -> object:

@@ -4,11 +4,11 @@ In: a name, or what is exported; out: a path that may be written. What is there 
 new file is whole; a file of a kind that may be a person's own data is kept beside it.
 """
 
-import itertools
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,9 +65,7 @@ class ExportTarget:
                 if kept is not None:
                     _second_name(self.path, kept)
         except BaseException:
-            if self.ours:
-                self.path.unlink(missing_ok=True)
-            elif kept is not None:
+            if kept is not None:
                 kept.unlink(missing_ok=True)
             raise
 
@@ -86,12 +84,8 @@ def export_target(
     folder = workspace.home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    for number in itertools.count(1):
-        path = folder / f"{stem}-{stamp}{f'-{number}' if number > 1 else ''}{suffix}"
-        with suppress(FileExistsError):
-            path.touch(exist_ok=False)
-            return ExportTarget(path, True)
-    raise AssertionError("numbers do not end")
+    # No file holds its place meanwhile: a kill would leave it, empty.
+    return ExportTarget(folder / f"{stem}-{stamp}-{uuid.uuid4().hex[:4]}{suffix}", True)
 
 
 def exported_text(workspace: Workspace, name: str) -> str:
