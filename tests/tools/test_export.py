@@ -32,6 +32,9 @@ HOSTILE = (
 )
 NOTES = ["=HYPERLINK(1)", "+49 30 1", "-5", "@home", "\tx", "plain", 'a "b", c\nd', "-2+3"]
 LARGE = 570306133677760000
+CARD = 4111111111111111
+"""Digits that a column of numbers holds, and Excel does not."""
+
 QDA = "{urn:QDA-XML:codebook:1.0}"
 
 
@@ -41,7 +44,7 @@ def rows() -> list[dict[str, Any]]:
     for number, row in enumerate(made):
         row["note"] = NOTES[number % len(NOTES)]
         row["tweet"] = LARGE + number
-        row["batch"] = LARGE + number % 3
+        row["batch"] = CARD + number % 3
         row["amount"] = 12_000_000_000.5 if number == 3 else number / 4
         row["heading"] = "theirs" if number % 2 else None
     made[0]["text"] = f"{HOSTILE} {made[0]['text']}"
