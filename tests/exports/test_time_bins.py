@@ -10,9 +10,9 @@ from corpuscope.tools.exports.time_bins import ThemeTrend, bar_line, theme_trend
 FACTS = [made_facts("1", "Bags", 0), made_facts("2", "Seats", 0)]
 
 
-def trend_of(days: pd.DatetimeIndex, themes: list[int]) -> ThemeTrend:
+def trend_of(days: "pd.Index[pd.Timestamp]", themes: list[int]) -> ThemeTrend:
     rows = [{"day": day.date().isoformat()} for day in days]
-    trend = theme_trend(made_source(themes, {"day": "date"}, list(rows)), FACTS)
+    trend = theme_trend(made_source(themes, {"day": "date"}, rows), FACTS)
     assert trend is not None
     return trend
 
@@ -55,6 +55,6 @@ def test_a_theme_that_grew_beyond_chance_is_told_and_a_stray_date_is_left_out() 
 
 def test_one_day_or_no_column_of_dates_is_no_trend_and_nothing_is_a_flat_line() -> None:
     rows = [{"day": "2024-01-01", "city": "x"}] * 30
-    made = made_source([0, 1] * 15, {"city": "string", "day": "date"}, list(rows))
+    made = made_source([0, 1] * 15, {"city": "string", "day": "date"}, rows)
     assert theme_trend(made, FACTS) is None
     assert (bar_line([0, 0]), bar_line([1, 0, 4])) == ("▁▁", "▃▁█")

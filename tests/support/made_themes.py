@@ -1,5 +1,6 @@
 """Themes over records that were made by hand: for tables and pages without a store."""
 
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -36,7 +37,7 @@ def made_facts(id_: str, title: str, size: int, **more: Any) -> ThemeFacts:
 
 
 def made_source(
-    themes: list[int], kinds: dict[str, ColumnType], rows: list[dict[str, Scalar]]
+    themes: list[int], kinds: dict[str, ColumnType], rows: Sequence[Mapping[str, Scalar]]
 ) -> ExportSource:
     """Records with this metadata, each in the theme of this place; -1 is noise."""
     page = [

@@ -59,7 +59,7 @@ async def shop(client: Client) -> None:
 
 async def themes_of(client: Client) -> dict[str, str]:
     """The id of each record's text, with its theme as `get-members` tells it."""
-    places = {}
+    places: dict[str, str] = {}
     listed = (await call(client, "list-clusters", limit=80)).data["clusters"]
     for cluster in [line["id"] for line in listed] + ["noise"]:
         page = await call(client, "get-members", cluster=cluster, limit=100)
