@@ -29,6 +29,12 @@ BAGS = made_facts(
     proof_word="weak",
 )
 SEATS = made_facts("2", "Seats & rows", 25, share=0.25, author=None)
+CROSSED = (
+    CrossRow(
+        "1.1", "Late bags", 60, 0.6, (CrossCell(45, 0.9, 1.5, 6), CrossCell(15, 0.3, 0.5, -6))
+    ),
+    CrossRow("noise", "noise", 15, 0.15, (CrossCell(5, 0.1, 0.7, -1), CrossCell(10, 0.2, 1.3, 1))),
+)
 SMALL = ReportContent(
     dataset="flights",
     run="r1",
@@ -46,15 +52,7 @@ SMALL = ReportContent(
         HeadingFacts(None, "Under no heading", "", (SEATS,)),
     ],
     themes=[BAGS, SEATS],
-    crossing=ThemeCrossing(
-        "airline",
-        ("United", "Delta"),
-        (50, 50),
-        (
-            CrossRow("1.1", "Late bags", 60, 0.6, (CrossCell(45, 0.9, 1.5, 6.1), CrossCell(15, 0.3, 0.5, -6.1))),
-            CrossRow("noise", "noise", 15, 0.15, (CrossCell(5, 0.1, 0.7, -1.4), CrossCell(10, 0.2, 1.3, 1.4))),
-        ),
-    ),
+    crossing=ThemeCrossing("airline", ("United", "Delta"), (50, 50), CROSSED),
     trend=ThemeTrend(
         *("day", "month", ("2024-01", "2024-02"), (40, 58)),
         (ThemeSeries("1.1", "Late bags", (10, 50), (0.25, 0.86), 0.25, 0.86, 1),),
@@ -63,7 +61,7 @@ SMALL = ReportContent(
     weak=[WeakTheme(BAGS, ("the description fits its texts badly (proof 0.70)",))],
     making=[("Dataset", "flights, 100 records"), ("Vectors by", "wordllama")],
     picture=b"\x89PNG",
-)  # fmt: skip
+)
 
 
 def test_the_page_in_markdown_is_the_snapshot() -> None:

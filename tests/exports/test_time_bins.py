@@ -36,7 +36,7 @@ def test_counts_of_each_bin_are_those_of_pandas(span: int, unit: str, period: st
     ]
     first = wanted.index.min()
     assert trend.labels[0] == {
-        "day": str(first), "week": str(first.start_time.date()), "month": str(first),
+        "day": str(first), "week": f"week of {first.start_time.date()}", "month": str(first),
         "quarter": f"{first.year} Q{first.quarter}",
     }[unit]  # fmt: skip
 

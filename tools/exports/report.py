@@ -185,7 +185,7 @@ def _by_column(crossing: ThemeCrossing | None) -> list[str]:
 def _over_time(trend: ThemeTrend | None) -> list[str]:
     if trend is None:
         return []
-    said = [f"Over {trend.column}, by {trend.unit}, most records fall on {trend.peak}."]
+    said = [f"Over {trend.column}, by {trend.unit}, most records are of {trend.peak}."]
     for sign, word in ((1, "Grew"), (-1, "Shrank")):
         if changed := trend.changed(sign, CHANGES_NAMED):
             listed = "; ".join(

@@ -141,7 +141,7 @@ def _bins(days: NDArray[np.datetime64], unit: str) -> NDArray[np.int64]:
 
 def _label(number: int, unit: str) -> str:
     if unit == "week":
-        return str(np.datetime64(number * 7 - 3, "D"))
+        return f"week of {np.datetime64(number * 7 - 3, 'D')}"
     if unit == "quarter":
         return f"{1970 + number // 4} Q{number % 4 + 1}"
     if unit == "day":
