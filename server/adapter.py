@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context
@@ -38,6 +39,19 @@ LONGEST_WAIT = 45
 USUAL_WAIT = 20
 # What the server itself passes to a tool; the rest are the client's arguments.
 PASSED_IN = ("workspace", "watch")
+
+MIME_TYPES = {
+    "html": "text/html",
+    "htm": "text/html",
+    "md": "text/markdown",
+    "csv": "text/csv",
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "qdc": "application/xml",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""Of the files that results link to, by the end of their names."""
 
 WaitSeconds = Annotated[
     int,
@@ -254,7 +268,7 @@ def _answer(shown: Result, note: str = "") -> CallToolResult:
 def _blocks(shown: Result, note: str = "") -> list[ContentBlock]:
     blocks: list[ContentBlock] = [TextContent(type="text", text=shown.as_text() + note)]
     blocks += [picture for path in shown.pictures() if (picture := _picture(path))]
-    blocks += [_link(path) for path in shown.documents()]
+    blocks += [_link(uri) for uri in shown.documents()]
     return blocks
 
 
@@ -300,7 +314,7 @@ def _picture(path: Path) -> ImageContent | None:
     return ImageContent(type="image", data=data, mime_type="image/png")
 
 
-def _link(path: Path) -> ResourceLink:
-    return ResourceLink(
-        type="resource_link", name=path.name, uri=path.as_uri(), mime_type="text/html"
-    )
+def _link(uri: str) -> ResourceLink:
+    name = unquote(uri.rpartition("/")[2])
+    kind = MIME_TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
+    return ResourceLink(type="resource_link", name=name, uri=uri, mime_type=kind)

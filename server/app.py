@@ -25,6 +25,7 @@ from corpuscope.tools.core.disk import foreseen_failures
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.edit_clusters import edit_clusters
+from corpuscope.tools.export import export
 from corpuscope.tools.get_members import get_members
 from corpuscope.tools.ingest import ingest
 from corpuscope.tools.label_cluster import label_cluster
@@ -48,6 +49,7 @@ _SPECS = (
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),
     ToolSpec(apply_themes, "Put new texts into themes", read_only=True, open_world=True),
     ToolSpec(plot, "Draw the map", uses_numba=True),
+    ToolSpec(export, "Write a report, records or themes to a file", uses_numba=True),
     ToolSpec(list_datasets, "List the datasets", read_only=True),
     ToolSpec(set_default, "Choose the run and layer that tools use"),
     ToolSpec(delete, "Delete a dataset or a run", destructive=True),
@@ -85,6 +87,9 @@ def build_server(settings: Settings, *, warm: bool = True) -> ToolServer:
     server.resource(resources.DATASET, title="Dataset", mime_type=markdown)(resources.read_dataset)
     server.resource(resources.RUN, title="Run", mime_type=markdown)(resources.read_run)
     server.resource(resources.CLUSTER, title="Cluster", mime_type=markdown)(resources.read_cluster)
+    server.resource(resources.EXPORT, title="Exported file", mime_type="text/plain")(
+        resources.read_export
+    )
     server.prompt("explore-dataset", title="Explore a dataset")(prompts.explore_dataset)
     server.prompt("drill-down", title="Look into a theme")(prompts.drill_down)
     complete: Any = server.completion

@@ -10,7 +10,10 @@ from corpuscope.tools.core.ids import NAME
 from corpuscope.tools.workspace.workspace import Workspace
 
 OURS = frozenset(
-    {"datasets", "inbox", "locks", "milvus.db", "milvus.json", "models", "plots", "runs"}
+    {
+        *("datasets", "exports", "inbox", "locks", "milvus.db", "milvus.json", "models", "plots"),
+        "runs",
+    }
 )
 """What a home holds. A folder with anything else in it may be meant for others, too."""
 

@@ -19,6 +19,7 @@ from corpuscope.tools.core.schema import Run
 from corpuscope.tools.core.text import shorten
 from corpuscope.tools.describing.gathering import stored_evidence
 from corpuscope.tools.describing.proof import PROOF_MEANING, format_proof
+from corpuscope.tools.exports.targets import exported_text
 from corpuscope.tools.list_clusters import list_clusters
 from corpuscope.tools.list_datasets import dataset_summary
 from corpuscope.tools.workspace.selection import select
@@ -27,6 +28,7 @@ from corpuscope.tools.workspace.workspace import Workspace
 DATASET = "corpuscope://dataset/{dataset}"
 RUN = "corpuscope://dataset/{dataset}/run/{run}"
 CLUSTER = "corpuscope://dataset/{dataset}/run/{run}/cluster/{cluster}"
+EXPORT = "corpuscope://export/{file}"
 
 # A page is read by a person or taken into a chat: the largest clusters are enough.
 CLUSTERS_ON_A_PAGE = 50
@@ -53,6 +55,11 @@ async def read_run(dataset: str, run: str, ctx: Context[Serving, Any]) -> str:
 async def read_cluster(dataset: str, run: str, cluster: str, ctx: Context[Serving, Any]) -> str:
     """The page of a cluster: its description, its keywords and texts that show it."""
     return await _page(ctx, lambda workspace: cluster_page(workspace, dataset, run, cluster))
+
+
+async def read_export(file: str, ctx: Context[Serving, Any]) -> str:
+    """A small file of text that `export` wrote into the home."""
+    return await _page(ctx, lambda workspace: workspace.redact(exported_text(workspace, file)))
 
 
 async def _page(ctx: Context[Serving, Any], work: Callable[[Workspace], str]) -> str:

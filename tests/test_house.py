@@ -32,7 +32,7 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-TASKS = {"ingestion", "runs", "describing", "editing", "schemes", "contrasting"}
+TASKS = {"ingestion", "runs", "describing", "editing", "schemes", "contrasting", "exports"}
 BELOW_TOOLS = {*BELOW_TASKS, "workspace", *TASKS}
 MAY_IMPORT = {
     "core": set[str](),
@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "editing": {*BELOW_TASKS, "workspace", "runs"},
     "schemes": {*BELOW_TASKS, "workspace"},
     "contrasting": {*BELOW_TASKS, "workspace"},
+    "exports": {*BELOW_TASKS, "workspace", "describing"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},
@@ -73,7 +74,9 @@ OWNERS = {
     "hdbscan": {"tools/clustering/layers.py"},
     "httpx2": {"tools/llm/client.py", "tools/llm/rate_limit.py"},
     "huggingface_hub": {"tools/embedding/hub_fetch.py"},
+    "jinja2": {"tools/exports/report_pages.py"},
     "langcodes": {"tools/analysis/language.py"},
+    "markupsafe": {"tools/exports/report_pages.py"},
     "matplotlib": {"tools/plotting/static.py"},
     "milvus_lite": {
         "tools/lite/failed_writes.py",
@@ -87,7 +90,7 @@ OWNERS = {
     "numba": {"tools/geometry/knn.py", "tools/geometry/node_embedding.py"},
     "onnxruntime": {"tools/embedding/onnx.py"},
     "openai": {"tools/llm/client.py", "tools/llm/completion.py", "tools/llm/embeddings.py"},
-    "openpyxl": {"tools/readers/sheets.py"},
+    "openpyxl": {"tools/exports/workbooks.py", "tools/readers/sheets.py"},
     "orjson": {"tools/ingestion/records.py", "tools/lite/live.py"},
     "phonenumbers": {"tools/core/redaction.py"},
     "platformdirs": {"server/settings.py"},
@@ -96,6 +99,8 @@ OWNERS = {
     "py3langid": {"tools/analysis/language.py"},
     "pyarrow": {
         "tools/archive/members.py",
+        "tools/exports/record_columns.py",
+        "tools/exports/record_files.py",
         "tools/lite/insert.py",
         "tools/lite/live.py",
         "tools/readers/parquet_files.py",

@@ -56,7 +56,7 @@ def delete(
     """Delete a dataset for good (records, vectors, runs, descriptions), or one run of it.
 
     Cannot be undone. Without confirm=true it only says what would be lost. Runs that were made
-    from a deleted one stay whole. Ingested files and drawn maps stay where they are.
+    from a deleted one stay whole. Ingested files, maps and exports stay where they are.
     """
     if run is None and (finished := _finished(workspace, dataset_name(dataset))):
         return finished

@@ -93,9 +93,9 @@ class PlotResult(Result):
         """The map as PNG."""
         return [Path(self.png)]
 
-    def documents(self) -> list[Path]:
+    def documents(self) -> list[str]:
         """The page."""
-        return [Path(self.html)]
+        return [Path(self.html).as_uri()]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ NAMES = {
     "search",
     "apply-themes",
     "plot",
+    "export",
     "list-datasets",
     "set-default",
     "delete",

@@ -32,7 +32,16 @@ WITH_TEXTS = [
 
 TOOLS = {
     *("ingest", "cluster", "list-clusters", "describe-cluster", "label-cluster", "get-members"),
-    *("search", "plot", "list-datasets", "set-default", "delete", "get-job", "cancel-job"),
+    *(
+        "search",
+        "plot",
+        "export",
+        "list-datasets",
+        "set-default",
+        "delete",
+        "get-job",
+        "cancel-job",
+    ),
     "contrast",
     "check-stability",
     "edit-clusters",

@@ -258,6 +258,30 @@ async def test_edits_are_told_redacted_and_kept_as_they_were_said(
     await safe(client, "edit-clusters", op="undo", run="r1", **ASKED)
 
 
+async def test_files_to_take_away_are_redacted_and_say_so(client: Client) -> None:
+    for what, format_ in (
+        *(("records", "csv"), ("records", "jsonl"), ("themes", "json"), ("codebook", "csv")),
+        *(("report", "html"), ("report", "md")),
+    ):
+        column = {"column": "contact"} if what == "report" else {}
+        answer = await safe(
+            client, "export", what=what, format=format_, run="r1", **column, **ASKED
+        )
+        assert "Personal data are redacted in it" in answer.text
+        written = Path(answer.data["path"]).read_text(encoding="utf-8")
+        assert not secrets_in(written), (what, format_, secrets_in(written))
+        assert re.search(r"\[email\\?\]", written)  # Markdown has a backslash
+    row = json.loads(await exported_line(client))
+    assert (row["card"], row["phone"]) == ("[card]", "[phone]")
+    assert row["stars"] in range(1, 6)
+
+
+async def exported_line(client: Client) -> str:
+    """The first record of an export."""
+    answer = await safe(client, "export", what="records", format="jsonl", **ASKED)
+    return Path(answer.data["path"]).read_text(encoding="utf-8").splitlines()[0]
+
+
 async def test_every_tool_was_asked(client: Client) -> None:
     await safe(client, "list-datasets")
     await safe(client, "set-default", dataset="twice", run="auto")

@@ -89,8 +89,8 @@ class Result(Frozen, abc.ABC):
         """PNG files that the model should see with the result."""
         return []
 
-    def documents(self) -> list[Path]:
-        """Files that the result links to."""
+    def documents(self) -> list[str]:
+        """The addresses, of files or of this server's resources, that the result links to."""
         return []
 
 
