@@ -19,6 +19,7 @@ VALUES = {
     "describe-again": {"cluster": "3.1", "focus": "By cause.", "evidence": "E"},
     "describe-apart": {"clusters": "3.1, 3.2", "focus": "By cause.", "evidence": "E"},
     "describe-sort": {"texts": "1: Where is it?"},
+    "describe-sort-system": {},
     "describe-yourself": {"language": "Write in German.", "focus": "By cause.", "evidence": "E"},
     "instructions": {},
     "explore-dataset": {"source": "inbox/tickets.csv"},
@@ -27,6 +28,7 @@ VALUES = {
 
 WITH_TEXTS = [
     *("describe-system", "describe-user", "describe-again", "describe-apart", "describe-sort"),
+    "describe-sort-system",
     "describe-yourself",
 ]
 
