@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpuscope.tools.contrasting.differences import ShareContrast
 from corpuscope.tools.contrasting.matches import ThemeMatches, match_themes
@@ -21,7 +21,7 @@ from corpuscope.tools.contrasting.themes import contrast_themes
 from corpuscope.tools.contrasting.words import words_and_quotes
 from corpuscope.tools.core.schema import Result
 from corpuscope.tools.runs.comparison import RunComparison, compare_selected, run_before
-from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId
+from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId, as_id
 from corpuscope.tools.workspace.selection import select, shown_values
 from corpuscope.tools.workspace.slices import NOT_IN_RUN, ThemeColumn, theme_column
 from corpuscope.tools.workspace.tables import record_table
@@ -44,13 +44,18 @@ def contrast(
     workspace: Workspace,
     a: Annotated[
         SideSpec,
+        BeforeValidator(as_id),
         Field(
             description='Cluster id, list of ids, run, "rest", or filter, which may name cluster, '
             'run, dataset, too: "3.1", ["3", "noise"], "r2", {"airline": "United"}, {"cluster": '
             '"3", "date": {"gte": "2024-05-01"}}, {"dataset": "other"}.'
         ),
     ],
-    b: Annotated[SideSpec, Field(description="The same; left out: all that is not a.")] = REST,
+    b: Annotated[
+        SideSpec,
+        BeforeValidator(as_id),
+        Field(description="The same; left out: all that is not a."),
+    ] = REST,
     dataset: DatasetName = None,
     run: RunId = None,
     layer: LayerIndex = None,
@@ -84,7 +89,10 @@ def _changes(workspace: Workspace, a: Side, b: Side) -> RunComparison | None:
 
 
 def _differences(workspace: Workspace, a: Side, b: Side) -> Differences:
-    columns = (_themes_of(workspace, a), _themes_of(workspace, b))
+    first = _themes_of(workspace, a)
+    same = a.selection and b.selection and a.selection.run.id == b.selection.run.id
+    alike = same and a.card.collection == b.card.collection
+    columns = first, first if alike else _themes_of(workspace, b)
     shared = _shared(a, b)
     apart = not a.shares_table_with(b) or (not shared and a.wanted.is_run and b.wanted.is_run)
     themes = matches = said = metadata = None
