@@ -15,15 +15,19 @@ from corpuscope.tools.exports.crossing import check_column
 from corpuscope.tools.exports.orders import FORMATS, ExportOrder, fill_order
 from corpuscope.tools.exports.report import ReportRequest
 from corpuscope.tools.exports.source import ExportSource, export_source
-from corpuscope.tools.exports.targets import MOST_READ, READABLE, ExportTarget, export_target
+from corpuscope.tools.exports.targets import (
+    MOST_READ,
+    READABLE,
+    ExportTarget,
+    check_replaceable,
+    export_target,
+)
 from corpuscope.tools.runs.run_map import ensure_map
 from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId, WhereFilter, as_id
 from corpuscope.tools.workspace.selection import Selection, select
 from corpuscope.tools.workspace.workspace import Workspace
 
 What: TypeAlias = Literal["records", "themes", "codebook", "report"]
-FileFormat: TypeAlias = Literal["csv", "xlsx", "parquet", "jsonl", "json", "md", "qdc", "html"]
-
 SUFFIXES = {"htm": "html", "markdown": "md", "ndjson": "jsonl"}
 """Other names of formats, at the end of a file name."""
 
@@ -98,49 +102,35 @@ class ExportResult(Result):
 def export(
     workspace: Workspace,
     watch: Watch,
-    what: Annotated[
-        What,
-        Field(
-            description="records: each with its theme; themes: a table of them; codebook: "
-            "definitions with examples; report: a page to send round."
-        ),
-    ],
+    what: Annotated[What, Field(description="What to write.")],
     format: Annotated[  # noqa: A002
-        FileFormat | None,
+        str | None,
         Field(
             description="records: csv, xlsx, parquet, jsonl; themes: csv, xlsx, json; codebook: "
-            "csv, md, qdc (REFI-QDA); report: html, md. Left out: the first, or as save_as ends."
+            "csv, md, qdc; report: html, md. Left out: the first, or as save_as ends."
         ),
     ] = None,
     save_as: Annotated[
-        str | None,
-        Field(description="File name in an allowed folder; left out: a new file in the home."),
+        str | None, Field(description="File name in an allowed folder; left out: in the home.")
     ] = None,
     dataset: DatasetName = None,
     run: RunId = None,
     layer: LayerIndex = None,
     where: WhereFilter = None,
     cluster: Annotated[
-        str | None,
-        BeforeValidator(as_id),
-        Field(description="records: only those of this cluster (3, 3.1, noise)."),
+        str | None, BeforeValidator(as_id), Field(description="records: only those in it.")
     ] = None,
     column: Annotated[
-        str | None, Field(description="report: a metadata column for a table theme by value.")
+        str | None, Field(description="report: a column for a table of themes by its values.")
     ] = None,
-    details: Annotated[
-        bool,
-        Field(description="records: also finest cluster, cluster in each layer, reason of noise."),
-    ] = False,
 ) -> ExportResult:
-    """Write records, themes, a codebook or a report to a file for the person; tells its path.
+    """Write a report, all records with their themes, themes or a codebook to a file.
 
-    The report is one self-contained page: summary, themes with quotes, map, table by a column,
-    trend over a date column, what is weak, how it was made. Describe the themes before: else they
-    go by keywords. All records count, or those that fit `where`.
+    The report is one page to send round: summary, themes with quotes, map, table, trend, what is
+    weak. Describe the themes first, else keywords name them. Tell the person the path.
     """
     chosen = _format(what, format, save_as)
-    _check_fits(what, cluster, column, details)
+    _check_fits(what, cluster, column)
     selection = _selection(workspace, what, (dataset, run, layer), cluster)
     card = selection.card if selection else workspace.store.card(dataset)
     asked_for = None if save_as is None else export_target(workspace, save_as, "", "")
@@ -154,15 +144,14 @@ def export(
     target = asked_for or export_target(workspace, None, name, f".{chosen}")
     request = ReportRequest(where, column, _now())
     picture_name = target.path.with_suffix(".png").name
-    order = ExportOrder(what, chosen, source, details, request, points, picture_name)
-    replaced, kept = target.replaces, target.kept_as
-    with target.written() as draft:
+    order = ExportOrder(what, chosen, source, request, points, picture_name)
+    replaced = target.replaces
+    with written_aside(target.path) as draft:
         filled = fill_order(workspace, order, draft, watch.report)
         picture = _beside(workspace, target, filled.picture) if filled.picture else None
     notes = [*_about_run(card, selection, run), *filled.notes]
     if replaced:
-        aside = f"; the old one is kept as {kept.name} beside it" if kept else ""
-        notes.append(f"It replaced the file of that name{aside}.")
+        notes.append("It replaced the page of that name.")
     size = target.path.stat().st_size
     return ExportResult(
         dataset=card.name,
@@ -205,11 +194,9 @@ def _format(what: str, format_: str | None, save_as: str | None) -> str:
     return chosen
 
 
-def _check_fits(what: str, cluster: str | None, column: str | None, details: bool) -> None:
-    given = {"cluster": cluster is not None, "column": column is not None, "details": details}
-    fitting = {"cluster": "records", "column": "report", "details": "records"}
-    for name, of in fitting.items():
-        if given[name] and what != of:
+def _check_fits(what: str, cluster: str | None, column: str | None) -> None:
+    for name, value, of in (("cluster", cluster, "records"), ("column", column, "report")):
+        if value is not None and what != of:
             raise BadInput(
                 f"{name} is for what='{of}', not '{what}': leave it out. `where` chooses the "
                 "records of every export."
@@ -281,6 +268,7 @@ def _beside(workspace: Workspace, target: ExportTarget, picture: bytes) -> Path:
     path = target.path.with_suffix(".png")
     if not target.ours:
         path = workspace.files.writable(str(path))  # no link may lead elsewhere
+        check_replaceable(path)
     with written_aside(path) as draft:
         draft.write_bytes(picture)
     return path

@@ -101,11 +101,11 @@ async def test_what_a_spreadsheet_would_run_gets_an_apostrophe_and_numbers_none(
 async def test_a_workbook_has_texts_as_texts_dates_as_dates_and_large_numbers_whole(
     client: Client, folder: Path
 ) -> None:
-    answer = await finish(client, "export", what="records", save_as="records.xlsx", details=True)
+    answer = await finish(client, "export", what="records", save_as="records.xlsx")
     sheet = load_workbook(folder / "records.xlsx")["records"]
     names, *lines = sheet.iter_rows()
     place = {str(cell.value): at for at, cell in enumerate(names)}
-    assert {"cluster", "layer_0", "noise_reason"} <= place.keys()
+    assert {"cluster", "noise_reason"} <= place.keys()
     read = {line[place["tweet"]].value: line for line in lines}
     for row in rows():
         line = read[str(row["tweet"])]
@@ -234,16 +234,20 @@ async def test_a_report_in_markdown_is_readable_as_a_resource(client: Client) ->
             await client.read_resource(f"corpuscope://export/{other}")
 
 
-async def test_a_file_that_is_there_is_replaced_and_a_table_is_kept_beside_it(
+async def test_a_page_that_is_there_is_replaced_a_table_or_what_is_read_only_never(
     client: Client, folder: Path
 ) -> None:
-    (folder / "mine.csv").write_text("my own data")
-    first = await finish(client, "export", what="themes", save_as="mine.csv")
-    assert "the old one is kept as mine.csv.before beside it" in first.text
-    second = await finish(client, "export", what="themes", save_as="mine.csv")
-    assert "It replaced the file of that name." in second.text
-    assert (folder / "mine.csv.before").read_text() == "my own data"
-    assert (folder / "mine.csv").read_text(encoding="utf-8-sig").startswith("id,")
+    for name in ("mine.csv", "mine.md", "fixed.md"):
+        (folder / name).write_text("my own")
+    (folder / "fixed.md").chmod(0o444)
+    page = await finish(client, "export", what="codebook", save_as="mine.md")
+    assert "It replaced the page of that name." in page.text
+    assert (folder / "mine.md").read_text(encoding="utf-8").startswith("# Codebook of shop")
+    for name, why in (("mine.csv", "a table is never replaced"), ("fixed.md", "is read-only")):
+        refused = await finish(client, "export", what="codebook", save_as=name)
+        assert refused.is_error
+        assert why in refused.text
+        assert (folder / name).read_text() == "my own"
 
 
 @pytest.mark.parametrize(
@@ -283,15 +287,16 @@ async def test_before_it_is_clustered_a_dataset_has_records_but_no_themes(client
 async def test_an_export_that_cannot_be_written_leaves_nothing(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "old.csv").write_text("before")
+    (folder / "old.md").write_text("before")
     files = {*folder.rglob("*"), *(workspace.home / "exports").iterdir()}
 
     def no_room(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", no_room)
-    for save_as in (None, "old.csv"):
-        with pytest.raises(OSError, match="No space left"):
-            export(workspace, Watch(), what="records", dataset="shop", save_as=save_as)
+    with pytest.raises(OSError, match="No space left"):
+        export(workspace, Watch(), "records", dataset="shop")
+    with pytest.raises(OSError, match="No space left"):
+        export(workspace, Watch(), "codebook", dataset="shop", save_as="old.md")
     assert {*folder.rglob("*"), *(workspace.home / "exports").iterdir()} == files
-    assert (folder / "old.csv").read_text() == "before"
+    assert (folder / "old.md").read_text() == "before"

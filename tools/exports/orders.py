@@ -51,7 +51,6 @@ class ExportOrder:
     what: str
     format: str
     source: ExportSource
-    details: bool
     request: ReportRequest
     points: Floats | None
     picture_name: str
@@ -95,7 +94,6 @@ def _records(workspace: Workspace, order: ExportOrder, draft: Path, report: Repo
     columns = record_columns(
         workspace,
         order.source,
-        details=order.details,
         report=lambda done, said: report(0.1 + 0.5 * done, said),
     )
     report(0.6, f"writing {len(order.source):,} records")

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpuscope.tools.clustering.tree import layer_paths
 from corpuscope.tools.core.redaction import as_it_is
 from corpuscope.tools.core.schema import NOISE, Report
 from corpuscope.tools.exports.source import ExportSource, RunPlaces
@@ -65,16 +64,12 @@ class ExportColumns:
         return table
 
 
-def record_columns(
-    workspace: Workspace, source: ExportSource, *, details: bool, report: Report
-) -> ExportColumns:
+def record_columns(workspace: Workspace, source: ExportSource, report: Report) -> ExportColumns:
     """The columns of the records chosen.
 
     Args:
         workspace: Says what texts and values may be shown.
         source: The records.
-        details: Whether the finest cluster, the cluster in each layer, and why a record is noise,
-            are there too.
         report: Told how far redaction is.
     """
     table = source.table.arrow
@@ -85,9 +80,9 @@ def record_columns(
         name: _shown_column(workspace, name, _decoded(table.column(f"{COLUMN_PREFIX}{name}")))
         for name in source.table.kinds
     }
-    ours = {} if source.places is None else _places(source.places)
-    if details and source.places is not None:
-        ours |= _details(source.places)
+    ours = {}
+    if source.places is not None:
+        ours = _places(source.places) | _details(source.places)
     taken = {name.casefold() for name in metadata}
     names = {name: _free_name(name, taken) for name in (ID, TEXT, *ours)}
     columns = {names[ID]: table.column(ID), names[TEXT]: texts} | metadata
@@ -157,17 +152,14 @@ def _of_places(values: Sequence[str | None], places: RunPlaces) -> Any:
 
 
 def _details(places: RunPlaces) -> dict[str, Any]:
-    """The finest cluster, those of all layers, and what is known of the noise."""
-    run, members = places.selection.run, places.members
+    """The finest cluster, and what is known of the noise."""
+    members = places.members
 
     def column(values: Sequence[str]) -> Any:
         known = np.array([*values, None], dtype=object)[places.rows]
         return pa.array([value or None for value in known], pa.string())
 
     details = {"cluster": column(members.paths.tolist())}
-    for layer in run.layers:
-        paths = layer_paths(members.paths, run.nodes, layer.index)
-        details[f"layer_{layer.index}"] = column([str(path) for path in paths])
     if members.noise_reasons is not None:
         details["noise_reason"] = column(members.noise_reasons.tolist())
     if members.nearest is not None:

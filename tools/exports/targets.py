@@ -1,20 +1,17 @@
 """Where a file goes: as the person named it, or by a name of its own into the home.
 
-In: a name, or what is exported; out: a path that may be written. What is there is kept until the
-new file is whole; a file of a kind that may be a person's own data is kept beside it.
+In: a name, or what is exported; out: a path that may be written. A page that is there is replaced,
+as maps are; a table never is, nor what is read-only.
 """
 
 import re
-import shutil
+import stat
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from corpuscope.tools.core.errors import NotFound
-from corpuscope.tools.core.files import written_aside
+from corpuscope.tools.core.errors import BadInput, NotFound
 from corpuscope.tools.workspace.workspace import Workspace
 
 FOLDER = "exports"
@@ -25,8 +22,6 @@ FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}\.[a-z]{2,7}")
 
 DATA = (".csv", ".xlsx", ".parquet", ".jsonl", ".json")
 """What `ingest` reads as well: a file of this kind may be what a dataset was made of."""
-
-KEPT = ".before"
 
 READABLE = (".csv", ".json", ".jsonl", ".md", ".qdc", ".html")
 """Files of text, which a resource gives where they are small."""
@@ -47,28 +42,6 @@ class ExportTarget:
         """Whether there is a file by this name."""
         return not self.ours and self.path.exists()
 
-    @property
-    def kept_as(self) -> Path | None:
-        """Where the file that is there now will be kept; None where there is none to keep."""
-        if not self.replaces or self.path.suffix.lower() not in DATA:
-            return None
-        kept = self.path.with_name(self.path.name + KEPT)
-        return None if kept.exists() else kept
-
-    @contextmanager
-    def written(self) -> Iterator[Path]:
-        """A path to write to, which becomes the file at the end, or nothing does."""
-        kept = self.kept_as
-        try:
-            with written_aside(self.path) as draft:
-                yield draft
-                if kept is not None:
-                    _second_name(self.path, kept)
-        except BaseException:
-            if kept is not None:
-                kept.unlink(missing_ok=True)
-            raise
-
 
 def export_target(
     workspace: Workspace, save_as: str | None, stem: str, suffix: str
@@ -77,10 +50,13 @@ def export_target(
 
     Raises:
         NotAllowed: It lies outside the allowed folders.
-        BadInput: It is a folder, or its folder cannot be made.
+        BadInput: It is a folder, or its folder cannot be made; or a file is there that is a table,
+            or read-only.
     """
     if save_as is not None:
-        return ExportTarget(workspace.files.writable(save_as), False)
+        path = workspace.files.writable(save_as)
+        check_replaceable(path)
+        return ExportTarget(path, False)
     folder = workspace.home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -104,9 +80,18 @@ def exported_text(workspace: Workspace, name: str) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def _second_name(path: Path, other: Path) -> None:
-    """Have a file by another name as well, which it keeps when it loses its own."""
-    try:
-        other.hardlink_to(path)
-    except OSError:  # some file systems have no links
-        shutil.copy2(path, other)
+def check_replaceable(path: Path) -> None:
+    """Refuse to replace what may be a person's own data, or is not to be written.
+
+    Raises:
+        BadInput: A file is there that is a table, or read-only.
+    """
+    if not path.exists():
+        return
+    if path.suffix.lower() in DATA:
+        raise BadInput(
+            f"{path} is there already, and a table is never replaced: it may be what a dataset was "
+            "made of. Give another name, or leave save_as out."
+        )
+    if not path.stat().st_mode & stat.S_IWUSR:
+        raise BadInput(f"{path} is there already and is read-only. Give another name.")
