@@ -21,6 +21,7 @@ from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.compare_runs import compare_runs
 from corpuscope.tools.core.disk import foreseen_failures
+from corpuscope.tools.count import count
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.get_members import get_members
@@ -40,6 +41,7 @@ _SPECS = (
     ToolSpec(compare_runs, "Say what changed between two runs", read_only=True),
     ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
     ToolSpec(label_cluster, "Write down what a theme is"),
+    ToolSpec(count, "Count by theme, column or time", read_only=True),
     ToolSpec(get_members, "Read the texts of a theme", read_only=True),
     ToolSpec(check_stability, "Check which themes hold", uses_numba=True),
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),

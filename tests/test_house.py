@@ -32,7 +32,7 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing"}
+BELOW_TOOLS = {*BELOW_TASKS, "workspace", "ingestion", "runs", "describing", "counting"}
 MAY_IMPORT = {
     "core": set[str](),
     "prompts": set[str](),
@@ -51,6 +51,7 @@ MAY_IMPORT = {
     "ingestion": {*BELOW_TASKS, "workspace"},
     "runs": {*BELOW_TASKS, "workspace"},
     "describing": {*BELOW_TASKS, "workspace"},
+    "counting": {*BELOW_TASKS, "workspace"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},
