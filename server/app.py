@@ -32,6 +32,7 @@ from corpuscope.tools.list_datasets import list_datasets
 from corpuscope.tools.plot import plot
 from corpuscope.tools.search import search
 from corpuscope.tools.set_default import set_default
+from corpuscope.tools.trend import trend
 from corpuscope.tools.workspace.workspace import Workspace
 
 _SPECS = (
@@ -42,6 +43,7 @@ _SPECS = (
     ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
     ToolSpec(label_cluster, "Write down what a theme is"),
     ToolSpec(count, "Count by theme, column or time", read_only=True),
+    ToolSpec(trend, "Say what rises and falls", read_only=True),
     ToolSpec(get_members, "Read the texts of a theme", read_only=True),
     ToolSpec(check_stability, "Check which themes hold", uses_numba=True),
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),

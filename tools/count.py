@@ -37,40 +37,33 @@ def count(
         list[str],
         BeforeValidator(names_asked_for),
         Field(
-            description="One or two of: theme, heading, a metadata column, a column of dates with "
-            'a bin (date:day, week, month, quarter, year). ["theme", "airline"]: themes in rows.'
+            description="One or two of theme, heading, a column, a date column with day, week, "
+            'month, quarter or year: ["theme", "created:day"]; the first is in rows.'
         ),
     ],
     dataset: DatasetName = None,
     where: WhereFilter = None,
     cluster: Annotated[
-        str | None,
-        BeforeValidator(as_id),
-        Field(description="Count only in this cluster (3, 3.1, noise)."),
+        str | None, BeforeValidator(as_id), Field(description="Only within this cluster.")
     ] = None,
     measure: Annotated[
         str,
         Field(
-            description="records; mean:COLUMN of a column of numbers; impact:COLUMN, how far the "
-            "mean of all would move without each group (with a second `by` of two periods: what "
-            "moved it)."
+            description="records; mean:COLUMN of numbers; impact:COLUMN: how far the mean of all "
+            "would move without each row, or by two periods what moved it."
         ),
     ] = "records",
     run: RunId = None,
     layer: LayerIndex = None,
     sort: Annotated[
-        RowOrder | None,
-        Field(description="Of rows: by records, by value or time, by the measure."),
-    ] = None,
-    limit: Annotated[int, Field(ge=1, le=200, description="Rows; the rest is one.")] = 25,
-    columns: Annotated[int, Field(ge=1, le=40, description="Columns; the rest is one.")] = 12,
+        RowOrder, Field(description="Rows by records, by value or time, or by the measure.")
+    ] = "usual",
+    limit: Annotated[int, Field(ge=1, le=200, description="Rows; all others are one.")] = 25,
 ) -> CountResult:
     """Count records by theme, column or time: how many, which share, what stands out.
 
-    Exact over the whole dataset or a filter, without reading texts. Two `by` give a table with
-    shares, lift and intervals, and first in words what is more or less frequent than elsewhere.
-    Noise, missing values and all smaller values are rows of their own. For what rose or fell:
-    `trend`.
+    Exact, over all records or a filter. Two `by` give a table with shares, lift and intervals, and
+    first in words what is more frequent where. For what rises or falls: `trend`.
     """
     card = workspace.store.card(dataset)
     if not 1 <= len(by) <= MOST_DIMENSIONS:
@@ -92,4 +85,4 @@ def count(
     )
     if len(dimensions) == 1:
         return one_way(question, dimensions[0])
-    return two_way(question, dimensions[0], dimensions[1], columns)
+    return two_way(question, dimensions[0], dimensions[1])

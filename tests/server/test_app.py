@@ -29,6 +29,8 @@ NAMES = {
     "get-members",
     "check-stability",
     "search",
+    "count",
+    "trend",
     "plot",
     "list-datasets",
     "set-default",
@@ -87,6 +89,8 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     reading = {name for name, hints in tools.items() if hints and hints.read_only_hint}
     assert destroying == {"delete"}
     assert reading == {
+        "count",
+        "trend",
         "list-clusters",
         "compare-runs",
         "get-members",

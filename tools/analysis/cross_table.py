@@ -44,12 +44,15 @@ def pair_counts(rows: Ints, columns: Ints, shape: tuple[int, int]) -> NDArray[np
     return np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def cross_table(counts: NDArray[np.int64], tried: NDArray[np.bool_]) -> CrossTable:
+def cross_table(
+    counts: NDArray[np.int64], tried: NDArray[np.bool_], dispersion: float = 1.0
+) -> CrossTable:
     """What a table of counts (r, c) shows.
 
     Args:
         counts: All records of the table, so that its margins are right.
         tried: (r, c) the cells that mean something: not those of noise, or of all other values.
+        dispersion: How many times their variance by chance the counts have, at least 1.
     """
     from scipy import special  # heavy: not when the server starts
 
@@ -67,7 +70,7 @@ def cross_table(counts: NDArray[np.int64], tried: NDArray[np.bool_]) -> CrossTab
         + _surprise(c, column * (total - row) / total)
         + _surprise(d, (total - row) * (total - column) / total)
     )
-    evidence = np.sign(a - expected) * np.sqrt(np.maximum(ratio, 0))
+    evidence = np.sign(a - expected) * np.sqrt(np.maximum(ratio, 0) / dispersion)
     p = np.where(tried & (expected >= FEWEST_EXPECTED), 2 * special.ndtr(-np.abs(evidence)), np.nan)
     return CrossTable(counts, lift, residual, evidence, q_values(p))
 

@@ -32,10 +32,13 @@ from corpuscope.tools.counting.findings import Finding, cell_findings, mean_find
 from corpuscope.tools.counting.measures import Measure
 from corpuscope.tools.workspace.selection import Selection
 
-RowOrder: TypeAlias = Literal["largest", "value", "highest", "lowest"]
+RowOrder: TypeAlias = Literal["usual", "largest", "value", "highest", "lowest"]
 
 MOST_CELLS = 250
 """Of a table that is shown: with shares and intervals some 20 kB."""
+
+MOST_COLUMNS = 16
+"""Of a table that is shown, before the rest: two weeks of days."""
 
 MOST_PARTS = 8
 """Groups of a change that are told."""
@@ -52,7 +55,7 @@ class Question:
     rows: NDArray[np.int64]
     whole: int
     part: str
-    order: RowOrder | None
+    order: RowOrder
     limit: int
 
     def numbers(self) -> NDArray[np.float64] | None:
@@ -75,15 +78,15 @@ def one_way(asked: Question, dimension: Dimension) -> CountResult:
     return _answer(asked, [dimension], _lines(asked, axis, sums), [axis.values], found)
 
 
-def two_way(asked: Question, by_row: Dimension, by_column: Dimension, most: int) -> CountResult:
-    """The answer by two dimensions, at most so many columns.
+def two_way(asked: Question, by_row: Dimension, by_column: Dimension) -> CountResult:
+    """The answer by two dimensions, at most `MOST_COLUMNS`.
 
     Raises:
         BadInput: An impact between other than two columns.
     """
     codes = [each.codes[asked.rows] for each in (by_row, by_column)]
     numbers = asked.numbers()
-    columns = cut_axis(by_column, codes[1], most)
+    columns = cut_axis(by_column, codes[1], MOST_COLUMNS)
     limit = max(1, min(asked.limit, MOST_CELLS // max(1, len(columns.slots))))
     rows = cut_axis(by_row, codes[0], limit, _ranks(asked, by_row, codes[0]))
     wide = [
@@ -148,12 +151,12 @@ def _ranks(asked: Question, dimension: Dimension, codes: Ints) -> NDArray[np.flo
         return -np.bincount(codes, minlength=groups).astype(np.float64)
     if numbers is None:
         sizes = np.bincount(codes, minlength=groups).astype(np.float64)
-        return None if order is None else sizes if order == "lowest" else -sizes
+        return None if order == "usual" else sizes if order == "lowest" else -sizes
     sums = group_sums(numbers, codes, groups)
     if asked.measure.statistic == "impact":
         size = impact(sums).size
-        ranks = -np.abs(size) if order is None else size if order == "lowest" else -size
-    elif order is None:
+        ranks = -np.abs(size) if order == "usual" else size if order == "lowest" else -size
+    elif order == "usual":
         return None
     else:
         ranks = sums.mean if order == "lowest" else -sums.mean

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from corpuscope.tools.core.schema import Ints
 from corpuscope.tools.tables.table import MISSING, Column
+from corpuscope.tools.tables.where import DAY
 
 Bin: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
 BINS: tuple[Bin, ...] = get_args(Bin)
@@ -21,6 +22,15 @@ FITTING_PERIODS = 40
 
 MOST_PERIODS = 5_000
 """Beyond, periods without records are left out: one date of the year 1 must not make a million."""
+
+BIN_DAYS: dict[Bin, float] = {
+    "day": 1,
+    "week": 7,
+    "month": 30.44,
+    "quarter": 91.3,
+    "year": 365.2,
+}
+"""How long each is, about."""
 
 DAY_LENGTH = len("2024-04-01")
 
@@ -63,6 +73,17 @@ def date_periods(column: Column, bin_: Bin) -> Periods:
     place = np.append(np.searchsorted(present, numbers), MISSING).astype(np.int32)
     first_days = _first_days(present, bin_)
     return Periods(bin_, [_name(day, bin_) for day in first_days], place[column.codes], first_days)
+
+
+def period_name(day: str, bin_: Bin) -> str | None:
+    """The name of the period of a day, or of a moment; None where it is no date."""
+    if not DAY.match(day):
+        return None
+    try:
+        number = _numbers(np.array([day[:DAY_LENGTH]], "datetime64[D]"), bin_)
+    except ValueError:
+        return None
+    return _name(_first_days(number, bin_)[0], bin_)
 
 
 def _days(column: Column) -> Days:
