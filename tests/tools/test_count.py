@@ -135,7 +135,7 @@ def test_a_column_that_is_called_theme_is_counted_by_its_sign(workspace: Workspa
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"by": ["colour"]}, "Nothing called 'colour' to count by. Valid: theme, heading, theme"),
+        ({"by": ["colour"]}, "Nothing called 'colour'. Valid: theme, heading, theme"),
         ({"by": ["theme", "region", "stars"]}, "one or two names, not 3"),
         ({"by": ["region:week"]}, "'region' holds strings, not dates"),
         ({"by": ["date:hour"]}, "binned by day, week, month, quarter, year, not by 'hour'"),

@@ -82,7 +82,7 @@ def dimension(
     if name in (THEME, HEADING) and selection is not None:
         by_theme = _theme_dimension(workspace, selection)
         return by_theme if name == THEME else _heading_dimension(selection, by_theme)
-    column, bin_ = _column_and_bin(card, name)
+    column, bin_ = column_and_bin(card, name, THEME, HEADING)
     values = record_table(workspace, card).column(column)
     if values.kind == "date":
         return _date_dimension(values, bin_ or fitting_bin(values))
@@ -176,7 +176,17 @@ def _written(value: object) -> str:
     return str(value)
 
 
-def _column_and_bin(card: DatasetCard, name: str) -> tuple[str, Bin | None]:
+def column_and_bin(card: DatasetCard, name: str, *others: str) -> tuple[str, Bin | None]:
+    """A column by its name, `airline`, `column:theme`, or with the bin of dates, `created:week`.
+
+    Args:
+        card: The dataset.
+        name: What a client wrote.
+        others: What else could have been asked for.
+
+    Raises:
+        BadInput: No such column, or a bin on what is no date; says what there is.
+    """
     columns = card.metadata_columns
     said = name.removeprefix(COLUMN_SIGN)
     if said in columns:
@@ -187,13 +197,13 @@ def _column_and_bin(card: DatasetCard, name: str) -> tuple[str, Bin | None]:
         dates = [each for each, kind in columns.items() if kind == "date"]
         binned = f"; {dates[0]}:{'|'.join(BINS)}" if dates else ""
         raise BadInput(
-            f"Nothing called '{said}' to count by. Valid: {THEME}, {HEADING}, "
+            f"Nothing called '{said}'. Valid: {', '.join(others)}, "
             f"{known or 'no column: this dataset has no metadata'}{binned}."
         )
     if columns[column] != "date":
         raise BadInput(
-            f"'{column}' holds {columns[column]}s, not dates: it cannot be counted by {wanted}. "
-            f"Count by '{column}' itself{_other_dates(card)}. Dates are read as such at ingest "
+            f"'{column}' holds {columns[column]}s, not dates: it has no {wanted}s. "
+            f"Take '{column}' itself{_other_dates(card)}. Dates are read as such at ingest "
             "where they are ISO 8601 (2024-04-01)."
         )
     for each in BINS:
@@ -204,7 +214,7 @@ def _column_and_bin(card: DatasetCard, name: str) -> tuple[str, Bin | None]:
 
 def _other_dates(card: DatasetCard) -> str:
     dates = [each for each, kind in card.metadata_columns.items() if kind == "date"]
-    return f", or by a column of dates: {', '.join(dates)}" if dates else ""
+    return f", or a column of dates: {', '.join(dates)}" if dates else ""
 
 
 def run_for(

@@ -262,18 +262,15 @@ def _line(
 
 def _told(table: SeriesTable, stretch: _Stretch, share: float, usual: float) -> str:
     first, last = table.periods[stretch.first], table.periods[stretch.last]
-    at_end = stretch.last == len(table.periods) - 1 and stretch.verdict not in (
-        "more",
-        "less",
-        "unsure",
-    )
-    when = f"{table.sign}{first}" if first == last else f"{first} to {last}"
-    if at_end:
-        when = f"{table.sign}{first}" if first == last else f"since {first}"
     against = f"{percent_text(share)} against {percent_text(usual)}"
     times = f", {share / usual:.{1 if share > usual else 2}f} {TIMES}" if usual else ""
+    if stretch.verdict in ("more", "less", "unsure"):
+        return f"{stretch.verdict}, {against} otherwise{times}"
     if stretch.verdict in ("new", "gone"):
-        return (
-            f"{stretch.verdict} since {first}: {percent_text(share)}, {percent_text(usual)} before"
-        )
+        then = f"{percent_text(share)}, {percent_text(usual)} before"
+        return f"{stretch.verdict} since {first}: {then}"
+    at_end = stretch.last == len(table.periods) - 1
+    when = f"since {first}" if at_end else f"{first} to {last}"
+    if first == last:
+        when = f"{table.sign}{first}"
     return f"{stretch.verdict} {when}: {against} {'before' if at_end else 'otherwise'}{times}"

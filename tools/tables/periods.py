@@ -48,13 +48,13 @@ class Periods:
     first_days: Days
 
 
-def fitting_bin(column: Column) -> Bin:
+def fitting_bin(column: Column, most: int = FITTING_PERIODS) -> Bin:
     """The finest bin by which the column's dates are not too many periods."""
     days = _days(column)
     if not len(days):
         return "day"
     span = days[[0, -1]]
-    fitting = (name for name in BINS if np.ptp(_numbers(span, name)) < FITTING_PERIODS)
+    fitting = (name for name in BINS if np.ptp(_numbers(span, name)) < most)
     return next(fitting, "year")
 
 
