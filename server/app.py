@@ -22,6 +22,7 @@ from corpuscope.tools.check_stability import check_stability
 from corpuscope.tools.cluster import cluster
 from corpuscope.tools.contrast import contrast
 from corpuscope.tools.core.disk import foreseen_failures
+from corpuscope.tools.count import count
 from corpuscope.tools.delete import delete
 from corpuscope.tools.describe_cluster import describe_cluster
 from corpuscope.tools.edit_clusters import edit_clusters
@@ -34,6 +35,7 @@ from corpuscope.tools.list_datasets import list_datasets
 from corpuscope.tools.plot import plot
 from corpuscope.tools.search import search
 from corpuscope.tools.set_default import set_default
+from corpuscope.tools.trend import trend
 from corpuscope.tools.workspace.workspace import Workspace
 
 _SPECS = (
@@ -44,6 +46,8 @@ _SPECS = (
     ToolSpec(describe_cluster, "Say what a theme is", open_world=True),
     ToolSpec(label_cluster, "Write down what a theme is"),
     ToolSpec(edit_clusters, "Correct the themes by hand", repeatable=False),
+    ToolSpec(count, "Count by theme, column or time", read_only=True),
+    ToolSpec(trend, "Say what rises and falls", read_only=True),
     ToolSpec(get_members, "Read the texts of a theme", read_only=True),
     ToolSpec(check_stability, "Check which themes hold", uses_numba=True),
     ToolSpec(search, "Search the texts", read_only=True, open_world=True),

@@ -32,7 +32,10 @@ BELOW_TASKS = {
     *LEAF,
     "prompts",
 }
-TASKS = {"ingestion", "runs", "describing", "editing", "schemes", "contrasting", "exports"}
+TASKS = {
+    *("ingestion", "runs", "describing", "editing", "schemes", "contrasting", "exports"),
+    "counting",
+}
 BELOW_TOOLS = {*BELOW_TASKS, "workspace", *TASKS}
 MAY_IMPORT = {
     "core": set[str](),
@@ -56,6 +59,7 @@ MAY_IMPORT = {
     "schemes": {*BELOW_TASKS, "workspace"},
     "contrasting": {*BELOW_TASKS, "workspace"},
     "exports": {*BELOW_TASKS, "workspace", "describing"},
+    "counting": {*BELOW_TASKS, "workspace"},
     "tools": BELOW_TOOLS,
     "server": {*BELOW_TOOLS, "tools"},
     "bench": {*BELOW_TOOLS, "tools", "server"},

@@ -18,10 +18,12 @@ from corpuscope.tools.core.errors import BadInput
 from corpuscope.tools.core.files import written_aside
 from corpuscope.tools.core.ids import is_within
 from corpuscope.tools.core.schema import NOISE, Ints, Members, Node, Record, Result, Verbatim, Watch
+from corpuscope.tools.counting.dimensions import column_and_bin
 from corpuscope.tools.plotting.interactive import interactive_html
 from corpuscope.tools.plotting.static import static_png
 from corpuscope.tools.plotting.view import MapGroup, MapView, group_values
 from corpuscope.tools.runs.run_map import ensure_map
+from corpuscope.tools.tables.periods import Bin, date_periods, fitting_bin
 from corpuscope.tools.tables.where import Where
 from corpuscope.tools.workspace.arguments import (
     DatasetName,
@@ -37,7 +39,7 @@ from corpuscope.tools.workspace.headings import (
     theme_groups,
 )
 from corpuscope.tools.workspace.selection import Selection, cluster_rows, select, shown_values
-from corpuscope.tools.workspace.tables import where_members
+from corpuscope.tools.workspace.tables import record_table, where_members
 from corpuscope.tools.workspace.workspace import Workspace
 
 BY_CLUSTER = "cluster"
@@ -116,7 +118,8 @@ def plot(
     run: RunId = None,
     kind: Annotated[Literal["map"], Field(description="What to draw.")] = "map",
     color_by: Annotated[
-        str, Field(description="cluster, or a metadata column (its most frequent values).")
+        str,
+        Field(description="cluster, or a column (dates by created:month)."),
     ] = BY_CLUSTER,
     cluster: Annotated[
         str | None,
@@ -161,6 +164,7 @@ def plot(
         colours = _by_column(workspace, selection, shown, color_by)
     if where:
         colours = _as_drawn(colours)
+    largest = sorted(colours.groups, key=lambda group: -group.size)
     groups, noise = colours.groups, int((colours.group < 0).sum())
     view = MapView(
         title=selection.card.name
@@ -188,7 +192,7 @@ def plot(
         themes=colours.themes,
         points=len(rows),
         noise=noise,
-        largest=[f"{group.label} ({group.size:,})" for group in groups[:LARGEST_NAMED]],
+        largest=[f"{group.label} ({group.size:,})" for group in largest[:LARGEST_NAMED]],
     )
 
 
@@ -347,20 +351,31 @@ def _places(nodes: Sequence[Node], paths: NDArray[np.object_]) -> Ints:
 
 
 def _by_column(
-    workspace: Workspace, selection: Selection, shown: list[Record], column: str
+    workspace: Workspace, selection: Selection, shown: list[Record], said: str
 ) -> _Colours:
-    """A group for each of the column's most frequent values, and (n,) which one each record has."""
-    known = selection.card.metadata_columns
-    if column not in known:
-        raise BadInput(
-            f"Cannot colour by '{column}'. Valid: {BY_CLUSTER}, "
-            f"{', '.join(known) or 'no metadata'}."
-        )
+    """A group for each of the column's most frequent values, or of its periods in their order, and
+    (n,) which one each record has."""
+    column, bin_ = column_and_bin(selection.card, said, BY_CLUSTER)
+    if selection.card.metadata_columns[column] == "date":
+        names = _period_names(workspace, selection, shown, (column, bin_))
+        return _Colours(*group_values(names, MOST_COLOURS, by_value=True))
     values = [record.metadata.get(column) for record in shown]
     names = [NO_VALUE if value is None else str(value) for value in values]
     # The picture goes to the model, and what reads alike there is one colour.
     shown_as = shown_values(workspace, column, set(names))
     return _Colours(*group_values([shown_as[name] for name in names], MOST_COLOURS))
+
+
+def _period_names(
+    workspace: Workspace, selection: Selection, shown: list[Record], said: tuple[str, Bin | None]
+) -> list[str]:
+    """The period of each record's date: of the bin asked for, or of one with a colour for each."""
+    table = record_table(workspace, selection.card)
+    column = table.column(said[0])
+    periods = date_periods(column, said[1] or fitting_bin(column, MOST_COLOURS))
+    names = [*periods.names, NO_VALUE]
+    rows = table.rows_of([record.id for record in shown])
+    return [names[at] for at in np.append(periods.codes, -1)[rows]]
 
 
 def _subtitle(run: str, color_by: str, colours: _Colours) -> str:

@@ -24,3 +24,10 @@ def test_q_values_count_only_what_was_tried() -> None:
     values = q_values([0.01, np.nan, 0.04, 0.03])
     np.testing.assert_allclose(values[[0, 2, 3]], [0.03, 0.04, 0.04])
     assert np.isnan(values[1])
+
+
+def test_q_values_are_those_of_scipy() -> None:
+    p_values = np.random.default_rng(0).random((8, 9)) ** 3
+    q = stats.false_discovery_control(p_values.ravel())
+    np.testing.assert_allclose(q_values(p_values).ravel(), q)
+    assert q_values([]).tolist() == []

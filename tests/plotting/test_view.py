@@ -30,3 +30,9 @@ def test_values_are_grouped_by_frequency_and_the_rest_is_one_group(
     assert {one.label: one.size for one in groups} == sizes
     assert group.tolist() == places
     assert group_values([], most)[0] == []
+
+
+def test_periods_are_grouped_in_their_order() -> None:
+    groups, group = group_values(["2025", "2023", "2024", "2025", "2022"], 3, by_value=True)
+    assert [one.label for one in groups] == ["2022", "2025", OTHER_VALUES]
+    assert group.tolist() == [1, 2, 2, 1, 0]

@@ -31,6 +31,8 @@ NAMES = {
     "check-stability",
     "search",
     "apply-themes",
+    "count",
+    "trend",
     "plot",
     "export",
     "list-datasets",
@@ -102,6 +104,8 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
     twice = {name for name, hints in tools.items() if hints and not hints.idempotent_hint}
     assert twice == {"edit-clusters"}, "an undo after an undo undoes more"
     assert reading == {
+        "count",
+        "trend",
         "list-clusters",
         "contrast",
         "get-members",

@@ -75,7 +75,16 @@ async def test_colours_by_a_column_and_a_part_of_the_map(client: Client) -> None
     assert part.data["points"] < 301
     wrong = await finish(client, "plot", color_by="city")
     assert wrong.is_error
-    assert "Valid: cluster, theme, stars, date" in wrong.text
+    assert "Valid: cluster, theme (string), stars (number), date (date)" in wrong.text
+
+
+async def test_colours_by_period(client: Client) -> None:
+    months = await finish(client, "plot", color_by="date:month")
+    assert "coloured by date:month: 13 groups" in months.text
+    page = Path(months.data["html"]).read_text(encoding="utf-8")
+    assert page.index("2024-01") < page.index("2024-02") < page.index("no value")
+    wrong = await finish(client, "plot", color_by="stars:month")
+    assert "'stars' holds numbers, not dates" in wrong.text
 
 
 async def test_the_page_is_written_only_where_it_is_allowed(client: Client, folder: Path) -> None:

@@ -13,4 +13,7 @@ May import core.
     log_odds          words that tell two sets of texts apart
     metadata_profile  values, numbers and dates over-represented in a cluster
     language          the language of a text; codes and names of languages
+    cross_table       cells that hold more or fewer than they should
+    series            shares over time: slopes, jumps, silence
+    means             means by group, and what each group does to the mean of all
 """

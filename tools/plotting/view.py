@@ -106,14 +106,21 @@ def canvas_for(points: Floats, width: float, height: float) -> Canvas:
     return Canvas(width, height, (x - half_x, x + half_x), (y - half_y, y + half_y))
 
 
-def group_values(values: Sequence[str], most: int) -> tuple[list[MapGroup], Ints]:
-    """At most `most` groups of equal values, the most frequent first, the rest as the last one.
+def group_values(
+    values: Sequence[str], most: int, *, by_value: bool = False
+) -> tuple[list[MapGroup], Ints]:
+    """At most `most` groups of equal values, the most frequent first, the rest as the last one;
+    the groups in the order of their values where that is asked for, as of periods.
 
     Beside them (n,) int32: which group each of the n values is in.
     """
     counts = Counter(values)
     ranked = sorted(counts, key=lambda value: (-counts[value], value))
     named = ranked if len(ranked) <= most else ranked[: most - 1]
+    rest_ranked = ranked[len(named) :]
+    if by_value:
+        named = sorted(named)
+    ranked = [*named, *rest_ranked]
     groups = [MapGroup(value, value, counts[value]) for value in named]
     if len(named) < len(ranked):
         rest = sum(counts[value] for value in ranked[len(named) :])
