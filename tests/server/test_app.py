@@ -119,7 +119,8 @@ async def test_only_what_destroys_says_that_it_does(host: Client) -> None:
 async def test_the_instructions_tell_the_usual_way(host: Client) -> None:
     said = host.instructions or ""
     assert len(said.encode()) <= MOST_BYTES
-    steps = ["`ingest`", "`cluster`", "`describe-cluster`", "`plot`", "Drill down"]
+    steps = ["`ingest`", "`cluster`", "`describe-cluster`", "`count`", "`contrast`", "Drill down"]
+    steps += ["`edit-clusters`", "`export`"]
     assert [said.index(step) for step in steps] == sorted(said.index(step) for step in steps)
 
 

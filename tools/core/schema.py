@@ -43,9 +43,8 @@ def no_report(fraction: float, message: str) -> None:
 
 
 class Frozen(BaseModel):
-    """A pydantic model that neither changes nor takes unknown fields: what is handed to a client,
-    or taken from a model. What is stored are dataclasses, which pass over fields they do not know:
-    an older version opens what a newer one wrote."""
+    """A pydantic model that neither changes nor takes unknown fields: for a client, or from a model.
+    What is stored are dataclasses, which pass over fields of newer versions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from corpuscope.tools.core.text import UNSEEN, shorten
 from corpuscope.tools.exports.cells import is_formula, writable_text
-from corpuscope.tools.exports.theme_facts import Quote, ThemeFacts
+from corpuscope.tools.exports.theme_facts import QuotedText, ThemeFacts
 
 COLUMNS_OF_CODEBOOK = (*("id", "heading", "title", "definition", "include", "exclude", "examples"),)
 
@@ -129,7 +129,7 @@ def _entry(theme: ThemeFacts, shared_title: bool) -> CodebookEntry:
     )
 
 
-def _examples(quotes: Sequence[Quote]) -> tuple[str, ...]:
+def _examples(quotes: Sequence[QuotedText]) -> tuple[str, ...]:
     """The quotes, without the bar that parts examples; first one that a csv may begin with."""
     texts = [shorten(quote.text.replace("|", "/"), EXAMPLE_CHARACTERS) for quote in quotes]
     return tuple(sorted(texts, key=is_formula))

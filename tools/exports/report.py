@@ -20,7 +20,7 @@ from corpuscope.tools.exports.crossing import ThemeCrossing, cross_themes
 from corpuscope.tools.exports.source import ExportSource, RunPlaces
 from corpuscope.tools.exports.theme_facts import (
     HeadingFacts,
-    Quote,
+    QuotedText,
     ThemeFacts,
     headed_facts,
     noise_quotes,
@@ -66,7 +66,7 @@ class ReportContent:
     known: int
     noise: int
     noise_reasons: str
-    noise_quotes: list[Quote]
+    noise_quotes: list[QuotedText]
     filter: str
     summary: list[str]
     headed: bool

@@ -24,7 +24,7 @@ CANDIDATES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class QuotedText:
     """A text with the id of its record, on one line, whole, as it may be shown."""
 
     record: str
@@ -51,7 +51,7 @@ class ThemeFacts:
     proof_word: str
     author: Author | None
     stale: bool
-    quotes: tuple[Quote, ...]
+    quotes: tuple[QuotedText, ...]
 
     @property
     def stability_word(self) -> str | None:
@@ -130,7 +130,7 @@ def headed_facts(places: RunPlaces, facts: Sequence[ThemeFacts]) -> list[Heading
     return groups
 
 
-def noise_quotes(workspace: Workspace, source: ExportSource, places: RunPlaces) -> list[Quote]:
+def noise_quotes(workspace: Workspace, source: ExportSource, places: RunPlaces) -> list[QuotedText]:
     """Records of the noise, spread over all of it."""
     noise = np.flatnonzero(places.codes == IN_NOISE)
     few = noise[np.linspace(0, len(noise) - 1, QUOTES).astype(int)] if len(noise) else noise
@@ -145,7 +145,7 @@ def _heading(places: RunPlaces, node: Node, themes: list[ThemeFacts]) -> Heading
 
 def _quotes(
     workspace: Workspace, source: ExportSource, places: RunPlaces
-) -> list[tuple[Quote, ...]]:
+) -> list[tuple[QuotedText, ...]]:
     """For each theme some of its records: its exemplars, then those that belong most firmly."""
     order = np.lexsort((-np.nan_to_num(places.strengths), places.codes))
     starts = np.searchsorted(places.codes[order], np.arange(len(places.themes) + 1))
@@ -164,19 +164,21 @@ def _quotes(
     return [_distinct([next(shown) for _ in rows]) for rows in chosen]
 
 
-def _distinct(quotes: list[Quote]) -> tuple[Quote, ...]:
-    by_text: dict[str, Quote] = {}
+def _distinct(quotes: list[QuotedText]) -> tuple[QuotedText, ...]:
+    by_text: dict[str, QuotedText] = {}
     for quote in quotes:
         by_text.setdefault(quote.text.casefold(), quote)
     return tuple(by_text.values())[:QUOTES]
 
 
-def _shown(workspace: Workspace, source: ExportSource, chosen: NDArray[np.int64]) -> list[Quote]:
+def _shown(
+    workspace: Workspace, source: ExportSource, chosen: NDArray[np.int64]
+) -> list[QuotedText]:
     """The records at these places of the source."""
     rows = source.rows[chosen.astype(np.int64)]
     texts = source.table.texts(rows)
     ids = source.table.ids[rows].astype(str).tolist()
     return [
-        Quote(id_, clean_text(shown_text(workspace, text)))
+        QuotedText(id_, clean_text(shown_text(workspace, text)))
         for id_, text in zip(ids, texts, strict=True)
     ]
