@@ -12,13 +12,17 @@ from corpuscope.tools.exports.codebooks import (
     escaped_markdown,
     write_qdc,
 )
-from corpuscope.tools.exports.theme_facts import Quote
+from corpuscope.tools.exports.theme_facts import QuotedText
 
 THEMES = [
     made_facts("1.1", "Late <b>bags</b>", 9, heading="Luggage & co", heading_id="1", summary="S."),
     made_facts("1.2", "Late <b>bags</b>", 5, heading="Luggage & co", heading_id="1", author=None),
     made_facts(
-        "2", "Seats", 3, misfits="Legs.\x0b", quotes=(Quote("a", "=1 | 2"), Quote("b", "fine"))
+        "2",
+        "Seats",
+        3,
+        misfits="Legs.\x0b",
+        quotes=(QuotedText("a", "=1 | 2"), QuotedText("b", "fine")),
     ),
 ]
 

@@ -10,7 +10,7 @@ from support.made_themes import made_facts
 from corpuscope.tools.exports.crossing import CrossCell, CrossRow, ThemeCrossing
 from corpuscope.tools.exports.report import ReportContent, WeakTheme
 from corpuscope.tools.exports.report_pages import report_html, report_markdown
-from corpuscope.tools.exports.theme_facts import HeadingFacts, Quote
+from corpuscope.tools.exports.theme_facts import HeadingFacts, QuotedText
 from corpuscope.tools.exports.time_bins import ThemeSeries, ThemeTrend
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "report.md"
@@ -43,7 +43,7 @@ SMALL = ReportContent(
     known=100,
     noise=15,
     noise_reasons="15 isolated (little else is like them)",
-    noise_quotes=[Quote("n1", "Nothing like it.")],
+    noise_quotes=[QuotedText("n1", "Nothing like it.")],
     filter="",
     summary=["100 records of 'flights' fall into 2 themes under 1 heading."],
     headed=True,
@@ -70,7 +70,7 @@ def test_the_page_in_markdown_is_the_snapshot() -> None:
 
 def test_whatever_is_filled_in_stays_text() -> None:
     theme = made_facts(
-        "1", HOSTILE, 5, summary=HOSTILE, keywords=[HOSTILE], quotes=(Quote("x", HOSTILE),)
+        "1", HOSTILE, 5, summary=HOSTILE, keywords=[HOSTILE], quotes=(QuotedText("x", HOSTILE),)
     )
     group = HeadingFacts("1", HOSTILE, HOSTILE, (theme,))
     bad = replace(
@@ -80,7 +80,7 @@ def test_whatever_is_filled_in_stays_text() -> None:
         filter=HOSTILE,
         groups=[group],
         themes=[theme],
-        noise_quotes=[Quote("n", HOSTILE)],
+        noise_quotes=[QuotedText("n", HOSTILE)],
         weak=[WeakTheme(theme, (HOSTILE,))],
         making=[("Text of", HOSTILE)],
     )

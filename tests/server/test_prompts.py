@@ -9,6 +9,7 @@ from mcp.types import CompletionArgument, PromptReference
 
 from corpuscope.prompts import BadTemplate, Templates, fence, template_names
 from corpuscope.server import prompts
+from corpuscope.server.app import TOOLS as APP_TOOLS
 from corpuscope.tools.core.schema import DatasetCard
 from corpuscope.tools.store.store import Store
 from corpuscope.tools.workspace.workspace import Workspace
@@ -32,22 +33,7 @@ WITH_TEXTS = [
     "describe-yourself",
 ]
 
-TOOLS = {
-    *("ingest", "cluster", "list-clusters", "describe-cluster", "label-cluster", "get-members"),
-    *(
-        "search",
-        "plot",
-        "export",
-        "list-datasets",
-        "set-default",
-        "delete",
-        "get-job",
-        "cancel-job",
-    ),
-    "contrast",
-    "check-stability",
-    "edit-clusters",
-}
+TOOLS = {*APP_TOOLS, "get-job", "cancel-job"}
 
 OWN = Templates()
 
@@ -172,7 +158,7 @@ def test_the_instructions_fit_into_the_limit_of_hosts_and_name_only_tools_there_
     text = OWN.load("instructions")
     assert len(text.encode()) <= 2048
     quoted = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text))
-    assert quoted - {"within", "assign", "noise", "dataset", "run"} <= TOOLS
+    assert quoted - {"within", "assign", "noise", "dataset", "run", "where"} <= TOOLS
     assert TOOLS - quoted == {"delete"}
 
 

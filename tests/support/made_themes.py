@@ -9,7 +9,7 @@ import numpy as np
 from corpuscope.tools.core.redaction import as_it_is
 from corpuscope.tools.core.schema import ColumnType, Node, Scalar
 from corpuscope.tools.exports.source import ExportSource, RunPlaces
-from corpuscope.tools.exports.theme_facts import Quote, ThemeFacts
+from corpuscope.tools.exports.theme_facts import QuotedText, ThemeFacts
 from corpuscope.tools.tables.table import build_table
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -31,7 +31,7 @@ def made_facts(id_: str, title: str, size: int, **more: Any) -> ThemeFacts:
         "proof_word": "not tried",
         "author": "person",
         "stale": False,
-        "quotes": (Quote(f"{id_}a", f"A text on {title}."),),
+        "quotes": (QuotedText(f"{id_}a", f"A text on {title}."),),
     }
     return ThemeFacts(id=id_, title=title, size=size, **(usual | more))
 

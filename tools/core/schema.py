@@ -43,7 +43,7 @@ def no_report(fraction: float, message: str) -> None:
 
 
 class Frozen(BaseModel):
-    """A pydantic model that neither changes nor takes unknown fields: for a client, or from a model.
+    """A pydantic model that neither changes nor takes unknown fields: for a client, or of a model.
     What is stored are dataclasses, which pass over fields of newer versions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
