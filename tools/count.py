@@ -79,7 +79,7 @@ def count(
     mask = where_rows(workspace, card, where)
     if cluster is not None and selection is not None:
         mask = mask & cluster_mask(workspace, selection, cluster)
-    part = "fit the filter" if where or cluster is None else f"are in {cluster}"
+    part = "fit the filter" if where or cluster is None else f"are in cluster {cluster}"
     question = Question(
         card.name, selection, measured, np.flatnonzero(mask), len(mask), part, sort, limit
     )

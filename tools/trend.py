@@ -27,13 +27,16 @@ from corpuscope.tools.counting.movements import (
     window_lines,
 )
 from corpuscope.tools.counting.sources import silent_sources, total_jumps
-from corpuscope.tools.tables.periods import BIN_DAYS, BINS, Bin, period_name
+from corpuscope.tools.tables.periods import BIN_DAYS, BINS, STRAY_SHARE, Bin, period_name
 from corpuscope.tools.workspace.arguments import DatasetName, LayerIndex, RunId, WhereFilter
 from corpuscope.tools.workspace.tables import where_rows
 from corpuscope.tools.workspace.workspace import Workspace
 
 MOST_PERIODS = 120
 """Of one series: more bars nobody reads, and a coarser bin says the same."""
+
+FEWEST_FAR = 10
+"""Periods that a course has at least before any of its ends counts as far off."""
 
 MOST_TOTALS_TOLD = 40
 """Periods whose totals are told one by one in the text."""
@@ -144,6 +147,9 @@ def trend(
         raise BadInput(f"`by` and `date` are both {time.name}. `by` says what moves: {THEME}.")
     rows = np.flatnonzero(where_rows(workspace, card, where))
     dated = rows[time.codes[rows] < len(time.plain)]
+    near = _without_stray(time.codes[dated])
+    stray = len(dated) - int(near.sum())
+    dated = dated[near]
     table, codes = _series(time, groups, dated)
     inside = _window(time, table, window)
     lines, tried = (
@@ -155,6 +161,12 @@ def trend(
     )
     told = [line for line in lines if line.verdict != "not tried"]
     warnings = total_jumps(table.periods, table.totals, time.bin) if len(dated) else []
+    if stray:
+        warnings.insert(
+            0,
+            f"{stray:,} records far off, before {table.periods[0]} or after {table.periods[-1]}, "
+            "are left out.",
+        )
     warnings += silent_sources(workspace, card, dated, codes, table)
     spans = [table.periods[at] for at in np.flatnonzero(inside)] if inside is not None else []
     return TrendResult(
@@ -163,7 +175,7 @@ def trend(
         by=groups.name,
         date=time.name,
         records=len(dated),
-        undated=len(rows) - len(dated),
+        undated=len(rows) - len(dated) - stray,
         of=len(time.codes),
         periods=table.periods,
         totals=table.totals.tolist(),
@@ -192,6 +204,16 @@ def _dates(card: DatasetCard) -> str:
         f"'{card.name}' has no column of dates; its columns: {known or 'none'}. Dates are read as "
         "such at ingest where all are ISO 8601 (2024-04-01): ingest again with them written so."
     )
+
+
+def _without_stray(codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(m,) the records but for few at both ends, where these make most of the periods."""
+    if not len(codes):
+        return np.ones(0, bool)
+    low, high = np.quantile(codes, [STRAY_SHARE, 1 - STRAY_SHARE], method="inverted_cdf")
+    if np.ptp(codes) < FEWEST_FAR or (high - low + 1) * 2 > np.ptp(codes) + 1:
+        return np.ones(len(codes), bool)
+    return np.asarray((codes >= low) & (codes <= high))
 
 
 def _series(

@@ -37,6 +37,9 @@ def test_the_bin_fits_the_time_between_the_first_and_the_last_date() -> None:
     for last, expected in spans.items():
         assert fitting_bin(column(["2024-01-01", last])) == expected
     assert fitting_bin(column([])) == "day"
+    many = column(["1990-01-01", *(f"2024-01-{day:02d}" for day in range(1, 32))])
+    often = np.concatenate([many.codes, np.repeat(many.codes[2:], 9)])
+    assert fitting_bin(Column("date", "date", often, many.values)) == "day"
 
 
 def test_a_stray_date_makes_no_million_of_empty_periods() -> None:

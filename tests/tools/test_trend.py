@@ -9,6 +9,8 @@ import pytest
 from mcp.client import Client
 from support.calls import call, finish
 
+from corpuscope.tools.core.schema import Watch
+from corpuscope.tools.ingest import ingest
 from corpuscope.tools.trend import trend
 from corpuscope.tools.workspace.workspace import Workspace
 
@@ -50,7 +52,7 @@ async def dated(client: Client) -> None:
 
 
 async def test_what_moves_is_said_with_when_and_how_much(client: Client) -> None:
-    answer = await call(client, "trend", by="kind", date="day:week")
+    answer = await call(client, "trend", dataset="dated", by="kind", date="day:week")
     dated = FRAME.dropna(subset="day")
     weeks = pd.to_datetime(dated.day).dt.to_period("W-SUN").astype(str).str[:10]
     expected = pd.crosstab(dated.kind, weeks)
@@ -79,27 +81,37 @@ async def test_what_moves_is_said_with_when_and_how_much(client: Client) -> None
 def test_a_jump_of_the_total_and_a_late_source_are_told_and_are_no_trend(
     workspace: Workspace,
 ) -> None:
-    found = trend(workspace, by="kind", date="day:week")
+    found = trend(workspace, dataset="dated", by="kind", date="day:week")
     assert any("from 2024-02-12 on there are more records" in each for each in found.warnings)
     assert any(
         "next to nothing of 'late' (source) 2024-01-01 to 2024-02-05" in each
         and 'where={"source": {"ne": "late"}}' in each
         for each in found.warnings
     )
-    one = trend(workspace, by="kind", date="day:week", where={"source": "early"})
+    one = trend(workspace, dataset="dated", by="kind", date="day:week", where={"source": "early"})
     assert one.warnings == []
     assert next(line for line in one.lines if line.label == "steady").verdict == "steady"
 
 
 def test_a_window_is_held_against_all_other_periods(workspace: Workspace) -> None:
-    found = trend(workspace, by="kind", date="day:week", window=["2024-02-06", "2024-02-12"])
+    found = trend(
+        workspace, dataset="dated", by="kind", date="day:week", window=["2024-02-06", "2024-02-12"]
+    )
     assert found.window == ["2024-02-05", "2024-02-12"]
     assert (found.lines[0].label, found.lines[0].verdict) == ("burst", "more")
     assert "move in 2024-02-05 to 2024-02-12 against the other periods" in found.as_text()
 
 
+def test_few_records_of_other_years_do_not_stretch_the_course(workspace: Workspace) -> None:
+    stray = [{"text": "from long ago", "id": "old", "day": "2009-05-01", "kind": "steady"}]
+    ingest(workspace, Watch(), dataset="stray", rows=[*rows(), *stray], id_column="id")
+    found = trend(workspace, dataset="stray", by="kind", date="day:week")
+    assert found.warnings[0].startswith("1 records far off, before 2024-01-01")
+    assert (found.periods[0], found.records) == ("2024-01-01", 1_021)
+
+
 def test_nothing_that_fits_is_an_answer(workspace: Workspace) -> None:
-    none = trend(workspace, by="kind", where={"kind": "absent"})
+    none = trend(workspace, dataset="dated", by="kind", where={"kind": "absent"})
     assert none.as_text() == "0 of 1,022 records of 'dated' fit the filter and have a date."
 
 
@@ -118,6 +130,6 @@ def test_nothing_that_fits_is_an_answer(workspace: Workspace) -> None:
 async def test_what_has_no_course_is_a_sentence_with_what_has(
     client: Client, asked: dict[str, Any], said: str
 ) -> None:
-    answer = await call(client, "trend", **asked)
+    answer = await call(client, "trend", dataset="dated", **asked)
     assert answer.is_error
     assert said in answer.text

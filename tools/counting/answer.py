@@ -116,6 +116,8 @@ class CountResult(Result):
     records: int
     """Records that were counted: those that fit; of `of` in the dataset."""
     of: int
+    part: Verbatim = "fit the filter"
+    """What those have in common that were counted, where they are not all."""
     mean: float | None = None
     """Of all that were counted, where the measure is one of a number; `numbers` have one."""
     numbers: int | None = None
@@ -136,7 +138,7 @@ class CountResult(Result):
     def as_text(self) -> str:
         """What stands out, then the table, then what to know of it."""
         if not self.records:
-            return f"0 of {self.of:,} records of '{self.dataset}' fit the filter."
+            return f"0 of {self.of:,} records of '{self.dataset}' {self.part}."
         lines = [self._head(), *self._stands_out(), *self._changes()]
         lines += self._cells(self.table) if self.table else [row.as_text() for row in self.rows]
         return "\n".join(lines)
@@ -145,7 +147,7 @@ class CountResult(Result):
         where = f"'{self.dataset}'" + (f" (run {self.run}, layer {self.layer})" if self.run else "")
         fits = f"{self.records:,} records of {where}"
         if self.records < self.of:
-            fits = f"{self.records:,} of {self.of:,} records of {where} fit the filter"
+            fits = f"{self.records:,} of {self.of:,} records of {where} {self.part}"
         told = f"{fits}, by {f' {TIMES} '.join(self.by)}"
         if self.measure != "records":
             mean = "no number" if self.mean is None else number_text(self.mean)

@@ -19,6 +19,10 @@ MOST_TRIED = 1_000
 values each would be more cells than there is memory for."""
 
 
+GAPS_TO_A_PERIOD = 4
+"""Periods without a record are shown unless most are such: one date years off makes thousands."""
+
+
 @dataclass(frozen=True)
 class Slot:
     """A row or column of an answer."""
@@ -29,7 +33,7 @@ class Slot:
     kind: SlotKind
     size: int
     sign: str = ""
-    """What stands before the label in a sentence: "on " a day."""
+    """What stands before it in a sentence: "on " a day, "in " a month or theme."""
 
     @property
     def name(self) -> str:
@@ -71,7 +75,12 @@ def cut_axis(
     """
     sizes = np.bincount(codes, minlength=len(dimension.keys))
     # Themes and periods without a record are an answer; of other values there may be thousands.
-    there = [at for at in dimension.plain if sizes[at] or dimension.kinds[at] != "value"]
+    known = [at for at in dimension.plain if sizes[at]]
+    spanned = max(known, default=0) - min(known, default=0) + 1
+    sparse = dimension.bin is not None and spanned > GAPS_TO_A_PERIOD * len(known)
+    there = [at for at in dimension.plain if dimension.kinds[at] != "value"]
+    if sparse or len(there) < len(dimension.plain):
+        there = known
     by_size = sorted(there, key=lambda at: -sizes[at])
     if ranks is not None:
         shown = sorted(there, key=lambda at: ranks[at])[:most]
@@ -96,7 +105,7 @@ def cut_axis(
             label,
             dimension.kinds[at],
             int(sizes[at]),
-            sign if dimension.kinds[at] == "period" else "",
+            sign if dimension.kinds[at] in ("period", "theme") else "",
         )
         for at, label in zip(places, dimension.labels(places), strict=True)
     ]
@@ -107,4 +116,6 @@ def cut_axis(
 
 
 def _called(dimension: Dimension) -> str:
+    if dimension.bin is not None:
+        return f"{dimension.bin}s"
     return f"{dimension.name}s" if dimension.name in ("theme", "heading") else "values"

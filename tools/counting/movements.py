@@ -48,6 +48,9 @@ NEXT_TO_NOTHING = 0.05
 CLEAR_BURST = 1.5
 """How many times its usual share a theme has in a burst."""
 
+FEWEST_OF_A_BAR = 5
+"""Records of a period whose share is drawn: one of one is 100 %."""
+
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -231,7 +234,7 @@ def _line(
 ) -> TrendLine:
     slot, y, n = table.slots[at], table.counts[at], table.totals
     with np.errstate(divide="ignore", invalid="ignore"):
-        bars = sparkline(y / n)
+        bars = sparkline(np.where(n >= FEWEST_OF_A_BAR, y / n, np.nan))
     verdict: Verdict = "steady" if np.isfinite(figures[1]) else "not tried"
     share, usual, ratio, told = None, None, None, percent_text(_share(y, n))
     told = f"steady, {told}" if verdict == "steady" else f"{told} ({int(y.sum()):,} records)"

@@ -132,6 +132,7 @@ def _answer(
         + (f":{asked.measure.column}" if asked.measure.column else ""),
         records=len(asked.rows),
         of=asked.whole,
+        part=asked.part,
         mean=round(float(known.mean()), 6) if len(known) else None,
         numbers=None if numbers is None else len(known),
         values=values,

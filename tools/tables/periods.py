@@ -20,6 +20,9 @@ BINS: tuple[Bin, ...] = get_args(Bin)
 FITTING_PERIODS = 40
 """So many periods a person still reads as one table or line."""
 
+STRAY_SHARE = 0.01
+"""Of the records, the share at either end whose dates may be far off."""
+
 MOST_PERIODS = 5_000
 """Beyond, periods without records are left out: one date of the year 1 must not make a million."""
 
@@ -49,11 +52,13 @@ class Periods:
 
 
 def fitting_bin(column: Column, most: int = FITTING_PERIODS) -> Bin:
-    """The finest bin by which the column's dates are not too many periods."""
+    """The finest bin by which the column's dates, but for stray ones, are not too many periods."""
     days = _days(column)
-    if not len(days):
+    records = np.cumsum(np.bincount(column.codes[column.codes >= 0], minlength=len(days)))
+    if not len(days) or not records[-1]:
         return "day"
-    span = days[[0, -1]]
+    ends = records[-1] * np.array([STRAY_SHARE, 1 - STRAY_SHARE])
+    span = days[np.minimum(np.searchsorted(records, ends), len(days) - 1)]
     fitting = (name for name in BINS if np.ptp(_numbers(span, name)) < most)
     return next(fitting, "year")
 
