@@ -169,7 +169,14 @@ def _metadata(workspace: Workspace, a: Side, b: Side) -> MetadataContrast | None
         (column, value): value_name(column, shown_values(workspace, column, [value])[value])
         for column, value in told
     }
-    return found.with_names(names)
+    # The middle of a column of card numbers is one of them.
+    harmless = [
+        number
+        for number in found.numbers
+        if (medians := [f"{value:.0f}" for value in (number.median_a, number.median_b)])
+        == [*map(shown_values(workspace, number.column, medians).get, medians)]
+    ]
+    return found.with_shown(names, harmless)
 
 
 def _notes(

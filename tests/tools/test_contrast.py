@@ -78,9 +78,9 @@ async def test_themes_over_and_under_are_those_of_pandas_and_scipy(
             *(int(n) for n in (counts.loc[id_, "west"], sizes["west"])),
         )
         assert one["q"] == pytest.approx(q[id_], rel=0.01)
-        assert one["ratio"] == pytest.approx(known.relative_risk, abs=1e-4)
+        assert one["ratio"] == pytest.approx(known.relative_risk, rel=1e-4)
         interval = known.confidence_interval()
-        assert (one["low"], one["high"]) == pytest.approx(tuple(interval), abs=1e-4)
+        assert (one["low"], one["high"]) == pytest.approx(tuple(interval), rel=1e-4)
     assert "Themes more in east:\n  1.1 parcel, package, courier: " in answer.text
     assert "Themes more in west:\n  3 espresso, coffee, water: " in answer.text
 
@@ -141,6 +141,14 @@ async def test_sides_that_are_themes_are_told_by_words_alone(client: Client) -> 
     both = await call(client, "contrast", a=["1.1", "3"], b={"theme": ["coffee", "garden"]})
     assert both.data["differences"]["shared"] == 36
     assert "36 are in both" in both.text
+
+
+async def test_what_one_side_has_not_at_all_is_told(client: Client) -> None:
+    answer = await call(client, "contrast", a={"theme": ["coffee", "garden"]}, b="1.1")
+    assert not answer.is_error, answer.text
+    none = await call(client, "contrast", a={"cluster": "1.1", "shop": "east"}, b={"shop": "west"})
+    assert "no vip: 100.0% of" in none.text
+    assert " (0): at least " in none.text
 
 
 async def test_what_cannot_be_contrasted_is_said_with_what_can(client: Client) -> None:

@@ -6,7 +6,7 @@ than is worth a word, those that are shown to be alike, and how many were tried.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,8 @@ class ShareDifference(Frozen):
             ratio = 1 / ratio if ratio else None
             low, high = 1 / high, 1 / low
         if ratio is None or ratio >= LARGE_RATIO:
-            times = f"at least {times_of(low)} {TIMES}"
+            least = "" if low >= LARGE_RATIO else "at least "
+            times = f"{least}{times_of(low)} {TIMES}"
         else:
             times = f"{times_of(ratio)} {TIMES} ({times_of(low)} to {times_of(high)})"
         return (
@@ -132,10 +133,10 @@ def contrast_shares(shares: Shares) -> ShareContrast:
             count_b=int(counts[2][at]),
             share_a=round(counts[0][at] / shares.total_a, 6),
             share_b=round(counts[2][at] / shares.total_b, 6),
-            ratio=round(float(ratio[at]), 4) if np.isfinite(ratio[at]) else None,
-            low=round(float(low[at]), 4),
-            high=round(float(high[at]), 4),
-            q=float(f"{q[at]:.3g}"),
+            ratio=_in_figures(ratio[at]) if np.isfinite(ratio[at]) else None,
+            low=_in_figures(low[at]),
+            high=_in_figures(high[at]),
+            q=_in_figures(q[at]),
         )
 
     larger, smaller = (
@@ -161,6 +162,11 @@ def contrast_shares(shares: Shares) -> ShareContrast:
         alike=[told(at) for at in largest],
         left=left,
     )
+
+
+def _in_figures(value: np.floating[Any]) -> float:
+    """A number in five figures: of a small one nothing may be left of it after the point."""
+    return float(f"{value:.5g}")
 
 
 def percent(share: float) -> str:

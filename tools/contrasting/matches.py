@@ -38,7 +38,7 @@ FEWEST_CENTRED = 6
 """Themes of both runs from which on their middle is that of the collection, not of one theme."""
 
 PAIRS_TOLD, ALONE_TOLD = 12, 8
-MOST_KEPT = 60
+MOST_KEPT = 30
 """Of each list, in the structured result."""
 
 
@@ -77,6 +77,10 @@ class ThemeMatches(Frozen):
 
     by: Literal["vectors", "words"]
     threshold: float
+    all_pairs: int
+    """Those beyond the largest are counted alone; likewise below."""
+    all_only_a: int
+    all_only_b: int
     pairs: list[SubjectPair]
     only_a: list[LoneSubject]
     only_b: list[LoneSubject]
@@ -85,24 +89,24 @@ class ThemeMatches(Frozen):
         """Themes of one side alone first, then the pairs."""
         by = "cosine of their centred means" if self.by == "vectors" else "keywords in common"
         yield (
-            f"Themes matched by {by} (the same from {self.threshold:g}): {len(self.pairs)} pairs, "
-            f"{len(self.only_a)} only in {labels[0]}, {len(self.only_b)} only in {labels[1]}."
+            f"Themes matched by {by} (the same from {self.threshold:g}): {self.all_pairs} pairs, "
+            f"{self.all_only_a} only in {labels[0]}, {self.all_only_b} only in {labels[1]}."
         )
-        for label, other, alone in (
-            (labels[0], labels[1], self.only_a),
-            (labels[1], labels[0], self.only_b),
+        for label, other, alone, count in (
+            (labels[0], labels[1], self.only_a, self.all_only_a),
+            (labels[1], labels[0], self.only_b, self.all_only_b),
         ):
             if alone:
                 yield f"Only in {label}:"
                 for one in alone[:ALONE_TOLD]:
                     near = f"; nearest in {other}: {one.nearest} ({one.similarity:.2f})"
                     yield f"  {one.theme.as_words()}{near if one.nearest else ''}"
-                yield from _more(len(alone) - ALONE_TOLD)
+                yield from _more(count - ALONE_TOLD)
         if self.pairs:
             yield f"In both ({labels[0]} ~ {labels[1]}, similarity):"
             for pair in self.pairs[:PAIRS_TOLD]:
                 yield f"  {pair.a.as_words()} ~ {pair.b.as_words()}, {pair.similarity:.2f}"
-            yield from _more(len(self.pairs) - PAIRS_TOLD)
+            yield from _more(self.all_pairs - PAIRS_TOLD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,14 +246,18 @@ def _matched(
             )
         return sorted(lone, key=lambda one: -one.theme.records)
 
+    only_a, only_b = alone(a, b, similar), alone(b, a, similar.T)
     return ThemeMatches(
         by=by,
         threshold=threshold,
+        all_pairs=len(pairs),
+        all_only_a=len(only_a),
+        all_only_b=len(only_b),
         pairs=pairs[:MOST_KEPT],
-        only_a=alone(a, b, similar)[:MOST_KEPT],
-        only_b=alone(b, a, similar.T)[:MOST_KEPT],
+        only_a=only_a[:MOST_KEPT],
+        only_b=only_b[:MOST_KEPT],
     )
 
 
 def _more(count: int) -> list[str]:
-    return [f"  … {count} more in the structured result"] if count > 0 else []
+    return [f"  … {count} more, smaller ones"] if count > 0 else []

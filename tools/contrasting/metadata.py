@@ -92,9 +92,13 @@ class MetadataContrast(Frozen):
     left_out: list[Verbatim]
     """Columns that a side was chosen by."""
 
-    def with_names(self, names: Mapping[tuple[str, str], str]) -> Self:
-        """The same, each value, by column and value, called as it may be shown."""
-        return self._with(values=self.values.with_names(lambda one: names[one.id or "", one.name]))
+    def with_shown(
+        self, names: Mapping[tuple[str, str], str], numbers: list[NumberDifference]
+    ) -> Self:
+        """The same, each value, by column and value, called as it may be shown, and of the numbers
+        those that may be."""
+        values = self.values.with_names(lambda one: names[one.id or "", one.name])
+        return self._with(values=values, numbers=numbers)
 
 
 @dataclass(eq=False)
