@@ -17,6 +17,18 @@ def test_every_folder_with_code_is_listed_as_a_package() -> None:
     assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
 
 
+def test_files_that_are_no_code_are_listed_as_data_of_their_package() -> None:
+    given = PROJECT["tool"]["setuptools"]["package-data"]
+    for top in PRODUCT:
+        for file in (ROOT / top).rglob("*"):
+            if file.is_dir() or "__pycache__" in file.parts or file.suffix == ".py":
+                continue
+            package = next(above for above in file.parents if (above / "__init__.py").is_file())
+            name = ".".join(("corpuscope", *package.relative_to(ROOT).parts))
+            inside = file.relative_to(package)
+            assert any(inside.match(form) for form in [*given["*"], *given.get(name, [])]), file
+
+
 def test_the_folders_on_top_are_linked_into_no_other_folder_that_is_committed() -> None:
     package = ROOT / "src" / "corpuscope"
     assert {file.name for file in package.iterdir() if file.is_symlink() or file.is_dir()} <= {

@@ -104,5 +104,6 @@ def test_none_one_and_many_themes_make_a_page(count: int) -> None:
     page = report_html(made)
     assert page.count("<article") == count
     assert page.count("not described yet") == count
+    assert (f"{count} of {count} themes are not described" in page) is (count > 0)
     assert ("The themes by size" in page) is (count > 0)
     assert "How it was made" in report_markdown(made, None)

@@ -5,11 +5,13 @@ import errno
 import json
 import os
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -19,8 +21,10 @@ from mcp.types import ResourceLink, TextResourceContents
 from openpyxl import load_workbook
 from pyarrow import parquet
 from support.calls import call, finish
+from support.made_shop import PATHS, fill, made_run
 from support.texts import tickets
 
+from corpuscope.tools.core.errors import SystemFailure
 from corpuscope.tools.core.schema import Watch
 from corpuscope.tools.export import export
 from corpuscope.tools.workspace.workspace import Workspace
@@ -300,3 +304,20 @@ async def test_an_export_that_cannot_be_written_leaves_nothing(
         export(workspace, Watch(), "codebook", dataset="shop", save_as="old.md")
     assert {*folder.rglob("*"), *(workspace.home / "exports").iterdir()} == files
     assert (folder / "old.md").read_text() == "before"
+
+
+async def test_a_run_of_noise_alone_is_told_and_a_full_disk_is_found_before_anything_is_written(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(workspace, "noisy")
+    made_run(workspace, dict.fromkeys(PATHS, "noise"), dataset="noisy")
+    run = workspace.runs.load("noisy")
+    workspace.runs.save_map(run, np.zeros((run.records, 2), np.float32))
+    told = export(workspace, Watch(), "report", dataset="noisy", column="theme")
+    assert told.summary[0] == "180 records of 'noisy': no theme was found, all of them are noise."
+    assert "The map" in Path(told.path).read_text(encoding="utf-8")
+    before = {*(workspace.home / "exports").iterdir()}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**40, 2**40, 0))  # type: ignore[attr-defined]
+    with pytest.raises(SystemFailure, match="Too little space on the disk for the export of 180"):
+        export(workspace, Watch(), "records", dataset="noisy")
+    assert {*(workspace.home / "exports").iterdir()} == before

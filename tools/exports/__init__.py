@@ -1,7 +1,7 @@
 """Results as files that a person takes away: records, themes, a codebook, a report.
 
-May be imported from below: core, tables, clustering, analysis, plotting, describing's proof by its
-scores alone, workspace.
+May be imported from below: core, tables, clustering, analysis, plotting, workspace, and beside it
+describing, for what its proofs mean.
 
 - source: the records of a dataset, or some of them, with the theme of each
 - cells: texts that no spreadsheet takes for a formula

@@ -83,6 +83,11 @@ class ReportContent:
         """Records in the largest theme."""
         return max((theme.size for theme in self.themes), default=0)
 
+    @property
+    def bare(self) -> int:
+        """Themes that nobody described."""
+        return sum(theme.by_keywords for theme in self.themes)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
@@ -197,15 +202,13 @@ def _over_time(trend: ThemeTrend | None) -> list[str]:
 
 def _doubts(themes: Sequence[ThemeFacts], weak: Sequence[WeakTheme]) -> list[str]:
     said = []
-    bare = sum(theme.by_keywords for theme in themes)
-    if bare:
+    if bare := sum(theme.by_keywords for theme in themes):
         said.append(
             f"{bare:,} of {len(themes):,} themes have no description: they go by their keywords."
         )
-    others = sum(not item.theme.by_keywords or len(item.reasons) > 1 for item in weak)
-    if others:
-        word = "1 theme is" if others == 1 else f"{others:,} themes are"
-        said.append(f"{word} weak or not stable (see below).")
+    if weak:
+        word = "1 theme is" if len(weak) == 1 else f"{len(weak):,} themes are"
+        said.append(f"{word} weak or not stable: the report lists why.")
     return said
 
 
@@ -225,8 +228,6 @@ def _reasons(theme: ThemeFacts) -> list[str]:
         reasons.append("its records changed since it was described")
     if theme.misfits:
         reasons.append(f"does not fit: {theme.misfits}")
-    if theme.by_keywords:
-        reasons.append("not described, named by its keywords")
     return reasons
 
 
