@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGE := server tools prompts $(wildcard src/corpuscope/*.py) src/corpuscope/py.typed
+PACKAGE := server tools prompts skills $(wildcard src/corpuscope/*.py) src/corpuscope/py.typed
 
 # Threads that spin while they wait slow one another down on a busy machine.
 export OMP_WAIT_POLICY := passive

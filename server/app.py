@@ -16,6 +16,7 @@ from corpuscope.server.home import open_home
 from corpuscope.server.jobs import JobTerms, serving_jobs
 from corpuscope.server.protocol import ToolServer
 from corpuscope.server.settings import Settings, for_worker, open_workspace
+from corpuscope.server.skills import SkillsExtension, read_skills
 from corpuscope.server.worker_process import GB
 from corpuscope.tools.apply_themes import apply_themes
 from corpuscope.tools.check_stability import check_stability
@@ -77,6 +78,7 @@ def build_server(settings: Settings, *, warm: bool = True) -> ToolServer:
         instructions=workspace.templates.load("instructions"),
         version=corpuscope.__version__,
         lifespan=lambda _: _served(workspace, settings, warm),
+        extensions=[SkillsExtension(read_skills())],
     )
     for spec in _SPECS:
         server.add_tool(
