@@ -317,7 +317,7 @@ async def test_a_run_of_noise_alone_is_told_and_a_full_disk_is_found_before_anyt
     assert told.summary[0] == "180 records of 'noisy': no theme was found, all of them are noise."
     assert "The map" in Path(told.path).read_text(encoding="utf-8")
     before = {*(workspace.home / "exports").iterdir()}
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**40, 2**40, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**40, 2**40, 0))
     with pytest.raises(SystemFailure, match="Too little space on the disk for the export of 180"):
         export(workspace, Watch(), "records", dataset="noisy")
     assert {*(workspace.home / "exports").iterdir()} == before
