@@ -58,7 +58,7 @@ def count(
     sort: Annotated[
         RowOrder, Field(description="Rows by records, by value or time, or by the measure.")
     ] = "usual",
-    limit: Annotated[int, Field(ge=1, le=200, description="Rows; all others are one.")] = 25,
+    limit: Annotated[int, Field(ge=1, le=100, description="Rows; all others are one.")] = 25,
 ) -> CountResult:
     """Count records by theme, column or time: how many, which share, what stands out.
 

@@ -38,6 +38,7 @@ MOST_PERIODS = 120
 FEWEST_FAR = 10
 """Periods that a course has at least before any of its ends counts as far off."""
 
+FIRST_AND_LAST = 2
 MOST_TOTALS_TOLD = 40
 """Periods whose totals are told one by one in the text."""
 
@@ -95,7 +96,7 @@ class TrendResult(Result):
         lines += [line.text for line in self.lines]
         moving = sum(line.verdict not in UNMOVED for line in self.lines)
         if more := self.moving - moving:
-            lines.append(f"… {more} more move: limit={self.moving}.")
+            lines.append(f"… {more} more move: raise limit, or narrow `where`.")
         return "\n".join(lines)
 
     @property
@@ -124,13 +125,12 @@ def trend(
         list[str] | None,
         BeforeValidator(as_window),
         Field(
-            max_length=2,
             description="First and last day to hold against all others: what grew then?",
         ),
     ] = None,
     run: RunId = None,
     layer: LayerIndex = None,
-    limit: Annotated[int, Field(ge=1, le=100, description="Lines.")] = 20,
+    limit: Annotated[int, Field(ge=1, le=40, description="Lines.")] = 20,
 ) -> TrendResult:
     """Say which themes rise, fall, are new, gone, or burst over time, and when.
 
@@ -255,6 +255,8 @@ def _window(
     """(p,) which periods are asked for; None where the whole course is."""
     if not window or time.bin is None or not table.periods:
         return None
+    if len(window) > FIRST_AND_LAST:
+        raise BadInput(f"window takes a first and a last day, not {len(window)}.")
     places = []
     for said in window:
         name = said if said in table.periods else period_name(said, time.bin)
