@@ -2,7 +2,8 @@
 
 In: records page by page, in the order of their ids; out: a table whose columns are coded: the
 distinct values once, and for each record the place of its value. The file is Arrow's (IPC), and is
-mapped into memory, so that a dataset of a million records is opened in milliseconds.
+mapped into memory, so that a dataset of a million records is opened in milliseconds. pyarrow takes
+half a second to import, which who only lists datasets need not wait for.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow import ipc
 
 from corpuscope.tools.core.schema import ColumnType, Ints, Scalar
 from corpuscope.tools.core.values import PARSERS, is_missing
@@ -77,11 +75,15 @@ class RecordTable:
 
     def with_part(self, part: str) -> NDArray[np.bool_]:
         """(n,) whether the text has this part in it, in capital letters or not."""
+        import pyarrow.compute as pc
+
         found = pc.match_substring(self.arrow.column(TEXT), part, ignore_case=True)
         return np.asarray(found.to_numpy())
 
     def texts(self, rows: NDArray[np.int64]) -> list[str]:
         """The texts of the records at some rows."""
+        import pyarrow as pa
+
         taken: list[str] = self.arrow.column(TEXT).take(pa.array(rows)).to_pylist()
         return taken
 
@@ -104,6 +106,8 @@ def build_table(
         kinds: The metadata columns (name to type); values of other types count as they are read:
             `3` as "3" among strings, "x" as missing among numbers.
     """
+    import pyarrow as pa
+
     ids: list[Any] = []
     texts: list[Any] = []
     chunks: dict[str, list[Any]] = {name: [] for name in kinds}
@@ -128,6 +132,9 @@ def write_table(table: RecordTable, file: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
+    import pyarrow as pa
+    from pyarrow import ipc
+
     with pa.OSFile(str(file), "wb") as sink, ipc.new_file(sink, table.arrow.schema) as writer:
         writer.write_table(table.arrow)
 
@@ -140,6 +147,9 @@ def read_table(file: Path, kinds: Mapping[str, ColumnType]) -> RecordTable:
         ValueError: It is not as it was written (pyarrow's own errors are such), or has other
             columns.
     """
+    import pyarrow as pa
+    from pyarrow import ipc
+
     with pa.memory_map(str(file)) as source:
         table = ipc.open_file(source).read_all()
     if table.column_names != [ID, TEXT, *(f"{COLUMN_PREFIX}{name}" for name in kinds)]:
@@ -154,6 +164,8 @@ def _of_arrow(table: Any, kinds: Mapping[str, ColumnType]) -> RecordTable:
 
 def _chunk(values: list[Scalar], kind: ColumnType) -> Any:
     """Some values of a column; numbers as float64 unless all are whole."""
+    import pyarrow as pa
+
     plain = PLAIN_TYPES[kind]
     if not all(value is None or type(value) in plain for value in values):
         values = [_read(value, kind) for value in values]
@@ -180,6 +192,9 @@ def _read(value: Scalar, kind: ColumnType) -> Scalar:
 
 def _coded(chunks: list[Any], kind: ColumnType) -> Any:
     """A column as a dictionary array, its values rising."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     type_ = {"boolean": pa.bool_(), "number": pa.int64()}.get(kind, pa.string())
     if any(chunk.type == pa.float64() for chunk in chunks):
         type_ = pa.float64()
