@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from corpuscope.tools.analysis.keywords import counted_terms, distinct_terms
 from corpuscope.tools.analysis.rates import q_values
@@ -87,6 +86,8 @@ def contrast_words(
     `texts`: the distinct texts of a and of b. `left_out`: words, in small letters, that nobody has
     to be told, since the sides were chosen by them. What `redact` takes out is in no word.
     """
+    from scipy import stats
+
     of_a = len(texts[0])
     vocabulary, matrix = counted_terms([*texts[0], *texts[1]], redact, CHARACTERS_READ)
     if not vocabulary or not of_a or not texts[1]:

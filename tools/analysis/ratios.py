@@ -7,7 +7,6 @@ inductive inference" (1935); Dunning, "Accurate methods for the statistics of su
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
 
 from corpuscope.tools.analysis.rates import LEVEL
 
@@ -22,6 +21,8 @@ def ratio_interval(
     Where one of both counts is 0 the ratio is 0, infinite, or NaN, and the interval is that with a
     half more in every cell (Haldane 1956).
     """
+    from scipy import special
+
     a, b = counts_a.astype(np.float64), counts_b.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (a / total_a) / (b / total_b)
@@ -37,6 +38,8 @@ def exact_p_values(
     counts_a: NDArray[np.int64], total_a: int, counts_b: NDArray[np.int64], total_b: int
 ) -> Numbers:
     """Twice the smaller tail of Fisher's exact test, at most 1: sound for small counts, too."""
+    from scipy import stats
+
     drawn = stats.hypergeom(total_a + total_b, counts_a + counts_b, total_a)
     tail = np.minimum(drawn.cdf(counts_a), drawn.sf(counts_a - 1))
     return np.asarray(np.minimum(1.0, 2 * tail))
@@ -47,6 +50,8 @@ def signed_surprise(
 ) -> Numbers:
     """The signed root of the log-likelihood ratio: above 0 where the share is larger in a. What is
     common and differs comes before what is rare and differs as many times."""
+    from scipy import special
+
     share = (counts_a + counts_b) / (total_a + total_b)
     ratio = np.zeros(len(share))
     for counts, total in ((counts_a, total_a), (counts_b, total_b)):

@@ -10,7 +10,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from corpuscope.tools.analysis.metadata_profile import (
     DAYS_BY_DAY,
@@ -227,6 +226,8 @@ def _numbers(
     name: str, sides: Sequence[Column], chosen: Sequence[NDArray[np.int32]]
 ) -> tuple[NumberDifference, float] | None:
     """A column of numbers of both sides with its p-value; None where there are too few."""
+    from scipy import stats
+
     a, b = (
         np.append(side.values.astype(np.float64), np.nan)[codes]
         for side, codes in zip(sides, chosen, strict=True)

@@ -10,8 +10,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpuscope.tools.core.redaction import as_it_is
 from corpuscope.tools.core.schema import NOISE, Report
@@ -57,6 +55,8 @@ class ExportColumns:
 
     def written(self) -> Any:
         """The table with numbers as a csv has them: no exponent in what people count."""
+        import pyarrow as pa
+
         table = self.arrow
         for at, name in enumerate(table.column_names):
             if table.column(name).type == pa.float64():
@@ -72,6 +72,8 @@ def record_columns(workspace: Workspace, source: ExportSource, report: Report) -
         source: The records.
         report: Told how far redaction is.
     """
+    import pyarrow as pa
+
     table = source.table.arrow
     if not source.whole:
         table = table.take(pa.array(source.rows))
@@ -106,6 +108,8 @@ def _decoded(column: Any) -> Any:
 
 
 def _shown_texts(workspace: Workspace, texts: Any, report: Report) -> Any:
+    import pyarrow as pa
+
     if workspace.redact is as_it_is:
         return texts
     coded = texts.combine_chunks().dictionary_encode()
@@ -120,6 +124,8 @@ def _shown_texts(workspace: Workspace, texts: Any, report: Report) -> Any:
 
 def _shown_column(workspace: Workspace, name: str, column: Any) -> Any:
     """A metadata column as it may be shown: one with nothing to hide keeps its type."""
+    import pyarrow as pa
+
     if workspace.redact is as_it_is or column.type == pa.bool_():
         return column
     coded = column.combine_chunks().dictionary_encode()
@@ -132,6 +138,8 @@ def _shown_column(workspace: Workspace, name: str, column: Any) -> Any:
 
 def _places(places: RunPlaces) -> dict[str, Any]:
     """Where each record is: theme, title, heading, and how firmly."""
+    import pyarrow as pa
+
     selection = places.selection
     labels = [selection.label(theme) for theme in places.themes]
     above = [places.headings.get(theme.id) for theme in places.themes]
@@ -147,12 +155,16 @@ def _places(places: RunPlaces) -> dict[str, Any]:
 
 
 def _of_places(values: Sequence[str | None], places: RunPlaces) -> Any:
+    import pyarrow as pa
+
     at = places.codes.astype(np.int64) % len(values)
     return pa.array(values, pa.string()).take(pa.array(at))
 
 
 def _details(places: RunPlaces) -> dict[str, Any]:
     """The finest cluster, and what is known of the noise."""
+    import pyarrow as pa
+
     members = places.members
 
     def column(values: Sequence[str]) -> Any:
@@ -169,6 +181,8 @@ def _details(places: RunPlaces) -> dict[str, Any]:
 
 def _moments(column: Any) -> Any:
     """A column of ISO dates as dates, or as moments in UTC; as it is where a value is neither."""
+    import pyarrow as pa
+
     coded = column.combine_chunks().dictionary_encode()
     values = coded.dictionary.to_pylist()
     days = all(len(value) == DAY_LENGTH for value in values)
@@ -193,6 +207,9 @@ def moment_of(value: str) -> datetime:
 
 def _without_exponents(column: Any) -> Any:
     """A column of fractions; as texts where Arrow would write some with an exponent."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     sizes = pc.abs(column)
     odd = pc.or_(
         pc.greater_equal(sizes, TOO_LARGE),

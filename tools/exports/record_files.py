@@ -7,10 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv, parquet
-
 from corpuscope.tools.core.schema import Report
 from corpuscope.tools.exports.cells import FORMULA, MARK, PLAIN_NUMBER, safe_cell
 from corpuscope.tools.exports.record_columns import ExportColumns
@@ -29,6 +25,9 @@ def write_csv(columns: ExportColumns, file: Path) -> int:
     Raises:
         OSError: It cannot be written.
     """
+    import pyarrow as pa
+    from pyarrow import csv
+
     table, marked = _safe(columns.written())
     with pa.OSFile(str(file), "wb") as sink:
         sink.write(BYTE_ORDER_MARK)
@@ -38,6 +37,8 @@ def write_csv(columns: ExportColumns, file: Path) -> int:
 
 def write_parquet(columns: ExportColumns, file: Path) -> None:
     """Write records as parquet, with dates as such; raises OSError where it cannot be written."""
+    from pyarrow import parquet
+
     parquet.write_table(columns.typed(), str(file), compression="zstd")
 
 
@@ -53,6 +54,8 @@ def write_json_lines(columns: ExportColumns, file: Path, report: Report) -> None
 
 def _safe(table: Any) -> tuple[Any, int]:
     """The table with an apostrophe before what a spreadsheet would run, and how many there are."""
+    import pyarrow as pa
+
     marked = 0
     for at, name in enumerate(table.column_names):
         column = table.column(name)
@@ -64,6 +67,9 @@ def _safe(table: Any) -> tuple[Any, int]:
 
 
 def _safe_column(column: Any) -> tuple[Any, int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     suspect = pc.match_substring_regex(column, FORMULA)
     harmless = pc.match_substring_regex(column, PLAIN_NUMBER)
     runs = pc.fill_null(pc.and_not(suspect, harmless), False)
