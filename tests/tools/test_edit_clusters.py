@@ -131,8 +131,8 @@ async def test_all_tools_and_later_runs_follow_an_edit(shop: Client, workspace: 
     grown = await finish(shop, "cluster", dataset="shop", assign=True)
     top = next(line for line in grown.data["top"] if line["id"] == "3")
     assert (top["size"] >= 76, top["title"]) == (True, "Machines that fail")
-    compared = await call(shop, "compare-runs", dataset="shop", run="r2", other="r1")
-    assert compared.data["clusters"]["kept"] == 3
+    compared = await call(shop, "contrast", dataset="shop", a="r1", b="r2")
+    assert compared.data["changes"]["clusters"]["kept"] == 3
     await call(shop, "delete", dataset="shop", run="r2", confirm=True)
     await back(shop)
 

@@ -282,6 +282,15 @@ async def exported_line(client: Client) -> str:
     return Path(answer.data["path"]).read_text(encoding="utf-8").splitlines()[0]
 
 
+async def test_counts_trends_and_sortings_are_told_redacted(client: Client) -> None:
+    for by in (["contact"], ["theme", "card"], ["phone", "stars"]):
+        await safe(client, "count", by=by, run="r1", **ASKED)
+    await safe(client, "count", by=["contact"], where={"card": CARDS["login"]}, **ASKED)
+    await safe(client, "trend", date="contact", run="r1", **ASKED)
+    texts = [f"my parcel is late, write to {address('parcel')} or {PHONE}"]
+    await safe(client, "apply-themes", texts=texts, run="r1", **ASKED)
+
+
 async def test_every_tool_was_asked(client: Client) -> None:
     await safe(client, "list-datasets")
     await safe(client, "set-default", dataset="twice", run="auto")
