@@ -12,14 +12,14 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 
 
 def test_every_folder_with_code_is_listed_as_a_package() -> None:
-    folders = {file.parent.relative_to(ROOT).parts for file in sources(*PRODUCT)}
+    folders = {file.parent.relative_to(ROOT).parts for file in sources(*PRODUCT, "skills")}
     packages = {"corpuscope"} | {".".join(("corpuscope", *parts)) for parts in folders}
     assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
 
 
 def test_files_that_are_no_code_are_listed_as_data_of_their_package() -> None:
     given = PROJECT["tool"]["setuptools"]["package-data"]
-    for top in PRODUCT:
+    for top in (*PRODUCT, "skills"):
         for file in (ROOT / top).rglob("*"):
             if file.is_dir() or "__pycache__" in file.parts or file.suffix == ".py":
                 continue
