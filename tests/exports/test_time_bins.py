@@ -53,6 +53,15 @@ def test_a_theme_that_grew_beyond_chance_is_told_and_a_stray_date_is_left_out() 
     assert shrank.title == "Seats"
 
 
+def test_a_hundredth_of_stray_dates_is_no_earlier_half_of_which_shares_are_told() -> None:
+    days = pd.DatetimeIndex(np.repeat(pd.date_range("2024-01-01", periods=10), 80))
+    stray = pd.DatetimeIndex(pd.date_range("2014-05-22", periods=8))
+    themes = [at % 2 for at in range(800)]
+    trend = trend_of(days.append(stray), [*themes, *([0] * 8)])
+    assert (trend.unit, trend.left_out) == ("day", 8)
+    assert trend.changed(1, 3) == trend.changed(-1, 3) == []
+
+
 def test_one_day_or_no_column_of_dates_is_no_trend_and_nothing_is_a_flat_line() -> None:
     rows = [{"day": "2024-01-01", "city": "x"}] * 30
     made = made_source([0, 1] * 15, {"city": "string", "day": "date"}, rows)

@@ -81,6 +81,9 @@ def cut_axis(
     there = [at for at in dimension.plain if dimension.kinds[at] != "value"]
     if sparse or len(there) < len(dimension.plain):
         there = known
+    elif dimension.bin is not None and known:
+        # Of a date far off that the filter leaves out, nobody asked for the years until then.
+        there = [at for at in there if known[0] <= at <= known[-1]]
     by_size = sorted(there, key=lambda at: -sizes[at])
     if ranks is not None:
         shown = sorted(there, key=lambda at: ranks[at])[:most]

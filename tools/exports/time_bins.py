@@ -1,8 +1,8 @@
 """Themes over time: the records of each in days, weeks, months, quarters or years.
 
 In: the records with their themes, and a column of dates; out: counts by bin, and which themes have
-another share in the later half. Two shares differ where the pooled z statistic of their difference
-is beyond 3.3 (a chance of one in a thousand).
+another share in the later half of the records. Two shares differ where the pooled z statistic of
+their difference is beyond 3.3 (a chance of one in a thousand).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ UNITS = (("day", 45), ("week", 7 * 45), ("month", 31 * 48), ("quarter", 92 * 48)
 """The smallest unit for a span of at most so many days; longer ones are told by the year."""
 
 MOST_BINS = 60
-USUAL = (0.005, 0.995)
+USUAL = (0.01, 0.99)
 """A stray date decades away makes no bins: where they would be too many, the rest is left out."""
 
 BEYOND_CHANCE_Z = 3.3
@@ -150,7 +150,9 @@ def _label(number: int, unit: str) -> str:
 
 
 def _series(theme: ThemeFacts, counts: NDArray[np.int64], totals: NDArray[np.int64]) -> ThemeSeries:
-    half = len(totals) // 2
+    # Where the records are half, not the time: a few stray ones are no earlier half.
+    half = int(np.searchsorted(np.cumsum(totals), totals.sum() / 2)) + 1
+    half = min(half, len(totals) - 1)
     few, many = (
         (counts[:half].sum(), totals[:half].sum()),
         (counts[half:].sum(), totals[half:].sum()),
